@@ -1,0 +1,20 @@
+//! Finds the structures that appeared between two rasters of one place.
+//!
+//! Pure: no files, no network, no async, no GDAL. Bytes come in through [`PairSource`], and the
+//! data path reads in this order:
+//!
+//! ```text
+//! PairSource -> register -> normalise -> evidence -> objects -> outline -> score -> Candidate
+//! ```
+
+pub mod candidate;
+pub mod grid;
+pub mod pair;
+pub mod raster;
+pub mod source;
+
+pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
+pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
+pub use pair::{AlignedPair, PairError};
+pub use raster::{Raster, RasterShapeError};
+pub use source::{MemoryPair, PairSource};

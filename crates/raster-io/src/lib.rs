@@ -1,0 +1,1 @@
+//! The only crate that knows GDAL: opens, warps, ingests and tiles rasters.

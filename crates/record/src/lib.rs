@@ -1,0 +1,1 @@
+//! Sites, scenes, candidates, reviews and annotations; the event log, the store, the blobs and the GeoJSON codec.

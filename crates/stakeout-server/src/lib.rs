@@ -1,0 +1,1 @@
+//! The HTTP service: OGC API, STAC, tiles, uploads, jobs, review, and the page.

@@ -1,0 +1,2 @@
+//! Command line and wiring.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Procedural before/after scenes with known truth, for tests and the demo.
