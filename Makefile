@@ -1,0 +1,71 @@
+# `make demo` and `make test` set everything up on a fresh Debian or Ubuntu machine with a Rust toolchain.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+WEB := crates/stakeout-server/web
+CLIENTS := crates/stakeout/tests/clients
+MADE := fixtures/made
+VENV := target/clients-venv
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: help demo test test-clients lint fixture packages packages-clients web bench clean-made
+
+help: ## list what make can do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: packages $(WEB)/dist/app.js ## find structures in a rendered pair of scenes, then serve them for review
+	cargo build --release --locked --bin stakeout --bin make-fixture
+	fixtures/demo.sh target/release $(MADE)
+
+test: packages $(WEB)/dist/app.js ## run the tests
+	cd $(WEB) && npm test
+ifdef NEXTEST
+	cargo nextest run --workspace --locked
+else
+	cargo test --workspace --locked
+endif
+	cargo test --workspace --locked --doc
+
+test-clients: packages packages-clients $(WEB)/dist/app.js $(VENV)/.ready $(CLIENTS)/browser/node_modules/.ready ## judge with a browser, QGIS and Python clients
+	cargo build --locked --bin stakeout --bin make-fixture
+	STAKEOUT_BIN=$(CURDIR)/target/debug $(VENV)/bin/pytest -q $(CLIENTS)
+
+lint: packages $(WEB)/dist/app.js ## formatting and lints, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: packages ## benches of every stage, then of the whole detection
+	cargo bench --workspace --locked
+
+fixture: packages ## write the rendered pair and its truth to fixtures/made
+	cargo run --release --locked --bin make-fixture -- $(MADE)
+
+packages:
+	@.ci/install .ci/packages $$(command -v node >/dev/null || echo nodejs) $$(command -v npm >/dev/null || echo npm)
+
+packages-clients:
+	@.ci/install .ci/packages-clients
+
+web: $(WEB)/dist/app.js ## bundle the page
+
+$(WEB)/node_modules/.ready: $(WEB)/package-lock.json | packages
+	cd $(WEB) && npm ci --no-audit --no-fund --silent
+	touch $@
+
+$(WEB)/dist/app.js: $(WEB)/node_modules/.ready $(shell find $(WEB)/src -type f 2>/dev/null)
+	cd $(WEB) && npm run --silent build
+
+$(CLIENTS)/browser/node_modules/.ready: $(CLIENTS)/browser/package-lock.json | packages
+	cd $(CLIENTS)/browser && npm ci --no-audit --no-fund --silent
+	touch $@
+
+$(VENV)/.ready: $(CLIENTS)/requirements.txt | packages-clients
+	/usr/bin/python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+clean-made: ## remove what the demo wrote
+	rm -rf $(MADE)
