@@ -7,13 +7,17 @@
 //! PairSource -> register -> normalise -> evidence -> objects -> outline -> score -> Candidate
 //! ```
 
+pub mod blobs;
 pub mod candidate;
+pub mod evidence;
 pub mod grid;
 pub mod pair;
 pub mod raster;
 pub mod source;
 
+pub use blobs::{BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
+pub use evidence::{EvidenceMaps, Strip};
 pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
 pub use pair::{AlignedPair, PairError};
 pub use raster::{Raster, RasterShapeError};

@@ -36,7 +36,12 @@ impl Raster {
     ///
     /// # Errors
     /// When a buffer does not have the length that the grid and the number of bands ask for.
-    pub fn new(grid: Grid, bands: usize, values: Vec<f32>, valid: Vec<bool>) -> Result<Raster, RasterShapeError> {
+    pub fn new(
+        grid: Grid,
+        bands: usize,
+        values: Vec<f32>,
+        valid: Vec<bool>,
+    ) -> Result<Raster, RasterShapeError> {
         let pixels = grid.len();
         let fits = |buffer, got, wanted| {
             if got == wanted { Ok(()) } else { Err(RasterShapeError { buffer, pixels, bands, got, wanted }) }

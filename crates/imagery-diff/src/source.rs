@@ -1,8 +1,11 @@
 //! Where the pixels of a pair come from, window by window.
 
+use std::convert::Infallible;
+
 use crate::{
     grid::{Grid, Shift, Window},
     pair::AlignedPair,
+    raster::Raster,
 };
 
 /// A pair of scenes on one common grid that can be read in pieces, from several threads at once.
@@ -42,4 +45,139 @@ pub trait PairSource: Sync {
 pub struct MemoryPair {
     /// The rasters.
     pub pair: AlignedPair,
+}
+
+impl PairSource for MemoryPair {
+    type Error = Infallible;
+
+    fn grid(&self) -> &Grid {
+        self.pair.grid()
+    }
+
+    fn bands(&self) -> usize {
+        self.pair.before().bands()
+    }
+
+    fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, Infallible> {
+        let before = sample(self.pair.before(), window, Shift::default());
+        let after = sample(self.pair.after(), window, after_shift);
+        Ok(AlignedPair::new(before, after).expect("both were cut from one pair by one window"))
+    }
+
+    fn overview(&self, reduction: u32) -> Result<AlignedPair, Infallible> {
+        let before = reduce(self.pair.before(), reduction);
+        let after = reduce(self.pair.after(), reduction);
+        Ok(AlignedPair::new(before, after).expect("both were reduced alike from one pair"))
+    }
+}
+
+/// Cuts a window out of a raster, displaced by a shift, bilinear between pixel centres.
+///
+/// A pixel whose four neighbours are not all valid is invalid; a shift of whole pixels looks at one.
+fn sample(raster: &Raster, window: Window, shift: Shift) -> Raster {
+    let grid = raster.grid();
+    let (rows, cols) = (i64::from(grid.rows), i64::from(grid.cols));
+    let (down, right) = (shift.down_px.floor(), shift.right_px.floor());
+    let (down_share, right_share) = ((shift.down_px - down) as f32, (shift.right_px - right) as f32);
+    let reach_down = i64::from(down_share > 0.0);
+    let reach_right = i64::from(right_share > 0.0);
+    let pixels = window.len();
+    let mut values = vec![0.0; raster.bands() * pixels];
+    let mut valid = vec![false; pixels];
+    for out_row in 0..window.rows as usize {
+        let top = i64::from(window.row) + out_row as i64 + down as i64;
+        let bottom = top + reach_down;
+        if top < 0 || bottom >= rows {
+            continue;
+        }
+        for out_col in 0..window.cols as usize {
+            let left = i64::from(window.col) + out_col as i64 + right as i64;
+            let far = left + reach_right;
+            if left < 0 || far >= cols {
+                continue;
+            }
+            let at = |row: i64, col: i64| (row * cols + col) as usize;
+            let corners = [at(top, left), at(top, far), at(bottom, left), at(bottom, far)];
+            if !corners.iter().all(|&corner| raster.valid()[corner]) {
+                continue;
+            }
+            let out = out_row * window.cols as usize + out_col;
+            valid[out] = true;
+            for band in 0..raster.bands() {
+                let [a, b, c, d] = corners.map(|corner| raster.band(band)[corner]);
+                let upper = a + (b - a) * right_share;
+                let lower = c + (d - c) * right_share;
+                values[band * pixels + out] = upper + (lower - upper) * down_share;
+            }
+        }
+    }
+    Raster::new(grid.cut(window), raster.bands(), values, valid).expect("buffers were made for the window")
+}
+
+/// Reduces a raster by a whole factor, each pixel the mean of the valid pixels under it.
+fn reduce(raster: &Raster, reduction: u32) -> Raster {
+    let grid = raster.grid().reduced(reduction);
+    let (cols, step) = (raster.grid().cols as usize, reduction as usize);
+    let pixels = grid.len();
+    let mut values = vec![0.0; raster.bands() * pixels];
+    let mut valid = vec![false; pixels];
+    for out_row in 0..grid.rows as usize {
+        let rows = out_row * step..((out_row + 1) * step).min(raster.grid().rows as usize);
+        for out_col in 0..grid.cols as usize {
+            let under = out_col * step..((out_col + 1) * step).min(cols);
+            let seen: Vec<usize> = rows
+                .clone()
+                .flat_map(|row| under.clone().map(move |col| row * cols + col))
+                .filter(|&index| raster.valid()[index])
+                .collect();
+            if seen.is_empty() {
+                continue;
+            }
+            let out = out_row * grid.cols as usize + out_col;
+            valid[out] = true;
+            for band in 0..raster.bands() {
+                let sum: f64 = seen.iter().map(|&index| f64::from(raster.band(band)[index])).sum();
+                values[band * pixels + out] = (sum / seen.len() as f64) as f32;
+            }
+        }
+    }
+    Raster::new(grid, raster.bands(), values, valid).expect("buffers were made for the grid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grey(rows: u32, cols: u32, values: &[f32]) -> Raster {
+        let valid = values.iter().map(|value| !value.is_nan()).collect();
+        Raster::new(Grid::pixels(rows, cols), 1, values.to_vec(), valid).expect("a matrix that fits")
+    }
+
+    #[test]
+    fn a_shift_brings_displaced_content_back() {
+        let before = grey(2, 3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let after = grey(2, 3, &[0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
+        let source = MemoryPair { pair: AlignedPair::new(before, after).expect("one grid") };
+        let read = source
+            .read(source.grid().window(), Shift { right_px: 1.0, down_px: 0.0 })
+            .expect("memory can be read");
+        assert_eq!(read.after().valid(), [true, true, false, true, true, false]);
+        assert_eq!(read.after().band(0)[..2], [1.0, 2.0]);
+    }
+
+    #[test]
+    fn half_a_pixel_is_the_mean_of_two() {
+        let after = grey(1, 3, &[1.0, 3.0, 5.0]);
+        let cut = sample(&after, Grid::pixels(1, 3).window(), Shift { right_px: 0.5, down_px: 0.0 });
+        assert_eq!(cut.band(0)[..2], [2.0, 4.0]);
+        assert_eq!(cut.valid(), [true, true, false]);
+    }
+
+    #[test]
+    fn an_overview_ignores_pixels_that_were_not_observed() {
+        let raster = grey(2, 3, &[1.0, f32::NAN, 7.0, 3.0, f32::NAN, 9.0]);
+        let small = reduce(&raster, 2);
+        assert_eq!(small.band(0), [2.0, 8.0]);
+        assert_eq!(small.valid(), [true, true]);
+    }
 }

@@ -1,0 +1,426 @@
+//! Connected patches of evidence, followed across strips.
+//!
+//! A blob is a set of 8-connected pixels whose evidence for a change reaches a low threshold. Strips
+//! come in from top to bottom; only the blobs that the last row touches are held in memory.
+//!
+//! ```text
+//! strip 1   ..##....##..      two blobs are open at the end of the strip,
+//!           ..##....##..
+//! --------------------------
+//! strip 2   ..########..      which the next strip finds to be one;
+//!           ............      it ends here, and is cut out as a patch
+//! ```
+//!
+//! Method: run-based connected component labelling with union of open labels (He, Chao and Suzuki,
+//! "A run-based two-scan labeling algorithm", IEEE Transactions on Image Processing 17, 2008), kept
+//! to one scan since a patch is written when its blob has ended.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    evidence::{EvidenceMaps, LAYERS, Strip},
+    grid::Window,
+};
+
+/// What counts as a blob, and how large one may grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobOptions {
+    /// Least evidence for a change, 0 to 255, that makes a pixel part of a blob. At least 1.
+    pub strength_min: u8,
+    /// A blob whose bounding box grows beyond this many pixels is cut, and goes on as another.
+    pub box_px_max: usize,
+    /// When all open blobs hold more pixels than this, the largest is cut.
+    pub open_px_max: usize,
+}
+
+impl Default for BlobOptions {
+    fn default() -> BlobOptions {
+        BlobOptions {
+            strength_min: 64,
+            // 1.4 km square at 0.5 m: no single structure is larger.
+            box_px_max: 8 << 20,
+            // 7 bytes a pixel: at most 112 MiB.
+            open_px_max: 16 << 20,
+        }
+    }
+}
+
+/// A blob cut out of the scene: its own evidence in its bounding box, nothing of its neighbours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// Where the bounding box lies in the grid.
+    pub window: Window,
+    /// Evidence inside the blob; 0 in every map elsewhere.
+    pub maps: EvidenceMaps,
+}
+
+/// Follows blobs through the strips of a scene, from top to bottom.
+#[derive(Debug)]
+pub struct BlobTracker {
+    cols: u32,
+    options: BlobOptions,
+    next_row: u32,
+    next_label: u32,
+    open_px: usize,
+    /// Open blobs by label, in the order in which they were met.
+    open: BTreeMap<u32, OpenBlob>,
+    /// Runs of the last row.
+    last: Vec<Run>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u32,
+    end: u32,
+    label: u32,
+}
+
+#[derive(Debug, Default)]
+struct OpenBlob {
+    segments: Vec<Segment>,
+    pixels: usize,
+    bounds: Option<Bounds>,
+    last_row: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    top: u32,
+    bottom: u32,
+    left: u32,
+    right: u32,
+}
+
+/// One run of a blob with the values of every layer under it, layer after layer.
+#[derive(Debug)]
+struct Segment {
+    row: u32,
+    start: u32,
+    values: Box<[u8]>,
+}
+
+impl Bounds {
+    fn joined(self, other: Bounds) -> Bounds {
+        Bounds {
+            top: self.top.min(other.top),
+            bottom: self.bottom.max(other.bottom),
+            left: self.left.min(other.left),
+            right: self.right.max(other.right),
+        }
+    }
+
+    fn pixels(self) -> usize {
+        (self.bottom - self.top) as usize * (self.right - self.left) as usize
+    }
+}
+
+impl OpenBlob {
+    fn join(&mut self, other: OpenBlob) {
+        self.segments.extend(other.segments);
+        self.pixels += other.pixels;
+        self.last_row = self.last_row.max(other.last_row);
+        self.bounds = match (self.bounds, other.bounds) {
+            (Some(a), Some(b)) => Some(a.joined(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// The patch of what was gathered, or `None` where a cut took all of it.
+    fn into_patch(self) -> Option<Patch> {
+        let bounds = self.bounds?;
+        let window = Window {
+            row: bounds.top,
+            col: bounds.left,
+            rows: bounds.bottom - bounds.top,
+            cols: bounds.right - bounds.left,
+        };
+        let mut maps = EvidenceMaps::empty(window.rows, window.cols);
+        for segment in &self.segments {
+            let len = segment.values.len() / LAYERS;
+            let at = (segment.row - window.row) as usize * window.cols as usize
+                + (segment.start - window.col) as usize;
+            for (layer, values) in maps.layers_mut().into_iter().zip(segment.values.chunks_exact(len)) {
+                layer[at..at + len].copy_from_slice(values);
+            }
+        }
+        Some(Patch { window, maps })
+    }
+}
+
+impl BlobTracker {
+    /// A tracker for a grid of so many columns, before its first row.
+    pub fn new(cols: u32, options: &BlobOptions) -> BlobTracker {
+        BlobTracker {
+            cols,
+            options: options.clone(),
+            next_row: 0,
+            next_label: 0,
+            open_px: 0,
+            open: BTreeMap::new(),
+            last: Vec::new(),
+        }
+    }
+
+    /// Takes the next strip and returns the blobs that have ended, by first row and column.
+    ///
+    /// # Panics
+    /// When the strip does not continue where the last one ended, or has another width.
+    pub fn push(&mut self, strip: &Strip) -> Vec<Patch> {
+        assert_eq!(strip.row, self.next_row, "strips come in order, without gaps");
+        assert_eq!(strip.maps.cols, self.cols, "a strip is as wide as the grid");
+        let mut ended = Vec::new();
+        for row in 0..strip.maps.rows {
+            self.take_row(&strip.maps, row, &mut ended);
+        }
+        in_order(ended)
+    }
+
+    /// Ends the scene and returns the blobs that its last row touched.
+    pub fn finish(mut self) -> Vec<Patch> {
+        in_order(std::mem::take(&mut self.open).into_values().filter_map(OpenBlob::into_patch).collect())
+    }
+
+    fn take_row(&mut self, maps: &EvidenceMaps, row_in_strip: u32, ended: &mut Vec<Patch>) {
+        let row = self.next_row;
+        self.next_row += 1;
+        let mut runs = self.runs(maps, row_in_strip);
+        self.label(&mut runs);
+        for run in &runs {
+            self.append(run, maps, row_in_strip, row);
+        }
+        self.close_untouched(row, ended);
+        self.cut_oversized(ended);
+        self.last = runs;
+    }
+
+    /// Runs of one row over the threshold, not labelled yet.
+    fn runs(&self, maps: &EvidenceMaps, row_in_strip: u32) -> Vec<Run> {
+        let first = row_in_strip as usize * self.cols as usize;
+        let is_in = |col: u32| maps.strength(first + col as usize) >= self.options.strength_min;
+        let mut runs = Vec::new();
+        let mut col = 0;
+        while col < self.cols {
+            if !is_in(col) {
+                col += 1;
+                continue;
+            }
+            let start = col;
+            while col < self.cols && is_in(col) {
+                col += 1;
+            }
+            runs.push(Run { start, end: col, label: u32::MAX });
+        }
+        runs
+    }
+
+    /// Gives each run the label of the runs above that touch it, joining blobs that meet.
+    fn label(&mut self, runs: &mut [Run]) {
+        let mut above = 0;
+        for index in 0..runs.len() {
+            let (start, end) = (runs[index].start, runs[index].end);
+            // 8-connected: a run that ends diagonally above still touches
+            while above < self.last.len() && self.last[above].end < start {
+                above += 1;
+            }
+            let mut label = None;
+            let mut touching = above;
+            while touching < self.last.len() && self.last[touching].start <= end {
+                let met = self.last[touching].label;
+                label = Some(label.map_or(met, |own| self.join(own, met, &mut runs[..index])));
+                touching += 1;
+            }
+            runs[index].label = label.unwrap_or_else(|| self.open_new());
+        }
+    }
+
+    fn open_new(&mut self) -> u32 {
+        let label = self.next_label;
+        self.next_label += 1;
+        self.open.insert(label, OpenBlob::default());
+        label
+    }
+
+    /// Joins two open blobs under the older label and returns it.
+    fn join(&mut self, a: u32, b: u32, labelled: &mut [Run]) -> u32 {
+        let (kept, gone) = (a.min(b), a.max(b));
+        if kept == gone {
+            return kept;
+        }
+        let other = self.open.remove(&gone).expect("a label of the last row is open");
+        self.open.get_mut(&kept).expect("a label of the last row is open").join(other);
+        for run in self.last.iter_mut().chain(labelled).filter(|run| run.label == gone) {
+            run.label = kept;
+        }
+        kept
+    }
+
+    fn append(&mut self, run: &Run, maps: &EvidenceMaps, row_in_strip: u32, row: u32) {
+        let from = row_in_strip as usize * self.cols as usize + run.start as usize;
+        let len = (run.end - run.start) as usize;
+        let values: Vec<u8> =
+            maps.layers().iter().flat_map(|layer| &layer[from..from + len]).copied().collect();
+        let blob = self.open.get_mut(&run.label).expect("a labelled run belongs to an open blob");
+        let own = Bounds { top: row, bottom: row + 1, left: run.start, right: run.end };
+        blob.segments.push(Segment { row, start: run.start, values: values.into_boxed_slice() });
+        blob.bounds = Some(blob.bounds.map_or(own, |bounds| bounds.joined(own)));
+        blob.pixels += len;
+        blob.last_row = row;
+        self.open_px += len;
+    }
+
+    fn close_untouched(&mut self, row: u32, ended: &mut Vec<Patch>) {
+        for (_, blob) in self.open.extract_if(.., |_, blob| blob.last_row < row) {
+            self.open_px -= blob.pixels;
+            ended.extend(blob.into_patch());
+        }
+    }
+
+    /// Cuts blobs that have outgrown the limits; what follows below is another blob.
+    fn cut_oversized(&mut self, ended: &mut Vec<Patch>) {
+        for blob in self.open.values_mut() {
+            if blob.bounds.is_some_and(|bounds| bounds.pixels() > self.options.box_px_max) {
+                self.open_px -= blob.pixels;
+                let last_row = blob.last_row;
+                ended.extend(std::mem::take(blob).into_patch());
+                blob.last_row = last_row;
+            }
+        }
+        while self.open_px > self.options.open_px_max {
+            let largest =
+                self.open.values_mut().max_by_key(|blob| blob.pixels).expect("open pixels are in a blob");
+            self.open_px -= largest.pixels;
+            let last_row = largest.last_row;
+            ended.extend(std::mem::take(largest).into_patch());
+            largest.last_row = last_row;
+        }
+    }
+}
+
+fn in_order(mut patches: Vec<Patch>) -> Vec<Patch> {
+    patches.sort_by_key(|patch| (patch.window.row, patch.window.col, patch.window.rows, patch.window.cols));
+    patches
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Evidence for a new structure from rows of `#` and `.`.
+    fn scene(rows: &[&str]) -> EvidenceMaps {
+        let mut maps = EvidenceMaps::empty(rows.len() as u32, rows[0].len() as u32);
+        for (at, symbol) in rows.iter().flat_map(|row| row.bytes()).enumerate() {
+            maps.new[at] = if symbol == b'#' { 200 } else { 0 };
+            maps.edge_distance_px[at] = 1;
+        }
+        maps
+    }
+
+    fn strip(maps: &EvidenceMaps, row: u32, rows: u32) -> Strip {
+        let cut = row as usize * maps.cols as usize..(row + rows) as usize * maps.cols as usize;
+        let mut part = EvidenceMaps::empty(rows, maps.cols);
+        for (to, from) in part.layers_mut().into_iter().zip(maps.layers()) {
+            to.copy_from_slice(&from[cut.clone()]);
+        }
+        Strip { row, maps: part }
+    }
+
+    fn track(maps: &EvidenceMaps, strip_rows: u32, options: &BlobOptions) -> Vec<Patch> {
+        let mut tracker = BlobTracker::new(maps.cols, options);
+        let mut patches = Vec::new();
+        let mut row = 0;
+        while row < maps.rows {
+            let rows = strip_rows.min(maps.rows - row);
+            patches.extend(tracker.push(&strip(maps, row, rows)));
+            row += rows;
+        }
+        patches.extend(tracker.finish());
+        in_order(patches)
+    }
+
+    /// Pixels of each blob, by flood fill: slow and obvious.
+    fn flood_fill(maps: &EvidenceMaps, strength_min: u8) -> Vec<Vec<(u32, u32)>> {
+        let (rows, cols) = (maps.rows as i64, maps.cols as i64);
+        let is_in = |row: i64, col: i64| maps.strength((row * cols + col) as usize) >= strength_min;
+        let mut seen = vec![false; maps.new.len()];
+        let mut blobs = Vec::new();
+        for start in 0..maps.new.len() as i64 {
+            if seen[start as usize] || !is_in(start / cols, start % cols) {
+                continue;
+            }
+            let mut blob = Vec::new();
+            let mut stack = vec![(start / cols, start % cols)];
+            seen[start as usize] = true;
+            while let Some((row, col)) = stack.pop() {
+                blob.push((row as u32, col as u32));
+                for (down, right) in (-1..=1).flat_map(|down| (-1..=1).map(move |right| (down, right))) {
+                    let (r, c) = (row + down, col + right);
+                    let inside = (0..rows).contains(&r) && (0..cols).contains(&c);
+                    if inside && !seen[(r * cols + c) as usize] && is_in(r, c) {
+                        seen[(r * cols + c) as usize] = true;
+                        stack.push((r, c));
+                    }
+                }
+            }
+            blob.sort_unstable();
+            blobs.push(blob);
+        }
+        blobs.sort();
+        blobs
+    }
+
+    fn pixels(patch: &Patch) -> Vec<(u32, u32)> {
+        let cols = patch.window.cols;
+        (0..patch.maps.new.len() as u32)
+            .filter(|&at| patch.maps.strength(at as usize) > 0)
+            .map(|at| (patch.window.row + at / cols, patch.window.col + at % cols))
+            .collect()
+    }
+
+    #[test]
+    fn arms_that_meet_below_are_one_blob() {
+        let maps = scene(&["#.#", "#.#", "###"]);
+        let patches = track(&maps, 1, &BlobOptions::default());
+        assert_eq!(patches.len(), 1);
+        assert_eq!(patches[0].window, Window { row: 0, col: 0, rows: 3, cols: 3 });
+    }
+
+    #[test]
+    fn diagonal_neighbours_touch_and_a_gap_does_not() {
+        assert_eq!(track(&scene(&["#..", ".#.", "..#"]), 2, &BlobOptions::default()).len(), 1);
+        assert_eq!(track(&scene(&["#.#", "#.#", "..."]), 2, &BlobOptions::default()).len(), 2);
+    }
+
+    #[test]
+    fn a_patch_holds_nothing_of_a_neighbour_in_its_box() {
+        let maps = scene(&["###", "..#", "#.#"]);
+        let patches = track(&maps, 3, &BlobOptions::default());
+        assert_eq!(patches[0].maps.new[6], 0);
+        assert_eq!(pixels(&patches[1]), [(2, 0)]);
+    }
+
+    #[test]
+    fn a_blob_over_the_limit_is_cut_and_nothing_is_lost() {
+        let maps = scene(&["##", "##", "##", "##", "##"]);
+        let options = BlobOptions { box_px_max: 3, ..BlobOptions::default() };
+        let patches = track(&maps, 2, &options);
+        assert_eq!(patches.iter().map(|patch| patch.window.rows).collect::<Vec<_>>(), [2, 2, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn blobs_are_those_of_a_flood_fill_whatever_the_strips(
+            cells in proptest::collection::vec(0u8..3, 12 * 9), strip_rows in 1u32..13,
+        ) {
+            let mut maps = EvidenceMaps::empty(12, 9);
+            for (value, cell) in maps.removed.iter_mut().zip(&cells) {
+                *value = if *cell == 0 { 255 } else { 0 };
+            }
+            let patches = track(&maps, strip_rows, &BlobOptions::default());
+            let mut got: Vec<_> = patches.iter().map(pixels).collect();
+            got.sort();
+            prop_assert_eq!(got, flood_fill(&maps, BlobOptions::default().strength_min));
+        }
+    }
+}
