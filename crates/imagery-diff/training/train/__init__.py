@@ -1,0 +1,1 @@
+"""The recipe that makes the shipped change networks: data folders in, an ONNX file and its card out."""

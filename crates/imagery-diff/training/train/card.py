@@ -1,0 +1,57 @@
+"""What a card says about a model besides its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train.network import OUTPUTS
+
+OPENAERIALMAP = {
+    "name": "drone mosaics of East Africa, the Philippines and Nepal with building footprints",
+    "licence": "imagery OpenAerialMap CC BY 4.0, footprints OpenStreetMap ODbL 1.0",
+}
+SPACENET = {"name": "SpaceNet chips of Rio de Janeiro, Las Vegas and Atlanta", "licence": "CC BY-SA 4.0"}
+PROCEDURAL = {"name": "structures, ground and distractors drawn by this recipe", "licence": "MIT OR Apache-2.0"}
+LEVIR = {"name": "LEVIR-CD train and validation places", "licence": "academic use only"}
+
+LICENCES = {
+    "open": "CC BY-SA 4.0",
+    "research": "academic use only (trained with LEVIR-CD)",
+}
+DATA = {
+    "open": [OPENAERIALMAP, SPACENET, PROCEDURAL],
+    "research": [OPENAERIALMAP, SPACENET, PROCEDURAL, LEVIR],
+}
+LIMITS = {
+    "open": (
+        "Learned from single-date mosaics: new structures were composed or taken from other places, "
+        "so real construction sites, strongly tilted views and snow are known only from drawn examples."
+    ),
+    "research": (
+        "Real change was seen only in suburbs of Texas at 0.5 m; other building styles come from single-date "
+        "mosaics. Strongly tilted views and snow are known only from drawn examples."
+    ),
+}
+
+
+def card(name: str, version: str, trained_on: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+    """A model's card without parameter count and checksum, which `export` fills in."""
+    return {
+        "name": name,
+        "version": version,
+        "licence": LICENCES[name],
+        "data": DATA[name],
+        "input": {
+            "layout": "NCHW",
+            "channels": ["before.red", "before.green", "before.blue", "after.red", "after.green", "after.blue"],
+            "scale": "0..1",
+            "gsd_m_min": 0.3,
+            "gsd_m_max": 1.5,
+            "gsd_m_best": 0.5,
+            "multiple_of_px": 16,
+        },
+        "outputs": list(OUTPUTS),
+        "trained_on": trained_on,
+        "figures": figures,
+        "limits": LIMITS[name],
+    }
