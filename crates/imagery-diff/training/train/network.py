@@ -3,7 +3,7 @@
     pair [N,6,H,W] -> fold dates into the batch [2N,3,H,W]
       stem   1/4   32 channels ----------------------------.
       mid    1/8   48 channels ---------------.            |
-      deep   1/16  64 channels                |            |
+      deep   1/16  60 channels                |            |
          mix with the other date              |            |
          upsample ------------------------> mix -> up -> mix
                                                           |
@@ -87,9 +87,9 @@ def other_date(x: Tensor) -> Tensor:
 class ChangeNet(nn.Module):
     """Siamese change network; `forward` gives logits, `evidence` probabilities, both [N,5,H,W]."""
 
-    def __init__(self, stem: int = 32, mid: int = 48, deep: int = 64) -> None:
+    def __init__(self, stem: int = 32, mid: int = 48, deep: int = 60) -> None:
         super().__init__()
-        self.stem = nn.Sequential(conv(3, 16, 3, 2), conv(16, stem, 3, 2), Residual(stem))
+        self.stem = nn.Sequential(conv(3, 16, 3, 2), conv(16, stem, 3, 2), Residual(stem), Residual(stem))
         self.mid = nn.Sequential(conv(stem, mid, 3, 2), Residual(mid), Residual(mid))
         self.deep = nn.Sequential(conv(mid, deep, 3, 2), Residual(deep), Residual(deep))
         self.mix_deep = Mix(deep, 0, deep)

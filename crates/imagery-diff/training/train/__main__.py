@@ -1,0 +1,75 @@
+"""Command line: `python -m train prepare | fit | evaluate | export | all`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from train import evaluate, places, real_pairs
+from train.card import card
+from train.export import export
+from train.fit import FitOptions, fit
+from train.network import ChangeNet
+
+REAL_SHARE = {"open": 0.0, "research": 0.5}
+"""Share of real pairs under academic terms among the samples of each model."""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="train", description=__doc__)
+    parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all"))
+    parser.add_argument("--model", choices=tuple(REAL_SHARE), default="open")
+    parser.add_argument("--data", type=Path, help="folder with train/ and eval/")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded places and real pairs")
+    parser.add_argument("--run", type=Path, help="folder for checkpoints (default: CACHE/run-MODEL)")
+    parser.add_argument("--out", type=Path, help="ONNX file to write; the card goes beside it")
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start-from", type=Path, help="checkpoint whose averaged weights to begin with")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
+    return parser.parse_args()
+
+
+def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
+    shared = ("cache", "steps", "batch", "rate", "seed", "workers", "threads", "start_from", "device")
+    return FitOptions(run=run, real_share=REAL_SHARE[given.model], **{name: getattr(given, name) for name in shared})
+
+
+def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
+    """The averaged network of a run and how it was trained."""
+    kept = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    network = ChangeNet()
+    network.load_state_dict(kept["average"])
+    date = datetime.now(UTC).date().isoformat()
+    return network.eval(), {"date": date, "steps": kept["step"], "seed": kept["seed"]}
+
+
+def main() -> None:
+    given = arguments()
+    run = given.run or given.cache / f"run-{given.model}"
+    if given.task in ("prepare", "all"):
+        places.prepare(given.data, given.cache, given.seed)
+        real_pairs.prepare(given.data, given.cache)
+    if given.task in ("fit", "all"):
+        fit(fit_options(given, run))
+    if given.task in ("evaluate", "export", "all"):
+        torch.set_num_threads(given.threads)
+        network, trained_on = trained(run)
+        figures = evaluate.evaluate(network, given.data / "eval", given.pictures)
+        print(json.dumps(figures, indent=2))
+        if given.task != "evaluate":
+            export(network, given.out, card(given.model, given.version, trained_on, figures))
+
+
+if __name__ == "__main__":
+    main()

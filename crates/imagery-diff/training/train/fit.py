@@ -1,0 +1,150 @@
+"""Fits a network: batches made in worker processes, AdamW with a cosine, averaged weights, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from train.losses import loss
+from train.network import ChangeNet
+from train.places import load
+from train.real_pairs import RealPairs, sample_from_pairs
+from train.samples import Ground, Sample, sample_from_places
+
+WARM_UP_STEPS = 200
+AVERAGE_DECAY = 0.998
+"""Weight of the past in the exponential moving average; the average is what is exported."""
+
+CHECKPOINT_STEPS = 250
+GRADIENT_NORM_MAX = 5.0
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """One training run; `steps` fixes the learning-rate curve, `real_share` is the share of real labelled pairs."""
+
+    cache: Path
+    run: Path
+    steps: int
+    batch: int
+    rate: float
+    seed: int
+    workers: int
+    threads: int
+    real_share: float
+    start_from: Path | None
+    device: str
+
+
+class Batches(IterableDataset):
+    """Endless batches; worker w makes every `workers`-th batch, each from its own seed."""
+
+    def __init__(self, options: FitOptions, first_step: int) -> None:
+        self.options = options
+        self.first_step = first_step
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        cv2.setNumThreads(1)
+        info = get_worker_info()
+        number, of = (info.id, info.num_workers) if info else (0, 1)
+        ground = Ground(load(self.options.cache))
+        pairs = RealPairs.load(self.options.cache) if self.options.real_share > 0 else None
+        for step in range(self.first_step + number, self.options.steps, of):
+            rng = np.random.default_rng((self.options.seed, step))
+            samples = [self.sample(rng, ground, pairs) for _ in range(self.options.batch)]
+            yield tuple(
+                torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
+                for name in ("pair", "target", "weight")
+            )
+
+    def sample(self, rng: np.random.Generator, ground: Ground, pairs: RealPairs | None) -> Sample:
+        if pairs is not None and rng.random() < self.options.real_share:
+            return sample_from_pairs(rng, pairs, ground)
+        return sample_from_places(rng, ground)
+
+
+def rate_at(step: int, options: FitOptions) -> float:
+    """Linear warm-up, then half a cosine down to a hundredth."""
+    if step < WARM_UP_STEPS:
+        return options.rate * (step + 1) / WARM_UP_STEPS
+    progress = (step - WARM_UP_STEPS) / max(1, options.steps - WARM_UP_STEPS)
+    return options.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def average(into: ChangeNet, network: ChangeNet, step: int) -> None:
+    """Moves the averaged weights towards the network's; faster in the first steps."""
+    decay = min(AVERAGE_DECAY, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, current in zip(into.state_dict().values(), network.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(current, 1 - decay)
+            else:
+                kept.copy_(current)
+
+
+def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimizer, int]:
+    """Network, averaged network, optimiser and first step: from the run's checkpoint, another model, or nothing."""
+    torch.manual_seed(options.seed)
+    network = ChangeNet()
+    if options.start_from is not None:
+        network.load_state_dict(torch.load(options.start_from, weights_only=True)["average"])
+    network = network.to(options.device, memory_format=torch.channels_last)
+    averaged = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
+    checkpoint = options.run / "checkpoint.pt"
+    if not checkpoint.exists():
+        return network, averaged, optimiser, 0
+    kept: dict[str, Any] = torch.load(checkpoint, map_location=options.device, weights_only=True)
+    network.load_state_dict(kept["network"])
+    averaged.load_state_dict(kept["average"])
+    optimiser.load_state_dict(kept["optimiser"])
+    return network, averaged, optimiser, kept["step"]
+
+
+def keep(options: FitOptions, network: ChangeNet, averaged: ChangeNet, optimiser: torch.optim.Optimizer, step: int) -> None:
+    """Writes the checkpoint, whole or not at all."""
+    partial = options.run / "checkpoint.part"
+    state = {"network": network, "average": averaged, "optimiser": optimiser}
+    torch.save({name: part.state_dict() for name, part in state.items()} | {"step": step, "seed": options.seed}, partial)
+    partial.replace(options.run / "checkpoint.pt")
+
+
+def fit(options: FitOptions) -> None:
+    """Trains to `options.steps`, going on from the run folder's checkpoint if there is one."""
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    network, averaged, optimiser, first = start(options)
+    network.train()
+    batches = DataLoader(Batches(options, first), batch_size=None, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
+    began, total = time.monotonic(), 0.0
+    for step, batch in enumerate(batches, first):
+        pair, target, weight = (part.to(options.device).float().div_(255) for part in batch)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, options)
+        # bf16 is four times as fast as f32 on a CPU with AVX512-BF16; the loss stays in f32.
+        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+            logits = network(pair.contiguous(memory_format=torch.channels_last))
+        value = loss(logits.float(), target, weight)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM_MAX)
+        optimiser.step()
+        average(averaged, network, step)
+        total += value.item()
+        if (step + 1) % 50 == 0:
+            rate = (step + 1 - first) * options.batch / (time.monotonic() - began)
+            print(f"step {step + 1}/{options.steps} loss {total / 50:.4f} {rate:.1f} samples/s", flush=True)
+            total = 0.0
+        if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == options.steps:
+            keep(options, network, averaged, optimiser, step + 1)

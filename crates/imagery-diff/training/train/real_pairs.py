@@ -1,0 +1,103 @@
+"""Samples from real labelled pairs (LEVIR-CD); their terms allow research only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from train.jitter import chance
+from train.places import read_rgb
+from train.samples import SIDE, Crop, Ground, Sample, add_loose_things, change_ground, dilated, finish
+
+Rng = np.random.Generator
+
+GSD_M = 0.5
+FILE = "real-pairs.npz"
+
+REAL_CHANGE_SHARE = 0.75
+"""The rest are unchanged pairs: one date used twice."""
+
+
+@dataclass(frozen=True)
+class RealPairs:
+    """Before, after and label of every place, lists of arrays."""
+
+    before: list[np.ndarray]
+    after: list[np.ndarray]
+    label: list[np.ndarray]
+
+    @staticmethod
+    def load(cache: Path) -> RealPairs:
+        kept = np.load(cache / FILE)
+        stacks = [list(kept[name]) for name in ("before", "after", "label")]
+        return RealPairs(*stacks)
+
+
+def prepare(data: Path, cache: Path) -> None:
+    """Decodes the 1024 px pairs of `data/train/levir` into `cache`."""
+    folder = data / "train/levir/1024"
+    names = sorted(path.stem for path in (folder / "A").glob("*.jpg"))
+    stacks = {
+        "before": [read_rgb(folder / "A" / f"{name}.jpg") for name in names],
+        "after": [read_rgb(folder / "B" / f"{name}.jpg") for name in names],
+        "label": [cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for name in names],
+    }
+    np.savez(cache / FILE, **{name: np.stack(values) for name, values in stacks.items()})
+    print(f"prepared {len(names)} real pairs", flush=True)
+
+
+def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
+    number = rng.integers(len(pairs.before))
+    label = pairs.label[number]
+    scale = float(np.exp(rng.uniform(np.log(0.7), np.log(2.6)))) if chance(rng, 0.4) else float(rng.uniform(0.85, 1.2))
+    centre = rng.uniform(0, label.shape[0], 2)
+    if chance(rng, 0.65):
+        changed = np.flatnonzero(label[::8, ::8])
+        if len(changed):
+            row, col = divmod(int(rng.choice(changed)), label.shape[1] // 8)
+            centre = np.array([col, row]) * 8 + rng.uniform(-60, 60, 2) * scale
+    reach = SIDE * scale / 2
+    centre = np.clip(centre, min(reach, 512), max(1024 - reach, 512))
+    turn = rng.uniform(0, 2 * np.pi) if chance(rng, 0.5) else rng.integers(4) * np.pi / 2
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
+    if chance(rng, 0.5):
+        matrix[:, 0] *= -1
+    inverse = np.column_stack([matrix, centre - matrix @ np.full(2, (SIDE - 1) / 2)]).astype(np.float32)
+
+    def warp(values: np.ndarray) -> np.ndarray:
+        # Averaged first where the crop is coarser, so that fine texture does not alias.
+        if scale > 1.5:
+            values = cv2.blur(values, (2, 2))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(values, inverse, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+
+    return warp(pairs.before[number]), warp(pairs.after[number]), warp(label), GSD_M * scale
+
+
+def as_crop(image: np.ndarray, only: np.ndarray, changed: np.ndarray) -> Crop:
+    """A date whose buildings are known only at and around the changed ones."""
+    nothing = np.zeros((SIDE, SIDE), np.uint8)
+    return Crop(image.copy(), only.copy(), only.copy(), nothing + 255, nothing, image, dilated(changed, 3))
+
+
+def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground) -> Sample:
+    """A real change, or one real date twice with drawn ground changes, loose things."""
+    first, second, label, gsd_m = cut_pair(rng, pairs)
+    nothing = np.zeros((SIDE, SIDE), np.uint8)
+    if chance(rng, REAL_CHANGE_SHARE):
+        changed = (label > 127) * np.uint8(255)
+        before, after = as_crop(first, nothing, changed), as_crop(second, changed, changed)
+    else:
+        image = first if chance(rng, 0.4) else second
+        before, after = as_crop(image, nothing, nothing), as_crop(image, nothing, nothing)
+        donor = ground.crop(rng, gsd_m)
+        if chance(rng, 0.5):
+            change_ground(rng, after, donor, gsd_m)
+    for date in (before, after):
+        if chance(rng, 0.25):
+            add_loose_things(rng, date, gsd_m)
+    return finish(rng, before, after, nothing)
