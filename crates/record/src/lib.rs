@@ -1,1 +1,36 @@
-//! Sites, scenes, candidates, reviews and annotations; the event log, the store, the blobs and the GeoJSON codec.
+//! Sites, scenes, comparisons, candidates, reviews and annotations; the event log, the store, the
+//! blobs and the one GeoJSON codec.
+//!
+//! Knows neither GDAL nor HTTP nor a detector. A [`Store`] is a folder: `stakeout.sqlite` and the
+//! blobs by SHA-256. Every write appends an [`Event`] to a hash chain in the same transaction.
+
+pub mod annotation;
+pub mod blobs;
+pub mod candidate;
+mod error;
+pub mod events;
+pub mod geojson;
+pub mod id;
+pub mod job;
+pub mod review;
+pub mod scene;
+pub mod site;
+pub mod store;
+pub mod taxonomy;
+pub mod token;
+pub mod verify;
+
+pub use annotation::{Annotation, AnnotationStatus, Confidence, SourceImage};
+pub use blobs::{Blobs, Sha256Hex};
+pub use candidate::{Candidate, CandidateState, Change, Comparison, Detector, Fit, NewCandidate};
+pub use error::RecordError;
+pub use events::{Actor, Event, Role};
+pub use id::{AnnotationId, CandidateId, ComparisonId, JobId, ReviewId, SceneId, SiteId, TokenId};
+pub use jiff::Timestamp;
+pub use job::{Job, JobStatus};
+pub use review::{NewReview, Review, ReviewOutcome, Seen, Verdict};
+pub use scene::{NewScene, RasterFacts, Scene};
+pub use site::Site;
+pub use store::{Collection, Cursor, IfMatch, Item, NewComparison, Page, PageStart, Query, Store};
+pub use taxonomy::StructureType;
+pub use token::{NewToken, Token};

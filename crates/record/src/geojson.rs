@@ -1,0 +1,679 @@
+//! The one place where things become GeoJSON (RFC 7946) and GeoJSON becomes things.
+
+use geo::{
+    BoundingRect, Coord, GeodesicArea, LineString, Orient, Polygon, Validation,
+    line_intersection::line_intersection, orient::Direction,
+};
+use geojson::Geometry;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    annotation::Annotation,
+    candidate::{Candidate, Detector, Fit, NewCandidate},
+    id::{AnnotationId, CandidateId, SiteId},
+    site::Site,
+};
+
+/// Most positions in one polygon.
+pub const POSITIONS_MAX: usize = 10_000;
+/// Longest name, title or tag in bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Longest note in bytes.
+pub const NOTE_BYTES_MAX: usize = 20_000;
+/// Most tags of a site.
+pub const TAGS_MAX: usize = 50;
+/// Digits after the point of a degree: 0.1 mm on the ground.
+const DEGREE_DIGITS: i32 = 9;
+
+/// GeoJSON that cannot be taken: what, where, got, wanted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeoJsonError {
+    /// Not JSON, or not the JSON of this member.
+    #[error("{member} cannot be read: {cause}")]
+    Malformed {
+        /// Which member.
+        member: String,
+        /// What the parser says.
+        cause: String,
+    },
+    /// A member that is not there or has another type.
+    #[error("{member} is {got} but must be {wanted}")]
+    Member {
+        /// Which member.
+        member: String,
+        /// What was given.
+        got: String,
+        /// What would do.
+        wanted: String,
+    },
+    /// Too many positions.
+    #[error("geometry has {got} positions but may have {POSITIONS_MAX}")]
+    TooManyPositions {
+        /// Number that was given.
+        got: usize,
+    },
+    /// A position that is not on Earth.
+    #[error(
+        "geometry has position [{lon}, {lat}] but longitude must be within -180 to 180 and latitude within -90 to 90"
+    )]
+    OutsideWorld {
+        /// Longitude given.
+        lon: f64,
+        /// Latitude given.
+        lat: f64,
+    },
+    /// A ring that does not end where it begins.
+    #[error("ring {ring} begins at [{lon}, {lat}] but does not end there")]
+    OpenRing {
+        /// Which ring, the exterior being 0.
+        ring: usize,
+        /// Longitude of its first position.
+        lon: f64,
+        /// Latitude of its first position.
+        lat: f64,
+    },
+    /// A boundary that crosses itself.
+    #[error("ring {ring} crosses itself near [{lon}, {lat}]")]
+    CrossesItself {
+        /// Which ring, the exterior being 0.
+        ring: usize,
+        /// Longitude of the crossing.
+        lon: f64,
+        /// Latitude of the crossing.
+        lat: f64,
+    },
+    /// Another fault of the geometry.
+    #[error("geometry is not a valid polygon: {cause}")]
+    InvalidPolygon {
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+impl GeoJsonError {
+    fn member(member: &str, got: &Value, wanted: &str) -> GeoJsonError {
+        let got = match got {
+            Value::Null => "missing".to_owned(),
+            Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+            Value::Array(_) => "an array".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
+            other => other.to_string(),
+        };
+        GeoJsonError::Member { member: member.to_owned(), got, wanted: wanted.to_owned() }
+    }
+}
+
+// ---- geometry ----
+
+/// A polygon from an untrusted GeoJSON geometry: checked, and wound as RFC 7946 wants it.
+///
+/// # Errors
+/// When it is not a polygon, has too many positions or one outside the world, a ring that is open, or
+/// a boundary that crosses itself. Wrong winding is not an error; it is mended.
+pub fn read_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
+    if geometry["type"] != "Polygon" {
+        return Err(GeoJsonError::member("geometry.type", &geometry["type"], "\"Polygon\""));
+    }
+    let rings = geometry["coordinates"].as_array().ok_or_else(|| {
+        GeoJsonError::member("geometry.coordinates", &geometry["coordinates"], "an array of rings")
+    })?;
+    let positions: usize = rings.iter().map(|ring| ring.as_array().map_or(0, Vec::len)).sum();
+    if positions > POSITIONS_MAX {
+        return Err(GeoJsonError::TooManyPositions { got: positions });
+    }
+    let mut rings = rings
+        .iter()
+        .enumerate()
+        .map(|(index, ring)| read_ring(index, ring))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter();
+    let exterior = rings.next().ok_or_else(|| {
+        GeoJsonError::member("geometry.coordinates", &Value::Array(Vec::new()), "at least one ring")
+    })?;
+    checked(Polygon::new(exterior, rings.collect()))
+}
+
+fn read_ring(index: usize, ring: &Value) -> Result<LineString<f64>, GeoJsonError> {
+    let member = format!("geometry.coordinates[{index}]");
+    let positions =
+        ring.as_array().ok_or_else(|| GeoJsonError::member(&member, ring, "an array of positions"))?;
+    if positions.len() < 4 {
+        return Err(GeoJsonError::Member {
+            member,
+            got: format!("{} positions", positions.len()),
+            wanted: "at least 4, the last equal to the first".to_owned(),
+        });
+    }
+    let ring = positions
+        .iter()
+        .enumerate()
+        .map(|(at, position)| read_position(&format!("{member}[{at}]"), position))
+        .collect::<Result<LineString<f64>, _>>()?;
+    if ring.0.first() != ring.0.last() {
+        let Coord { x: lon, y: lat } = ring.0[0];
+        return Err(GeoJsonError::OpenRing { ring: index, lon, lat });
+    }
+    Ok(ring)
+}
+
+fn read_position(member: &str, position: &Value) -> Result<Coord<f64>, GeoJsonError> {
+    let numbers: Option<Vec<f64>> =
+        position.as_array().and_then(|numbers| numbers.iter().map(Value::as_f64).collect());
+    match numbers.as_deref() {
+        Some([lon, lat, ..]) if (-180.0..=180.0).contains(lon) && (-90.0..=90.0).contains(lat) => {
+            Ok(Coord { x: *lon, y: *lat })
+        }
+        Some([lon, lat, ..]) => Err(GeoJsonError::OutsideWorld { lon: *lon, lat: *lat }),
+        _ => Err(GeoJsonError::member(member, position, "[longitude, latitude]")),
+    }
+}
+
+fn checked(polygon: Polygon<f64>) -> Result<Polygon<f64>, GeoJsonError> {
+    if let Err(fault) = polygon.check_validation() {
+        let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+        for (ring, line) in rings.enumerate() {
+            if let Some(Coord { x: lon, y: lat }) = self_crossing(line) {
+                return Err(GeoJsonError::CrossesItself { ring, lon, lat });
+            }
+        }
+        return Err(GeoJsonError::InvalidPolygon { cause: fault.to_string() });
+    }
+    Ok(polygon.orient(Direction::Default))
+}
+
+/// Where a ring crosses itself, first in the order of its segments.
+fn self_crossing(ring: &LineString<f64>) -> Option<Coord<f64>> {
+    let segments: Vec<_> = ring.lines().collect();
+    for (index, &segment) in segments.iter().enumerate() {
+        for (other_index, &other) in segments.iter().enumerate().skip(index + 2) {
+            let neighbours = index == 0 && other_index == segments.len() - 1;
+            if !neighbours && let Some(met) = line_intersection(segment, other) {
+                return Some(match met {
+                    geo::LineIntersection::SinglePoint { intersection, .. } => intersection,
+                    geo::LineIntersection::Collinear { intersection } => intersection.start,
+                });
+            }
+        }
+    }
+    None
+}
+
+/// Geodesic area of a polygon in degrees, square metres (Karney 2013, as `geo` implements it).
+pub fn geodesic_area_m2(polygon: &Polygon<f64>) -> f64 {
+    polygon.geodesic_area_unsigned()
+}
+
+/// A polygon as a GeoJSON geometry, positions rounded to 0.1 mm, wound as RFC 7946 wants it.
+pub fn polygon_value(polygon: &Polygon<f64>) -> Value {
+    let polygon = polygon.orient(Direction::Default);
+    let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+    let coordinates: Vec<Value> = rings
+        .map(|ring| {
+            ring.coords()
+                .map(|at| json!([rounded(at.x, DEGREE_DIGITS), rounded(at.y, DEGREE_DIGITS)]))
+                .collect()
+        })
+        .collect();
+    json!({"type": "Polygon", "coordinates": coordinates})
+}
+
+/// A number with so many decimal digits after the point.
+fn rounded(number: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (number * scale).round() / scale
+}
+
+/// West, south, east, north of a polygon; zeros for an empty one.
+pub fn bounds(polygon: &Polygon<f64>) -> [f64; 4] {
+    polygon.bounding_rect().map_or([0.0; 4], |rect| [rect.min().x, rect.min().y, rect.max().x, rect.max().y])
+}
+
+fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
+    let malformed = |cause: String| GeoJsonError::Malformed { member: "geometry".to_owned(), cause };
+    let geometry = Geometry::deserialize(geometry).map_err(|error| malformed(error.to_string()))?;
+    Polygon::try_from(geometry).map_err(|error| malformed(error.to_string()))
+}
+
+// ---- features ----
+
+fn feature(id: &str, outline: &Polygon<f64>, properties: impl Serialize) -> Value {
+    json!({
+        "type": "Feature",
+        "id": id,
+        "geometry": polygon_value(outline),
+        "properties": serde_json::to_value(properties).expect("properties are plain data"),
+    })
+}
+
+fn properties<'de, P: Deserialize<'de>>(feature: &'de Value) -> Result<P, GeoJsonError> {
+    P::deserialize(&feature["properties"]).map_err(|error| GeoJsonError::Malformed {
+        member: "properties".to_owned(),
+        cause: error.to_string(),
+    })
+}
+
+fn id_of(feature: &Value) -> Result<String, GeoJsonError> {
+    feature["id"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| GeoJsonError::member("id", &feature["id"], "a string"))
+}
+
+#[derive(Serialize, Deserialize)]
+struct SiteProperties {
+    name: String,
+    parent: Option<SiteId>,
+    #[serde(default)]
+    tags: Vec<String>,
+    created: Timestamp,
+    updated: Timestamp,
+    revision: u64,
+}
+
+/// A site as a feature.
+pub fn site_feature(site: &Site) -> Value {
+    feature(
+        site.id.as_str(),
+        &site.area,
+        SiteProperties {
+            name: site.name.clone(),
+            parent: site.parent.clone(),
+            tags: site.tags.clone(),
+            created: site.created,
+            updated: site.updated,
+            revision: site.revision,
+        },
+    )
+}
+
+/// A site from a feature that [`site_feature`] made.
+///
+/// # Errors
+/// When it is not one.
+pub fn site_from_feature(feature: &Value) -> Result<Site, GeoJsonError> {
+    let properties: SiteProperties = properties(feature)?;
+    Ok(Site {
+        id: SiteId(id_of(feature)?),
+        name: properties.name,
+        parent: properties.parent,
+        tags: properties.tags,
+        area: stored_polygon(&feature["geometry"])?,
+        created: properties.created,
+        updated: properties.updated,
+        revision: properties.revision,
+    })
+}
+
+/// What a client may say of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SiteDraft {
+    /// Slug, where the client chose one.
+    pub id: Option<String>,
+    /// Name for people.
+    pub name: String,
+    /// The larger site.
+    pub parent: Option<SiteId>,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Area.
+    pub area: Polygon<f64>,
+}
+
+/// Reads a site from an untrusted feature.
+///
+/// # Errors
+/// When it is not a Feature with a valid Polygon and a name.
+pub fn read_site(feature: &Value) -> Result<SiteDraft, GeoJsonError> {
+    must_be_feature(feature)?;
+    let properties = &feature["properties"];
+    let id = match &feature["id"] {
+        Value::Null => None,
+        Value::String(id) => Some(id.clone()),
+        other => return Err(GeoJsonError::member("id", other, "a string")),
+    };
+    let tags = match &properties["tags"] {
+        Value::Null => Vec::new(),
+        Value::Array(tags) if tags.len() <= TAGS_MAX => tags
+            .iter()
+            .enumerate()
+            .map(|(at, tag)| text(&format!("properties.tags[{at}]"), tag, NAME_BYTES_MAX))
+            .collect::<Result<Vec<_>, _>>()?,
+        other => {
+            return Err(GeoJsonError::member(
+                "properties.tags",
+                other,
+                &format!("at most {TAGS_MAX} strings"),
+            ));
+        }
+    };
+    Ok(SiteDraft {
+        id,
+        name: text("properties.name", &properties["name"], NAME_BYTES_MAX)?,
+        parent: optional_text("properties.parent", &properties["parent"], NAME_BYTES_MAX)?.map(SiteId),
+        tags,
+        area: read_polygon(&feature["geometry"])?,
+    })
+}
+
+/// Asks for a GeoJSON Feature.
+///
+/// # Errors
+/// When the value is something else.
+pub fn must_be_feature(feature: &Value) -> Result<(), GeoJsonError> {
+    if feature["type"] != "Feature" {
+        return Err(GeoJsonError::member("type", &feature["type"], "\"Feature\""));
+    }
+    if !feature["properties"].is_object() {
+        return Err(GeoJsonError::member("properties", &feature["properties"], "an object"));
+    }
+    Ok(())
+}
+
+/// A text that is there and not too long.
+///
+/// # Errors
+/// When it is missing, blank or longer than `bytes_max`.
+pub fn text(member: &str, value: &Value, bytes_max: usize) -> Result<String, GeoJsonError> {
+    match value.as_str().map(str::trim) {
+        Some(text) if !text.is_empty() && text.len() <= bytes_max => Ok(text.to_owned()),
+        _ => Err(GeoJsonError::member(member, value, &format!("a text of 1 to {bytes_max} bytes"))),
+    }
+}
+
+/// A text that may be missing; blank counts as missing.
+///
+/// # Errors
+/// When it is something else, or longer than `bytes_max`.
+pub fn optional_text(member: &str, value: &Value, bytes_max: usize) -> Result<Option<String>, GeoJsonError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(blank) if blank.trim().is_empty() => Ok(None),
+        value => text(member, value, bytes_max).map(Some),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CandidateProperties {
+    site: SiteId,
+    comparison: crate::id::ComparisonId,
+    before: crate::id::SceneId,
+    after: crate::id::SceneId,
+    before_datetime: Timestamp,
+    after_datetime: Timestamp,
+    state: crate::candidate::CandidateState,
+    #[serde(flatten)]
+    found: FoundProperties,
+    detector: Detector,
+}
+
+/// The part of a candidate's properties that the detector knows.
+#[derive(Serialize, Deserialize)]
+struct FoundProperties {
+    change: crate::candidate::Change,
+    score: f64,
+    area_m2: f64,
+    length_m: f64,
+    width_m: f64,
+    orientation_deg: f64,
+    evidence: std::collections::BTreeMap<String, f64>,
+}
+
+impl FoundProperties {
+    fn of(found: &NewCandidate) -> FoundProperties {
+        FoundProperties {
+            change: found.change,
+            score: rounded(found.score, 4),
+            area_m2: rounded(found.area_m2, 2),
+            length_m: rounded(found.length_m, 2),
+            width_m: rounded(found.width_m, 2),
+            orientation_deg: rounded(found.orientation_deg, 1),
+            evidence: found.evidence.iter().map(|(name, value)| (name.clone(), rounded(*value, 4))).collect(),
+        }
+    }
+
+    fn with_outline(self, outline: Polygon<f64>) -> NewCandidate {
+        NewCandidate {
+            outline,
+            change: self.change,
+            score: self.score,
+            area_m2: self.area_m2,
+            length_m: self.length_m,
+            width_m: self.width_m,
+            orientation_deg: self.orientation_deg,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// A recorded candidate as a feature.
+pub fn candidate_feature(candidate: &Candidate) -> Value {
+    feature(
+        candidate.id.as_str(),
+        &candidate.found.outline,
+        CandidateProperties {
+            site: candidate.site.clone(),
+            comparison: candidate.comparison.clone(),
+            before: candidate.before.clone(),
+            after: candidate.after.clone(),
+            before_datetime: candidate.before_datetime,
+            after_datetime: candidate.after_datetime,
+            state: candidate.state,
+            found: FoundProperties::of(&candidate.found),
+            detector: candidate.detector.clone(),
+        },
+    )
+}
+
+/// A candidate from a feature that [`candidate_feature`] made.
+///
+/// # Errors
+/// When it is not one.
+pub fn candidate_from_feature(feature: &Value) -> Result<Candidate, GeoJsonError> {
+    let properties: CandidateProperties = properties(feature)?;
+    Ok(Candidate {
+        id: CandidateId(id_of(feature)?),
+        site: properties.site,
+        comparison: properties.comparison,
+        before: properties.before,
+        after: properties.after,
+        before_datetime: properties.before_datetime,
+        after_datetime: properties.after_datetime,
+        state: properties.state,
+        detector: properties.detector,
+        found: properties.found.with_outline(stored_polygon(&feature["geometry"])?),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct AnnotationProperties {
+    site: SiteId,
+    candidate: Option<CandidateId>,
+    structure_type: Option<String>,
+    change: crate::candidate::Change,
+    title: Option<String>,
+    note: Option<String>,
+    confidence: Option<crate::annotation::Confidence>,
+    start_datetime: Option<Timestamp>,
+    end_datetime: Option<Timestamp>,
+    area_m2: f64,
+    sources: Vec<crate::annotation::SourceImage>,
+    status: crate::annotation::AnnotationStatus,
+    created: Timestamp,
+    created_by: String,
+    updated: Timestamp,
+    revision: u64,
+}
+
+/// An annotation as a feature.
+pub fn annotation_feature(annotation: &Annotation) -> Value {
+    let own = annotation.clone();
+    feature(
+        annotation.id.as_str(),
+        &annotation.outline,
+        AnnotationProperties {
+            site: own.site,
+            candidate: own.candidate,
+            structure_type: own.structure_type,
+            change: own.change,
+            title: own.title,
+            note: own.note,
+            confidence: own.confidence,
+            start_datetime: own.start_datetime,
+            end_datetime: own.end_datetime,
+            area_m2: rounded(own.area_m2, 2),
+            sources: own.sources,
+            status: own.status,
+            created: own.created,
+            created_by: own.created_by,
+            updated: own.updated,
+            revision: own.revision,
+        },
+    )
+}
+
+/// An annotation from a feature that [`annotation_feature`] made.
+///
+/// # Errors
+/// When it is not one.
+pub fn annotation_from_feature(feature: &Value) -> Result<Annotation, GeoJsonError> {
+    let own: AnnotationProperties = properties(feature)?;
+    Ok(Annotation {
+        id: AnnotationId(id_of(feature)?),
+        site: own.site,
+        candidate: own.candidate,
+        outline: stored_polygon(&feature["geometry"])?,
+        structure_type: own.structure_type,
+        change: own.change,
+        title: own.title,
+        note: own.note,
+        confidence: own.confidence,
+        start_datetime: own.start_datetime,
+        end_datetime: own.end_datetime,
+        area_m2: own.area_m2,
+        sources: own.sources,
+        status: own.status,
+        created: own.created,
+        created_by: own.created_by,
+        updated: own.updated,
+        revision: own.revision,
+    })
+}
+
+// ---- collections ----
+
+/// What the coordinates of a written collection mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinates {
+    /// Longitude and latitude in degrees, as RFC 7946 wants it.
+    LonLat,
+    /// Pixels right and up from the lower left corner: the images had no georeference.
+    Pixels,
+}
+
+/// Where unrecorded candidates come from, for the file of a command line run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run<'a> {
+    /// File name of the first image.
+    pub before: &'a str,
+    /// File name of the second image.
+    pub after: &'a str,
+    /// Which detector spoke.
+    pub detector: &'a Detector,
+    /// How well the images fit.
+    pub fit: &'a Fit,
+    /// What the coordinates mean.
+    pub coordinates: Coordinates,
+}
+
+/// Candidates of a run outside the record as one FeatureCollection; their ids count from 1 in order.
+pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
+    let features: Vec<Value> = candidates
+        .iter()
+        .enumerate()
+        .map(|(index, found)| {
+            let mut properties =
+                serde_json::to_value(FoundProperties::of(found)).expect("properties are plain data");
+            let members = properties.as_object_mut().expect("a struct is an object");
+            members.insert("state".to_owned(), json!("pending"));
+            members.insert("before".to_owned(), json!(run.before));
+            members.insert("after".to_owned(), json!(run.after));
+            members.insert("detector".to_owned(), json!(run.detector));
+            feature(&(index + 1).to_string(), &found.outline, properties)
+        })
+        .collect();
+    let mut collection = Map::new();
+    collection.insert("type".to_owned(), json!("FeatureCollection"));
+    collection.insert("fit".to_owned(), json!(run.fit));
+    collection.insert("detector".to_owned(), json!(run.detector));
+    if run.coordinates == Coordinates::Pixels {
+        let meaning = "pixels right and up from the lower left corner: the images carry no georeference";
+        collection.insert("coordinates".to_owned(), json!(meaning));
+    }
+    collection.insert("features".to_owned(), Value::Array(features));
+    Value::Object(collection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn polygon(rings: Value) -> Value {
+        json!({"type": "Polygon", "coordinates": rings})
+    }
+
+    #[test]
+    fn a_ring_that_crosses_itself_is_refused_with_the_place() {
+        let bow_tie = polygon(json!([[[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]]]));
+        let error = read_polygon(&bow_tie).unwrap_err();
+        assert_eq!(error.to_string(), "ring 0 crosses itself near [1, 1]");
+    }
+
+    #[test]
+    fn wrong_winding_is_mended() {
+        let clockwise = polygon(json!([[[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]]));
+        let read = read_polygon(&clockwise).unwrap();
+        assert_eq!(read.exterior().0[1], Coord { x: 1.0, y: 0.0 });
+    }
+
+    #[test]
+    fn faults_name_the_member() {
+        for (geometry, message) in [
+            (json!(null), "geometry.type is missing but must be \"Polygon\""),
+            (json!({"type": "Point"}), "geometry.type is \"Point\" but must be \"Polygon\""),
+            (polygon(json!(3)), "geometry.coordinates is 3 but must be an array of rings"),
+            (
+                polygon(json!([[[0, 0], [1, 0], [1, 1], [0, 1]]])),
+                "ring 0 begins at [0, 0] but does not end there",
+            ),
+            (
+                polygon(json!([[[0, 0], [1, 0], ["x", 1], [0, 0]]])),
+                "geometry.coordinates[0][2] is an array but must be [longitude, latitude]",
+            ),
+            (
+                polygon(json!([[[0, 0], [190, 0], [1, 1], [0, 0]]])),
+                "geometry has position [190, 0] but longitude must be within -180 to 180 and latitude within -90 to 90",
+            ),
+        ] {
+            assert_eq!(read_polygon(&geometry).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_site_survives_the_round_trip() {
+        let area = read_polygon(&polygon(json!([[[0, 0], [1, 0], [1, 1], [0, 0]]]))).unwrap();
+        let site = Site {
+            id: SiteId("plant".to_owned()),
+            name: "Plant".to_owned(),
+            parent: Some(SiteId("complex".to_owned())),
+            tags: vec!["steel".to_owned()],
+            area,
+            created: Timestamp::UNIX_EPOCH,
+            updated: Timestamp::UNIX_EPOCH,
+            revision: 3,
+        };
+        assert_eq!(site_from_feature(&site_feature(&site)).unwrap(), site);
+    }
+}

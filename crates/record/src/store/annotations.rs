@@ -1,0 +1,188 @@
+//! Writing annotations directly, and reading their versions.
+
+use rusqlite::OptionalExtension;
+use serde_json::Value;
+
+use super::{
+    Change, Store,
+    items::{self, Collection, IfMatch, Written},
+    reviews,
+};
+use crate::{
+    annotation::{Annotation, AnnotationStatus},
+    error::RecordError,
+    events::{Actor, Event, Role},
+    geojson,
+    id::{AnnotationId, CandidateId},
+};
+
+impl Store {
+    /// Records an annotation that a person drew. Its id, times, author, area and revision are set here;
+    /// its status is `draft` unless the role is at least reviewer.
+    ///
+    /// # Errors
+    /// When the site is not there, the structure type unknown, or the role is less than analyst.
+    pub fn create_annotation(&self, actor: &Actor, drawn: Annotation) -> Result<Annotation, RecordError> {
+        actor.must_be(Role::Analyst, "drawing an annotation")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            items::stored(transaction, Collection::Sites, drawn.site.as_str())?;
+            reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
+            let annotation = Annotation {
+                id: AnnotationId::random(),
+                status: status_of_author(actor),
+                area_m2: geojson::geodesic_area_m2(&drawn.outline),
+                created: change.time,
+                created_by: actor.name.clone(),
+                updated: change.time,
+                revision: 1,
+                ..drawn
+            };
+            written(&annotation).write(&change, "annotation.created")?;
+            Ok(annotation)
+        })
+    }
+
+    /// Replaces what people may change of an annotation: outline, type, change, title, note,
+    /// confidence, construction window.
+    ///
+    /// # Errors
+    /// When it is not there or at another revision, the structure type is unknown, or the role is too
+    /// low: analysts change drafts, reviewers anything.
+    pub fn update_annotation(
+        &self,
+        actor: &Actor,
+        id: &AnnotationId,
+        if_match: IfMatch,
+        drawn: Annotation,
+    ) -> Result<Annotation, RecordError> {
+        actor.must_be(Role::Analyst, "changing an annotation")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let old = current(&change, id, if_match)?;
+            if old.status != AnnotationStatus::Draft {
+                actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
+            }
+            reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
+            let annotation = Annotation {
+                outline: drawn.outline.clone(),
+                structure_type: drawn.structure_type,
+                change: drawn.change,
+                title: drawn.title,
+                note: drawn.note,
+                confidence: drawn.confidence,
+                start_datetime: drawn.start_datetime,
+                end_datetime: drawn.end_datetime,
+                area_m2: geojson::geodesic_area_m2(&drawn.outline),
+                updated: change.time,
+                revision: old.revision + 1,
+                ..old
+            };
+            written(&annotation).write(&change, "annotation.changed")?;
+            Ok(annotation)
+        })
+    }
+
+    /// Withdraws an annotation: it leaves the collection, its versions stay readable.
+    ///
+    /// # Errors
+    /// When it is not there or at another revision, or the role is too low: analysts withdraw drafts,
+    /// reviewers anything.
+    pub fn withdraw_annotation(
+        &self,
+        actor: &Actor,
+        id: &AnnotationId,
+        if_match: IfMatch,
+    ) -> Result<Annotation, RecordError> {
+        actor.must_be(Role::Analyst, "withdrawing an annotation")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let old = current(&change, id, if_match)?;
+            if old.status != AnnotationStatus::Draft {
+                actor.must_be(Role::Reviewer, "withdrawing an annotation that is not a draft")?;
+            }
+            let annotation = Annotation {
+                status: AnnotationStatus::Withdrawn,
+                updated: change.time,
+                revision: old.revision + 1,
+                ..old
+            };
+            written(&annotation).write(&change, "annotation.withdrawn")?;
+            Ok(annotation)
+        })
+    }
+
+    /// Reads an annotation.
+    ///
+    /// # Errors
+    /// When there is none of that id in the collection.
+    pub fn annotation(&self, id: &AnnotationId) -> Result<Annotation, RecordError> {
+        Ok(geojson::annotation_from_feature(&self.item(Collection::Annotations, id.as_str())?.value())?)
+    }
+
+    /// All versions of an annotation, oldest first, each as the event that made it. Readable for
+    /// withdrawn annotations too.
+    ///
+    /// # Errors
+    /// When there never was an annotation of that id.
+    pub fn annotation_versions(&self, id: &AnnotationId) -> Result<Vec<Event>, RecordError> {
+        let versions = self.events_of(&format!("annotation/{id}"))?;
+        if versions.is_empty() {
+            return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
+        }
+        Ok(versions)
+    }
+}
+
+fn status_of_author(actor: &Actor) -> AnnotationStatus {
+    if actor.role >= Role::Reviewer { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft }
+}
+
+fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
+    let item = items::stored(change.transaction, Collection::Annotations, id.as_str())?;
+    items::must_match(Collection::Annotations, &item, if_match)?;
+    Ok(geojson::annotation_from_feature(&item.value())?)
+}
+
+/// The annotation of a candidate, withdrawn or not.
+pub(super) fn of_candidate(
+    connection: &rusqlite::Connection,
+    candidate: &CandidateId,
+) -> Result<Option<Annotation>, RecordError> {
+    let feature: Option<String> = connection
+        .prepare_cached("SELECT feature FROM item WHERE candidate = ?1 AND collection = 'annotations'")?
+        .query_row([candidate.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(feature) = feature else { return Ok(None) };
+    let value: Value = super::read_document("annotation of candidate", candidate.as_str(), &feature)?;
+    Ok(Some(geojson::annotation_from_feature(&value)?))
+}
+
+/// What to call the step from one version to the next.
+pub(super) fn kind(old: &Annotation, new: &Annotation) -> &'static str {
+    match (old.status, new.status) {
+        (was, is) if was == is => "annotation.changed",
+        (_, AnnotationStatus::Draft) => "annotation.drafted",
+        (_, AnnotationStatus::Confirmed) => "annotation.confirmed",
+        (_, AnnotationStatus::Disputed) => "annotation.disputed",
+        (_, AnnotationStatus::Withdrawn) => "annotation.withdrawn",
+    }
+}
+
+pub(super) fn written(annotation: &Annotation) -> Written<'_> {
+    Written {
+        collection: Collection::Annotations,
+        id: annotation.id.as_str(),
+        site: &annotation.site,
+        comparison: None,
+        candidate: annotation.candidate.as_ref().map(CandidateId::as_str),
+        state: items::word(annotation.status),
+        revision: annotation.revision,
+        hidden: annotation.status == AnnotationStatus::Withdrawn,
+        // an open end of the window is open in queries too
+        start_ms: Some(annotation.start_datetime.map_or(i64::MIN, |time| time.as_millisecond())),
+        end_ms: Some(annotation.end_datetime.map_or(i64::MAX, |time| time.as_millisecond())),
+        bounds: items::polygon_bounds(&annotation.outline),
+        feature: geojson::annotation_feature(annotation),
+    }
+}

@@ -1,0 +1,175 @@
+//! Writing comparisons with their candidates.
+
+use rusqlite::OptionalExtension;
+use serde_json::{Value, json};
+
+use super::{
+    Change, Store,
+    items::{self, Collection, Written},
+    read_document, scenes,
+};
+use crate::{
+    blobs::Sha256Hex,
+    candidate::{Candidate, CandidateState, Comparison, Detector, Fit, NewCandidate},
+    error::RecordError,
+    events::{Actor, Role},
+    geojson,
+    id::{CandidateId, ComparisonId, SceneId, SiteId},
+};
+
+/// What a detector said of two scenes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewComparison {
+    /// Scene of the first date.
+    pub before: SceneId,
+    /// Scene of the second date.
+    pub after: SceneId,
+    /// How well the images fit.
+    pub fit: Fit,
+    /// Which detector spoke.
+    pub detector: Detector,
+    /// What it found, best first.
+    pub candidates: Vec<NewCandidate>,
+}
+
+impl Store {
+    /// Records a comparison and all its candidates, or nothing.
+    ///
+    /// # Errors
+    /// When a scene is not there, the scenes are of two sites, or the role is less than analyst.
+    pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
+        actor.must_be(Role::Analyst, "comparing scenes")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let before = scenes::scene(transaction, &new.before)?;
+            let after = scenes::scene(transaction, &new.after)?;
+            if before.site != after.site {
+                return Err(RecordError::Invalid {
+                    field: "after",
+                    got: format!("a scene of site {}", after.site),
+                    wanted: format!("a scene of site {}", before.site),
+                });
+            }
+            let comparison = Comparison {
+                id: ComparisonId::random(),
+                site: before.site.clone(),
+                before: before.id,
+                after: after.id,
+                before_datetime: before.facts.datetime,
+                after_datetime: after.facts.datetime,
+                fit: new.fit,
+                detector: new.detector,
+                candidates: new.candidates.len() as u64,
+                created: change.time,
+            };
+            let candidates: Vec<Candidate> =
+                new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
+            record(&change, &comparison, &candidates)?;
+            Ok(comparison)
+        })
+    }
+
+    /// Reads a comparison.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn comparison(&self, id: &ComparisonId) -> Result<Comparison, RecordError> {
+        let reader = self.read()?;
+        let text: String = reader
+            .prepare_cached("SELECT document FROM comparison WHERE id = ?1")?
+            .query_row([id.as_str()], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| RecordError::NotFound { what: "comparison", id: id.to_string() })?;
+        read_document("comparison", id.as_str(), &text)
+    }
+
+    /// Comparisons of a site, newest first, each with the number of its candidates that wait for a review.
+    ///
+    /// # Errors
+    /// When the site is not there.
+    pub fn comparisons(&self, site: &SiteId) -> Result<Vec<(Comparison, u64)>, RecordError> {
+        let reader = self.read()?;
+        items::stored(&reader, Collection::Sites, site.as_str())?;
+        let mut statement = reader.prepare_cached(
+            "SELECT id, document,
+                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id AND state = 'pending')
+             FROM comparison WHERE site = ?1 ORDER BY n DESC",
+        )?;
+        let rows = statement
+            .query_map([site.as_str()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        rows.iter()
+            .map(|(id, text, pending)| Ok((read_document("comparison", id, text)?, *pending)))
+            .collect()
+    }
+
+    /// Reads a candidate.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn candidate(&self, id: &CandidateId) -> Result<Candidate, RecordError> {
+        Ok(geojson::candidate_from_feature(&self.item(Collection::Candidates, id.as_str())?.value())?)
+    }
+}
+
+fn candidate(comparison: &Comparison, found: NewCandidate) -> Candidate {
+    Candidate {
+        id: CandidateId::random(),
+        site: comparison.site.clone(),
+        comparison: comparison.id.clone(),
+        before: comparison.before.clone(),
+        after: comparison.after.clone(),
+        before_datetime: comparison.before_datetime,
+        after_datetime: comparison.after_datetime,
+        state: CandidateState::Pending,
+        detector: comparison.detector.clone(),
+        found,
+    }
+}
+
+/// Writes the rows under one event that holds all of them.
+fn record(change: &Change<'_>, comparison: &Comparison, candidates: &[Candidate]) -> Result<(), RecordError> {
+    let document = serde_json::to_value(comparison).expect("comparisons are plain data");
+    let features: Vec<Value> = candidates.iter().map(geojson::candidate_feature).collect();
+    let event = change.event(
+        &format!("comparison/{}", comparison.id),
+        "comparison.added",
+        &json!({"comparison": document, "candidates": features}),
+    )?;
+    let text = document.to_string();
+    change
+        .transaction
+        .prepare_cached(
+            "INSERT INTO comparison (id, site, sha256, event, document) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((
+            comparison.id.as_str(),
+            comparison.site.as_str(),
+            Sha256Hex::of(text.as_bytes()).as_str(),
+            event,
+            &text,
+        ))?;
+    for (candidate, feature) in candidates.iter().zip(features) {
+        written(candidate, 1, feature).write_under(change, event)?;
+    }
+    Ok(())
+}
+
+pub(super) fn written(candidate: &Candidate, revision: u64, feature: Value) -> Written<'_> {
+    Written {
+        collection: Collection::Candidates,
+        id: candidate.id.as_str(),
+        site: &candidate.site,
+        comparison: Some(candidate.comparison.as_str()),
+        candidate: None,
+        state: items::word(candidate.state),
+        revision,
+        hidden: false,
+        start_ms: Some(candidate.before_datetime.as_millisecond()),
+        end_ms: Some(candidate.after_datetime.as_millisecond()),
+        bounds: items::polygon_bounds(&candidate.found.outline),
+        feature,
+    }
+}

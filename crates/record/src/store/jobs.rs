@@ -1,0 +1,235 @@
+//! Jobs: kept in the database, so that they survive a restart.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::Value;
+
+use super::{Change, Store, now, read_document};
+use crate::{
+    error::RecordError,
+    events::{Actor, Role},
+    id::JobId,
+    job::{Job, JobStatus},
+};
+
+/// Most jobs that may wait at a time.
+const JOBS_WAITING_MAX: u64 = 1_000;
+
+impl Store {
+    /// Puts a job in the queue.
+    ///
+    /// # Errors
+    /// When the queue is full or the role is less than analyst.
+    pub fn enqueue(&self, actor: &Actor, kind: &str, input: Value) -> Result<Job, RecordError> {
+        actor.must_be(Role::Analyst, "starting a job")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let waiting: u64 =
+                transaction
+                    .query_row("SELECT count(*) FROM job WHERE status = 'accepted'", [], |row| row.get(0))?;
+            if waiting >= JOBS_WAITING_MAX {
+                return Err(RecordError::Conflict {
+                    what: "queue",
+                    id: "of jobs".to_owned(),
+                    state: format!("full ({waiting} jobs wait)"),
+                    change: "adding another",
+                });
+            }
+            let job = Job {
+                id: JobId::random(),
+                kind: kind.to_owned(),
+                input,
+                actor: actor.name.clone(),
+                status: JobStatus::Accepted,
+                progress: 0,
+                message: "waits for its turn".to_owned(),
+                result: None,
+                created: change.time,
+                started: None,
+                finished: None,
+            };
+            change.event(
+                &format!("job/{}", job.id),
+                "job.accepted",
+                &serde_json::to_value(&job).expect("plain data"),
+            )?;
+            transaction
+                .prepare_cached("INSERT INTO job (id, status, message, document) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((job.id.as_str(), job.status.as_str(), &job.message, document(&job)))?;
+            Ok(job)
+        })
+    }
+
+    /// Takes the job that waits longest, and says that it runs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn claim_job(&self) -> Result<Option<Job>, RecordError> {
+        self.write(|transaction| {
+            let id: Option<String> = transaction
+                .prepare_cached("SELECT id FROM job WHERE status = 'accepted' ORDER BY n LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            let Some(id) = id else { return Ok(None) };
+            let mut job = job(transaction, &JobId(id))?;
+            job.status = JobStatus::Running;
+            job.started = Some(now());
+            job.message = "runs".to_owned();
+            save(transaction, &job)?;
+            Ok(Some(job))
+        })
+    }
+
+    /// Notes how far a running job is. Not an event: nothing rests on it.
+    ///
+    /// # Errors
+    /// When the database fails. A job that has ended stays as it is.
+    pub fn note_progress(&self, id: &JobId, progress: u8, message: &str) -> Result<(), RecordError> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE job SET progress = ?2, message = ?3 WHERE id = ?1 AND status = 'running'",
+                )?
+                .execute((id.as_str(), progress.min(100), message))?;
+            Ok(())
+        })
+    }
+
+    /// Ends a running job well. A job that was dismissed meanwhile stays dismissed.
+    ///
+    /// # Errors
+    /// When the job is not there.
+    pub fn finish_job(&self, id: &JobId, result: Value) -> Result<Job, RecordError> {
+        self.end_job(id, JobStatus::Successful, "done", Some(result))
+    }
+
+    /// Ends a running job with an error. A job that was dismissed meanwhile stays dismissed.
+    ///
+    /// # Errors
+    /// When the job is not there.
+    pub fn fail_job(&self, id: &JobId, message: &str) -> Result<Job, RecordError> {
+        self.end_job(id, JobStatus::Failed, message, None)
+    }
+
+    /// Calls a job off.
+    ///
+    /// # Errors
+    /// When the job is not there or has ended, or the role is less than analyst.
+    pub fn dismiss_job(&self, actor: &Actor, id: &JobId) -> Result<Job, RecordError> {
+        actor.must_be(Role::Analyst, "dismissing a job")?;
+        let found = self.job(id)?;
+        if found.status.is_final() {
+            return Err(RecordError::Conflict {
+                what: "job",
+                id: id.to_string(),
+                state: found.status.as_str().to_owned(),
+                change: "dismissing it",
+            });
+        }
+        self.end_job(id, JobStatus::Dismissed, "dismissed", None)
+    }
+
+    /// Puts jobs that were running when the server stopped back into the queue; returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn requeue_jobs(&self) -> Result<usize, RecordError> {
+        self.write(|transaction| {
+            let ids: Vec<String> = transaction
+                .prepare("SELECT id FROM job WHERE status = 'running' ORDER BY n")?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for id in &ids {
+                let mut job = job(transaction, &JobId(id.clone()))?;
+                job.status = JobStatus::Accepted;
+                job.started = None;
+                job.progress = 0;
+                job.message = "waits for its turn again: the server was restarted".to_owned();
+                save(transaction, &job)?;
+            }
+            Ok(ids.len())
+        })
+    }
+
+    /// Reads a job.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn job(&self, id: &JobId) -> Result<Job, RecordError> {
+        job(&*self.read()?, id)
+    }
+
+    /// The newest jobs, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn jobs(&self, limit: u32) -> Result<Vec<Job>, RecordError> {
+        let reader = self.read()?;
+        let mut statement =
+            reader.prepare_cached("SELECT document, progress, message FROM job ORDER BY n DESC LIMIT ?1")?;
+        let rows = statement.query_map([limit], stored_job)?.collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter().map(complete).collect()
+    }
+
+    fn end_job(
+        &self,
+        id: &JobId,
+        status: JobStatus,
+        message: &str,
+        result: Option<Value>,
+    ) -> Result<Job, RecordError> {
+        self.write(|transaction| {
+            let mut job = job(transaction, id)?;
+            if job.status.is_final() {
+                return Ok(job);
+            }
+            job.status = status;
+            job.message = message.to_owned();
+            job.result = result;
+            job.finished = Some(now());
+            if status == JobStatus::Successful {
+                job.progress = 100;
+            }
+            let actor = Actor { name: job.actor.clone(), role: Role::Analyst };
+            let change = Change::begin(transaction, &actor);
+            change.event(
+                &format!("job/{id}"),
+                &format!("job.{}", status.as_str()),
+                &serde_json::to_value(&job).expect("jobs are plain data"),
+            )?;
+            save(transaction, &job)?;
+            Ok(job)
+        })
+    }
+}
+
+fn document(job: &Job) -> String {
+    serde_json::to_string(job).expect("jobs are plain data")
+}
+
+fn save(connection: &Connection, job: &Job) -> Result<(), RecordError> {
+    connection
+        .prepare_cached(
+            "UPDATE job SET status = ?2, progress = ?3, message = ?4, document = ?5 WHERE id = ?1",
+        )?
+        .execute((job.id.as_str(), job.status.as_str(), job.progress, &job.message, document(job)))?;
+    Ok(())
+}
+
+fn job(connection: &Connection, id: &JobId) -> Result<Job, RecordError> {
+    connection
+        .prepare_cached("SELECT document, progress, message FROM job WHERE id = ?1")?
+        .query_row([id.as_str()], stored_job)
+        .optional()?
+        .ok_or_else(|| RecordError::NotFound { what: "job", id: id.to_string() })
+        .and_then(complete)
+}
+
+fn stored_job(row: &Row<'_>) -> rusqlite::Result<(String, u8, String)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// Progress changes often and is kept beside the document.
+fn complete((text, progress, message): (String, u8, String)) -> Result<Job, RecordError> {
+    let job: Job = read_document("job", "", &text)?;
+    Ok(Job { progress, message, ..job })
+}

@@ -1,0 +1,249 @@
+//! The store: a folder with a database and blobs.
+//!
+//! One connection writes, a few read (write-ahead log), all of them blocking: callers with an async
+//! runtime put them on their blocking pool. Each write runs in one immediate transaction that also
+//! appends its event.
+
+mod annotations;
+mod comparisons;
+mod items;
+mod jobs;
+mod people;
+mod reviews;
+mod scenes;
+mod sites;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Condvar, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use serde_json::Value;
+
+pub use comparisons::NewComparison;
+pub use items::{Collection, Cursor, IfMatch, Item, Page, PageStart, Query};
+
+use crate::{
+    blobs::Blobs,
+    error::RecordError,
+    events::{self, Actor, Event},
+};
+
+/// Migrations in order; a database holds the number of those it has seen as its `user_version`.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const DATABASE_FILE: &str = "stakeout.sqlite";
+const BLOB_FOLDER: &str = "blobs";
+/// Connections that read at the same time.
+const READERS: usize = 4;
+/// How long a connection waits for another process (such as `stakeout verify`) to let go.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const STATEMENTS_CACHED: usize = 128;
+
+/// Sites, scenes, candidates, reviews and annotations in a folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    blobs: Blobs,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    reader_free: Condvar,
+}
+
+/// A reading connection that goes back to the pool when dropped.
+struct Reader<'a> {
+    store: &'a Store,
+    connection: Option<Connection>,
+}
+
+impl std::ops::Deref for Reader<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a reader holds its connection until it is dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            lock(&self.store.readers).push(connection);
+            self.store.reader_free.notify_one();
+        }
+    }
+}
+
+/// A panic while a lock was held leaves nothing half done: transactions roll back when dropped.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Store {
+    /// Opens the store in a folder, making what is missing.
+    ///
+    /// # Errors
+    /// When the folder or the database cannot be opened, or a newer program wrote it.
+    pub fn open(folder: &Path) -> Result<Store, RecordError> {
+        std::fs::create_dir_all(folder).map_err(RecordError::io(folder, "made"))?;
+        let blobs = Blobs::open(&folder.join(BLOB_FOLDER))?;
+        let path = folder.join(DATABASE_FILE);
+        let mut writer = Connection::open(&path)?;
+        configure(&writer)?;
+        migrate(&mut writer)?;
+        let readers = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
+        let store = Store {
+            folder: folder.to_owned(),
+            blobs,
+            writer: Mutex::new(writer),
+            readers: Mutex::new(readers),
+            reader_free: Condvar::new(),
+        };
+        store.write(people::fill_taxonomy)?;
+        Ok(store)
+    }
+
+    /// The folder of the store.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The blobs of the store.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// Asks the database for a trivial answer.
+    ///
+    /// # Errors
+    /// When it does not give one.
+    pub fn ping(&self) -> Result<(), RecordError> {
+        Ok(self.read()?.query_row("SELECT 1", [], |_| Ok(()))?)
+    }
+
+    /// Events after a number, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_after(&self, seq: u64, limit: u32) -> Result<Vec<Event>, RecordError> {
+        let reader = self.read()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
+             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )?;
+        let events = statement.query_map((seq, limit), Event::from_row)?.collect::<Result<_, _>>()?;
+        Ok(events)
+    }
+
+    /// Events of one subject, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_of(&self, subject: &str) -> Result<Vec<Event>, RecordError> {
+        let reader = self.read()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
+             WHERE subject = ?1 ORDER BY seq",
+        )?;
+        let events = statement.query_map([subject], Event::from_row)?.collect::<Result<_, _>>()?;
+        Ok(events)
+    }
+
+    fn read(&self) -> Result<Reader<'_>, RecordError> {
+        let mut free = lock(&self.readers);
+        loop {
+            if let Some(connection) = free.pop() {
+                return Ok(Reader { store: self, connection: Some(connection) });
+            }
+            free = self.reader_free.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+
+    /// Runs `change` in one transaction: all of it is kept, or nothing.
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = change(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, RecordError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), RecordError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // An acknowledged write must survive a power loss: sync the log at every commit.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), RecordError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = MIGRATIONS.len() as u32;
+    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(RecordError::NewerSchema { found, known });
+    }
+    for migration in &MIGRATIONS[found as usize..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Opens the database of a store for reading only, without touching anything else in the folder.
+pub(crate) fn open_for_verification(folder: &Path) -> Result<(Connection, Blobs), RecordError> {
+    let path = folder.join(DATABASE_FILE);
+    if !path.is_file() {
+        return Err(RecordError::NotFound { what: "store", id: folder.display().to_string() });
+    }
+    Ok((open_reader(&path)?, Blobs::at(&folder.join(BLOB_FOLDER))))
+}
+
+/// A write in progress: who, when, and the transaction.
+struct Change<'a> {
+    transaction: &'a Transaction<'a>,
+    actor: &'a Actor,
+    time: Timestamp,
+}
+
+impl<'a> Change<'a> {
+    fn begin(transaction: &'a Transaction<'a>, actor: &'a Actor) -> Change<'a> {
+        Change { transaction, actor, time: now() }
+    }
+
+    fn event(&self, subject: &str, kind: &str, change: &Value) -> Result<u64, RecordError> {
+        events::append(self.transaction, self.actor, self.time, subject, kind, change)
+    }
+}
+
+/// The time to the millisecond, which is what features show.
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(Timestamp::now().as_millisecond())
+        .expect("a time of today can be told in milliseconds")
+}
+
+fn read_document<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    id: &str,
+    text: &str,
+) -> Result<T, RecordError> {
+    serde_json::from_str(text).map_err(|source| RecordError::Stored { what, id: id.to_owned(), source })
+}

@@ -1,0 +1,303 @@
+//! Reviews: a verdict, the state it gives the candidate, and the annotation it makes, in one transaction.
+
+use rusqlite::{OptionalExtension, Transaction};
+use serde_json::json;
+
+use super::{
+    Change, Store, annotations, comparisons,
+    items::{self, Collection, IfMatch},
+    read_document, scenes,
+};
+use crate::{
+    annotation::{Annotation, AnnotationStatus, SourceImage},
+    candidate::Candidate,
+    error::RecordError,
+    events::{Actor, Role},
+    geojson,
+    id::{AnnotationId, CandidateId, ReviewId},
+    review::{self, NewReview, Review, ReviewOutcome, Verdict},
+};
+
+/// Longest idempotency key in bytes.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
+
+impl Store {
+    /// Records a review of a candidate; a confirmation makes or strengthens its annotation.
+    ///
+    /// With an `idempotency_key` that the same actor has used before, nothing is written and the
+    /// outcome of then is told again.
+    ///
+    /// # Errors
+    /// When the candidate is not there or at another revision, the structure type is not in the
+    /// taxonomy, or the role is less than analyst.
+    pub fn add_review(
+        &self,
+        actor: &Actor,
+        candidate: &CandidateId,
+        if_match: IfMatch,
+        new: NewReview,
+        idempotency_key: Option<&str>,
+    ) -> Result<ReviewOutcome, RecordError> {
+        actor.must_be(Role::Analyst, "reviewing a candidate")?;
+        self.write(|transaction| {
+            if let Some(done) = answered(transaction, actor, idempotency_key)? {
+                return outcome(transaction, done);
+            }
+            let change = Change::begin(transaction, actor);
+            let item = items::stored(transaction, Collection::Candidates, candidate.as_str())?;
+            items::must_match(Collection::Candidates, &item, if_match)?;
+            must_be_structure_type(transaction, new.structure_type.as_deref())?;
+            let review = recorded(&change, candidate, &new);
+            insert(&change, &review)?;
+            if let Some(key) = idempotency_key {
+                transaction
+                    .prepare_cached("INSERT INTO answered (key, actor, review) VALUES (?1, ?2, ?3)")?
+                    .execute((key, &actor.name, review.id.as_str()))?;
+            }
+            settle(&change, &item, Some(&review), "review.added", &review)
+        })
+    }
+
+    /// Takes a review back: the candidate and its annotation stand as if it had not been made.
+    ///
+    /// # Errors
+    /// When it is not there, taken back already, or somebody else's and the role is less than reviewer.
+    pub fn undo_review(&self, actor: &Actor, id: &ReviewId) -> Result<ReviewOutcome, RecordError> {
+        actor.must_be(Role::Analyst, "undoing a review")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let mut review = review_of_id(transaction, id)?;
+            if review.actor != actor.name {
+                actor.must_be(Role::Reviewer, "undoing another person's review")?;
+            }
+            if review.undone {
+                return Err(RecordError::Conflict {
+                    what: "review",
+                    id: id.to_string(),
+                    state: "undone already".to_owned(),
+                    change: "undoing it",
+                });
+            }
+            review.undone = true;
+            transaction
+                .prepare_cached("UPDATE review SET undone = 1, document = ?2 WHERE id = ?1")?
+                .execute((id.as_str(), document(&review)))?;
+            let item = items::stored(transaction, Collection::Candidates, review.candidate.as_str())?;
+            settle(&change, &item, None, "review.undone", &review)
+        })
+    }
+
+    /// Reviews of a candidate, oldest first, undone ones among them.
+    ///
+    /// # Errors
+    /// When the candidate is not there.
+    pub fn reviews(&self, candidate: &CandidateId) -> Result<Vec<Review>, RecordError> {
+        let reader = self.read()?;
+        items::stored(&reader, Collection::Candidates, candidate.as_str())?;
+        reviews_of(&reader, candidate)
+    }
+}
+
+fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Review {
+    Review {
+        id: ReviewId::random(),
+        candidate: candidate.clone(),
+        actor: change.actor.name.clone(),
+        role: change.actor.role,
+        verdict: new.verdict,
+        structure_type: new.structure_type.clone(),
+        confidence: new.confidence,
+        title: new.title.clone(),
+        note: new.note.clone(),
+        geometry: new.geometry.as_ref().map(geojson::polygon_value),
+        seen: new.seen.clone(),
+        created: change.time,
+        undone: false,
+    }
+}
+
+fn insert(change: &Change<'_>, review: &Review) -> Result<(), RecordError> {
+    change
+        .transaction
+        .prepare_cached("INSERT INTO review (id, candidate, document) VALUES (?1, ?2, ?3)")?
+        .execute((review.id.as_str(), review.candidate.as_str(), document(review)))?;
+    Ok(())
+}
+
+fn document(review: &Review) -> String {
+    serde_json::to_string(review).expect("reviews are plain data")
+}
+
+/// Brings the candidate and its annotation to what the reviews now say, under one event for the
+/// candidate and one for the annotation if it changes.
+fn settle(
+    change: &Change<'_>,
+    item: &items::Item,
+    newest: Option<&Review>,
+    kind: &str,
+    subject: &Review,
+) -> Result<ReviewOutcome, RecordError> {
+    let mut candidate = geojson::candidate_from_feature(&item.value())?;
+    let reviews = reviews_of(change.transaction, &candidate.id)?;
+    candidate.state = review::candidate_state(&reviews);
+    let feature = geojson::candidate_feature(&candidate);
+    let event = change.event(
+        &format!("candidate/{}", candidate.id),
+        kind,
+        &json!({"review": subject, "feature": feature}),
+    )?;
+    comparisons::written(&candidate, item.revision + 1, feature).write_under(change, event)?;
+    let annotation = settle_annotation(change, &candidate, &reviews, newest)?;
+    Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
+}
+
+fn settle_annotation(
+    change: &Change<'_>,
+    candidate: &Candidate,
+    reviews: &[Review],
+    newest: Option<&Review>,
+) -> Result<Option<Annotation>, RecordError> {
+    let existing = annotations::of_candidate(change.transaction, &candidate.id)?;
+    let confirming = newest.filter(|review| review.verdict == Verdict::Confirm);
+    match (existing, review::annotation_status(reviews)) {
+        (None, None) => Ok(None),
+        (None, Some(status)) => {
+            let words = confirming.or_else(|| reviews.iter().rev().find(|review| is_confirmation(review)));
+            let words = words.expect("a status comes from a confirmation that stands");
+            let annotation = from_review(change, candidate, words, status)?;
+            annotations::written(&annotation).write(change, "annotation.created")?;
+            Ok(Some(annotation))
+        }
+        (Some(old), status) => {
+            let mut annotation = confirming.map_or_else(|| old.clone(), |review| with_words(&old, review));
+            annotation.status = status.unwrap_or(AnnotationStatus::Withdrawn);
+            if annotation == old {
+                return Ok(Some(old));
+            }
+            annotation.updated = change.time;
+            annotation.revision += 1;
+            annotations::written(&annotation).write(change, annotations::kind(&old, &annotation))?;
+            Ok(Some(annotation).filter(|annotation| annotation.status != AnnotationStatus::Withdrawn))
+        }
+    }
+}
+
+fn is_confirmation(review: &Review) -> bool {
+    review.verdict == Verdict::Confirm && !review.undone
+}
+
+/// A new annotation from a candidate and the words of the review that confirmed it.
+fn from_review(
+    change: &Change<'_>,
+    candidate: &Candidate,
+    words: &Review,
+    status: AnnotationStatus,
+) -> Result<Annotation, RecordError> {
+    let sources = [&candidate.before, &candidate.after]
+        .into_iter()
+        .map(|id| {
+            let scene = scenes::scene(change.transaction, id)?;
+            Ok(SourceImage { scene: scene.id, sha256: scene.facts.original.sha256 })
+        })
+        .collect::<Result<Vec<_>, RecordError>>()?;
+    let plain = Annotation {
+        id: AnnotationId::random(),
+        site: candidate.site.clone(),
+        candidate: Some(candidate.id.clone()),
+        outline: candidate.found.outline.clone(),
+        structure_type: None,
+        change: candidate.found.change,
+        title: None,
+        note: None,
+        confidence: None,
+        start_datetime: Some(candidate.before_datetime),
+        end_datetime: Some(candidate.after_datetime),
+        area_m2: candidate.found.area_m2,
+        sources,
+        status,
+        created: change.time,
+        created_by: words.actor.clone(),
+        updated: change.time,
+        revision: 1,
+    };
+    Ok(with_words(&plain, words))
+}
+
+/// An annotation with what a confirming review says of it; what the review leaves open stays.
+fn with_words(annotation: &Annotation, review: &Review) -> Annotation {
+    let mut changed = annotation.clone();
+    changed.structure_type = review.structure_type.clone().or(changed.structure_type);
+    changed.confidence = review.confidence.or(changed.confidence);
+    changed.title = review.title.clone().or(changed.title);
+    changed.note = review.note.clone().or(changed.note);
+    let outline = review.geometry.as_ref().and_then(|geometry| geojson::read_polygon(geometry).ok());
+    if let Some(outline) = outline {
+        changed.area_m2 = geojson::geodesic_area_m2(&outline);
+        changed.outline = outline;
+    }
+    changed
+}
+
+fn reviews_of(
+    connection: &rusqlite::Connection,
+    candidate: &CandidateId,
+) -> Result<Vec<Review>, RecordError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, document FROM review WHERE candidate = ?1 ORDER BY n")?;
+    let rows = statement
+        .query_map([candidate.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.iter().map(|(id, text)| read_document("review", id, text)).collect()
+}
+
+fn review_of_id(transaction: &Transaction<'_>, id: &ReviewId) -> Result<Review, RecordError> {
+    let text: String = transaction
+        .prepare_cached("SELECT document FROM review WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| RecordError::NotFound { what: "review", id: id.to_string() })?;
+    read_document("review", id.as_str(), &text)
+}
+
+fn answered(
+    transaction: &Transaction<'_>,
+    actor: &Actor,
+    key: Option<&str>,
+) -> Result<Option<Review>, RecordError> {
+    let Some(key) = key else { return Ok(None) };
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        return Err(RecordError::Invalid {
+            field: "Idempotency-Key",
+            got: format!("{} bytes", key.len()),
+            wanted: format!("1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"),
+        });
+    }
+    let id: Option<String> = transaction
+        .prepare_cached("SELECT review FROM answered WHERE actor = ?1 AND key = ?2")?
+        .query_row((&actor.name, key), |row| row.get(0))
+        .optional()?;
+    id.map(|id| review_of_id(transaction, &ReviewId(id))).transpose()
+}
+
+/// What stands now, for a review that was recorded before.
+fn outcome(transaction: &Transaction<'_>, review: Review) -> Result<ReviewOutcome, RecordError> {
+    let state = review::candidate_state(&reviews_of(transaction, &review.candidate)?);
+    let annotation = annotations::of_candidate(transaction, &review.candidate)?
+        .filter(|annotation| annotation.status != AnnotationStatus::Withdrawn);
+    Ok(ReviewOutcome { review, state, annotation })
+}
+
+pub(super) fn must_be_structure_type(
+    transaction: &Transaction<'_>,
+    structure_type: Option<&str>,
+) -> Result<(), RecordError> {
+    let Some(id) = structure_type else { return Ok(()) };
+    if transaction.prepare_cached("SELECT 1 FROM structure_type WHERE id = ?1")?.exists([id])? {
+        return Ok(());
+    }
+    Err(RecordError::Invalid {
+        field: "structure_type",
+        got: format!("{id:?}"),
+        wanted: "an id of the taxonomy".to_owned(),
+    })
+}

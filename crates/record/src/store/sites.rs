@@ -1,0 +1,172 @@
+//! Writing and reading sites.
+
+use super::{
+    Change, Store,
+    items::{self, Collection, IfMatch, Written},
+};
+use crate::{
+    error::RecordError,
+    events::{Actor, Role},
+    geojson::{self, SiteDraft},
+    id::SiteId,
+    site::Site,
+};
+
+/// Slugs tried for a name that is taken.
+const SLUGS_TRIED_MAX: u32 = 1_000;
+
+impl Store {
+    /// Records a site. Where the draft has no id, one is made from its name.
+    ///
+    /// # Errors
+    /// When the id is taken or no slug, the parent is not there, or the role is less than admin.
+    pub fn create_site(&self, actor: &Actor, draft: SiteDraft) -> Result<Site, RecordError> {
+        actor.must_be(Role::Admin, "making a site")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let id = free_id(transaction, &draft)?;
+            must_have_parent(transaction, &id, draft.parent.as_ref())?;
+            let site = Site {
+                id,
+                name: draft.name,
+                parent: draft.parent,
+                tags: draft.tags,
+                area: draft.area,
+                created: change.time,
+                updated: change.time,
+                revision: 1,
+            };
+            written(&site, false).write(&change, "site.created")?;
+            Ok(site)
+        })
+    }
+
+    /// Replaces a site's name, parent, tags and area.
+    ///
+    /// # Errors
+    /// When it is not there or at another revision, the parent is not there or below it, or the role
+    /// is less than admin.
+    pub fn update_site(
+        &self,
+        actor: &Actor,
+        id: &SiteId,
+        if_match: IfMatch,
+        draft: SiteDraft,
+    ) -> Result<Site, RecordError> {
+        actor.must_be(Role::Admin, "changing a site")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let item = items::stored(transaction, Collection::Sites, id.as_str())?;
+            items::must_match(Collection::Sites, &item, if_match)?;
+            must_have_parent(transaction, id, draft.parent.as_ref())?;
+            let old = geojson::site_from_feature(&item.value())?;
+            let site = Site {
+                name: draft.name,
+                parent: draft.parent,
+                tags: draft.tags,
+                area: draft.area,
+                updated: change.time,
+                revision: old.revision + 1,
+                ..old
+            };
+            written(&site, false).write(&change, "site.changed")?;
+            Ok(site)
+        })
+    }
+
+    /// Takes a site out of the collection. A site with scenes or with sites below it stays.
+    ///
+    /// # Errors
+    /// When it is not there, at another revision, not empty, or the role is less than admin.
+    pub fn delete_site(&self, actor: &Actor, id: &SiteId, if_match: IfMatch) -> Result<(), RecordError> {
+        actor.must_be(Role::Admin, "deleting a site")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let item = items::stored(transaction, Collection::Sites, id.as_str())?;
+            items::must_match(Collection::Sites, &item, if_match)?;
+            let used = transaction
+                .prepare_cached(
+                    "SELECT 1 FROM scene WHERE site = ?1 UNION ALL
+                     SELECT 1 FROM item WHERE collection = 'sites' AND hidden = 0
+                         AND json_extract(feature, '$.properties.parent') = ?1 LIMIT 1",
+                )?
+                .exists([id.as_str()])?;
+            if used {
+                return Err(RecordError::Conflict {
+                    what: "site",
+                    id: id.to_string(),
+                    state: "not empty (it has scenes or sites below it)".to_owned(),
+                    change: "deleting it",
+                });
+            }
+            let old = geojson::site_from_feature(&item.value())?;
+            let site = Site { revision: old.revision + 1, updated: change.time, ..old };
+            written(&site, true).write(&change, "site.deleted")
+        })
+    }
+
+    /// Reads a site.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn site(&self, id: &SiteId) -> Result<Site, RecordError> {
+        Ok(geojson::site_from_feature(&self.item(Collection::Sites, id.as_str())?.value())?)
+    }
+}
+
+fn written(site: &Site, hidden: bool) -> Written<'_> {
+    let created_ms = site.created.as_millisecond();
+    Written {
+        collection: Collection::Sites,
+        id: site.id.as_str(),
+        site: &site.id,
+        comparison: None,
+        candidate: None,
+        state: None,
+        revision: site.revision,
+        hidden,
+        start_ms: Some(created_ms),
+        end_ms: Some(created_ms),
+        bounds: items::polygon_bounds(&site.area),
+        feature: geojson::site_feature(site),
+    }
+}
+
+fn free_id(transaction: &rusqlite::Transaction<'_>, draft: &SiteDraft) -> Result<SiteId, RecordError> {
+    if let Some(id) = &draft.id {
+        let id = SiteId::new(id)?;
+        if items::is_taken(transaction, Collection::Sites, id.as_str())? {
+            return Err(RecordError::Exists { what: "site", id: id.to_string() });
+        }
+        return Ok(id);
+    }
+    let plain = SiteId::from_name(&draft.name);
+    for number in 1..=SLUGS_TRIED_MAX {
+        let id = if number == 1 { plain.clone() } else { plain.numbered(number) };
+        if !items::is_taken(transaction, Collection::Sites, id.as_str())? {
+            return Ok(id);
+        }
+    }
+    Err(RecordError::Exists { what: "site", id: plain.to_string() })
+}
+
+/// Asks that the parent is there and that following parents upwards does not come back to the site.
+fn must_have_parent(
+    transaction: &rusqlite::Transaction<'_>,
+    id: &SiteId,
+    parent: Option<&SiteId>,
+) -> Result<(), RecordError> {
+    let mut above = parent.cloned();
+    while let Some(site) = above {
+        if site == *id {
+            return Err(RecordError::Invalid {
+                field: "parent",
+                got: format!("{site:?}"),
+                wanted: "a site that does not lie below this one".to_owned(),
+            });
+        }
+        let item = items::stored(transaction, Collection::Sites, site.as_str())?;
+        above = geojson::site_from_feature(&item.value())?.parent;
+    }
+    Ok(())
+}
