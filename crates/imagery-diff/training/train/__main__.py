@@ -36,12 +36,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start-from", type=Path, help="checkpoint whose averaged weights to begin with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
     return parser.parse_args()
 
 
 def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
-    shared = ("cache", "steps", "batch", "rate", "seed", "workers", "threads", "start_from", "device")
+    shared = ("cache", "steps", "batch", "rate", "seed", "workers", "threads", "start_from", "device", "compiled")
     return FitOptions(run=run, real_share=REAL_SHARE[given.model], **{name: getattr(given, name) for name in shared})
 
 

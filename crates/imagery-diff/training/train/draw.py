@@ -17,7 +17,7 @@ Rng = np.random.Generator
 ROOF_COLOURS = np.array(
     [
         (205, 205, 205), (232, 232, 228), (150, 150, 152), (92, 92, 96), (70, 66, 66), (150, 82, 62), (188, 112, 82),
-        (126, 62, 54), (74, 118, 172), (96, 142, 190), (92, 132, 104), (138, 102, 80), (176, 160, 138), (222, 212, 190),
+        (126, 62, 54), (98, 88, 78), (118, 104, 92), (82, 78, 74), (74, 118, 172), (96, 142, 190), (92, 132, 104), (138, 102, 80), (176, 160, 138), (222, 212, 190),
     ],
     np.float32,
 )  # fmt: skip
@@ -151,10 +151,21 @@ def roof(rng: Rng, image: np.ndarray, points: np.ndarray, angle: float, colour: 
     across = -(cols - centre[0]) * np.sin(angle) + (rows - centre[1]) * np.cos(angle)
     along = (cols - centre[0]) * np.cos(angle) + (rows - centre[1]) * np.sin(angle)
     tone = np.zeros(alpha.shape, np.float32)
-    if rng.random() < 0.6:
+    shape = rng.random()
+    if shape < 0.3:
+        # A hip roof: the two ends face other ways than the two sides.
+        reach = [np.abs(axis).max(initial=1, where=alpha > 0.5) for axis in (along, across)]
+        ends = np.abs(along) - reach[0] > np.abs(across) - reach[1]
+        tone += np.where(ends, rng.uniform(-28, 28) * np.sign(along), rng.uniform(-28, 28) * np.sign(across))
+    elif shape < 0.75:
         tone += rng.uniform(5, 32) * np.sign(across) * rng.choice([-1, 1])
     if rng.random() < 0.35:
         tone += rng.uniform(4, 18) * np.sin(2 * np.pi * along / rng.uniform(2.5, 9))
+    if rng.random() < 0.3:
+        # Skylights: short bright or dark bars on a grid.
+        pitch = rng.uniform(6, 26, 2)
+        bars = (np.abs(along % pitch[0] - pitch[0] / 2) < 1.5) & (np.abs(across % pitch[1] - pitch[1] / 2) < rng.uniform(1, 3.5))
+        tone += rng.choice([-50, 45]) * bars
     if rng.random() < 0.2:
         tone += 45 * (np.abs(np.sin(np.pi * along / rng.uniform(10, 30))) > 0.93)
     part = colour + tone[..., None] + rng.uniform(2, 12) * texture(rng, *alpha.shape)
@@ -187,6 +198,77 @@ def road(rng: Rng, image: np.ndarray, gsd_m: float) -> None:
     side = image.shape[0]
     centre, angle = rng.uniform(0, side, 2), rng.uniform(0, np.pi)
     soil(rng, image, rectangle(centre, rng.uniform(0.3, 3) * side, rng.uniform(3, 14) / gsd_m, angle), rng.uniform(0.3, 1.5))
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A planned block: roads along one direction, lots on both sides; lengths in pixels."""
+
+    origin: np.ndarray
+    along: np.ndarray
+    across: np.ndarray
+    angle: float
+    lot_px: float
+    setback_px: float
+    road_px: float
+    lots: int
+    streets: int
+
+    @staticmethod
+    def random(rng: Rng, side: int, gsd_m: float) -> Estate:
+        angle = rng.uniform(0, np.pi)
+        along = np.array([np.cos(angle), np.sin(angle)])
+        return Estate(
+            origin=rng.uniform(0.15, 0.85, 2) * side,
+            along=along,
+            across=np.array([-along[1], along[0]]),
+            angle=angle,
+            lot_px=rng.uniform(13, 30) / gsd_m,
+            setback_px=rng.uniform(11, 20) / gsd_m,
+            road_px=rng.uniform(5, 10) / gsd_m,
+            lots=int(rng.integers(2, 8)),
+            streets=int(rng.integers(1, 3)),
+        )
+
+    def street(self, number: int) -> np.ndarray:
+        """Centre of a street."""
+        return self.origin + self.across * number * 4 * self.setback_px
+
+    def places(self) -> list[np.ndarray]:
+        """Where houses stand."""
+        steps = (np.arange(self.lots) - (self.lots - 1) / 2) * self.lot_px
+        return [
+            self.street(street) + self.along * step + self.across * hand * self.setback_px
+            for street in range(self.streets)
+            for step in steps
+            for hand in (-1, 1)
+        ]
+
+
+def lay_out(rng: Rng, image: np.ndarray, estate: Estate) -> None:
+    """The ground of an estate: cleared soil or lawn, streets, drives and fences, but no houses."""
+    length = estate.lots * estate.lot_px * rng.uniform(1.0, 1.5)
+    middle = estate.origin + estate.across * (estate.streets - 1) * 2 * estate.setback_px
+    if rng.random() < 0.7:
+        soil(rng, image, rectangle(middle, length, estate.streets * 4 * estate.setback_px, estate.angle), rng.uniform(0.3, 2))
+    grey = rng.uniform(70, 190) + rng.normal(0, 5, 3)
+    for number in range(estate.streets):
+        strip(image, rectangle(estate.street(number), 3 * length, estate.road_px, estate.angle), grey, 0.95)
+    drives, fences = rng.random() < 0.6, rng.random() < 0.5
+    light, dark = grey + rng.uniform(0, 60), grey + rng.uniform(-80, 40)
+    for place in estate.places():
+        side = estate.along * estate.lot_px
+        if drives:
+            strip(image, rectangle(place + 0.25 * side, estate.lot_px * 0.25, 1.2 * estate.setback_px, estate.angle), light, 0.9)
+        if fences:
+            strip(image, rectangle(place + 0.5 * side, 1.0, 1.6 * estate.setback_px, estate.angle), dark, 0.8)
+
+
+def strip(image: np.ndarray, points: np.ndarray, colour: np.ndarray, amount: float) -> None:
+    """A plain filled shape."""
+    window = window_of(points, image.shape)
+    if window is not None:
+        blend(image, window, colour, stencil(points, window) * amount)
 
 
 def vehicles(rng: Rng, image: np.ndarray, gsd_m: float) -> None:

@@ -19,11 +19,11 @@ def tone(rng: Rng, image: np.ndarray) -> np.ndarray:
     """Gain, gamma, haze, tint and flat contrast, through one table per channel."""
     level = np.linspace(0, 1, 256, dtype=np.float32)
     strong = 1.0 if chance(rng, 0.7) else 0.3
-    curve = level ** np.exp(rng.normal(0, 0.28 * strong)) * np.exp(rng.normal(0, 0.2 * strong))
+    curve = level ** np.exp(rng.normal(0, 0.28 * strong)) * np.exp(rng.normal(0, 0.15 * strong))
     if chance(rng, 0.25):
         curve = rng.uniform(0, 0.35) + curve * rng.uniform(0.35, 0.8)
     if chance(rng, 0.12):
-        curve = rng.uniform(0.02, 0.4) + curve * rng.uniform(0.12, 0.35)
+        curve = rng.uniform(0.02, 0.4) + curve * rng.uniform(0.2, 0.45)
     if chance(rng, 0.12):
         low, high = rng.uniform(0, 0.15), rng.uniform(0.6, 1.0)
         curve = (curve - low) / (high - low)
@@ -83,6 +83,16 @@ def photometric(rng: Rng, image: np.ndarray) -> np.ndarray:
     if chance(rng, 0.25):
         image = light_field(rng, image)
     return blur_and_noise(rng, tone(rng, image))
+
+
+def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:
+    """Smooth local displacements of a pixel or two: relief seen from another angle, crowns that grew."""
+    rows, cols = image.shape[:2]
+    knots = int(rng.integers(4, 25))
+    flow = cv2.resize(rng.normal(0, rng.uniform(0.4, 1.4), (knots, knots, 2)).astype(np.float32), (cols, rows))
+    flow[..., 0] += np.arange(cols, dtype=np.float32)
+    flow[..., 1] += np.arange(rows, dtype=np.float32)[:, None]
+    return cv2.remap(image, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def misfit(rng: Rng, side: int) -> np.ndarray:

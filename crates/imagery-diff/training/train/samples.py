@@ -25,11 +25,14 @@ SIDE = 192
 
 GSD_M_MIN, GSD_M_MAX = 0.3, 1.5
 
-KINDS = {"unchanged": 0.44, "erased": 0.2, "composed": 0.2, "both": 0.06, "cross": 0.1}
-"""Share of each kind of sample made from places."""
+KINDS = {"unchanged": 0.38, "ground": 0.08, "erased": 0.19, "composed": 0.21, "both": 0.06, "cross": 0.08}
+"""Share of each kind of sample made from places; `unchanged` and `ground` (two unrelated grounds) hold no change."""
 
 PLACE_WEIGHTS = {"set1": 1.2, "set2": 1.2, "set4": 1.0, "set5": 1.6, "nepal": 2.0, "rio": 2.0, "vegas": 0.8, "atlanta": 0.3}
 """How often ground is taken from a place, by the start of its name; split over places of one start."""
+
+ESTATE_HOUSES_MAX = 18
+"""Houses drawn in one estate: each costs about a millisecond."""
 
 UNLABELLED_SHARE = 0.12
 """Share of unchanged samples from ground without a building mask."""
@@ -158,33 +161,54 @@ def erase(rng: Rng, date: Crop, other: Crop, gsd_m: float) -> None:
     other.only[gone > 0] = 255
 
 
+def clear(date: Crop) -> None:
+    """Takes every building out of a date, as if none had ever stood there."""
+    date.image[:] = date.erased
+    date.built[:] = 0
+    date.objects = np.zeros_like(date.objects)
+
+
 def compose(rng: Rng, dates: list[Crop], absent: Crop | None, donor: Crop, gsd_m: float) -> None:
     """Builds structures on free ground of `dates`; they are new or removed against `absent`."""
     sun = draw.Sun.random(rng)
-    angle, spacing_px = rng.uniform(0, np.pi), rng.uniform(14, 40) / gsd_m
+    style = rng.choice(["cut", "estate", "halls", "mixed"], p=[0.36, 0.26, 0.26, 0.12])
+    estate = draw.Estate.random(rng, SIDE, gsd_m)
+    if chance(rng, 0.7 if style in ("estate", "halls") else 0.2):
+        for date in (*dates, absent):
+            if date is not None:
+                clear(date)
+    if style == "estate":
+        places = [place for place in estate.places() if chance(rng, 0.85)][:ESTATE_HOUSES_MAX]
+        lay_out_free(rng, dates, estate)
+    else:
+        places = list(rng.uniform(0, SIDE, (rng.integers(1, 5 if style == "halls" else 13), 2)))
     colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
-    style = rng.choice(["cut", "houses", "halls", "mixed"], p=[0.42, 0.22, 0.24, 0.12])
-    start = rng.uniform(0, SIDE, 2)
     taken = dates[0].built | (absent.built if absent else 0)
-    for number in range(rng.integers(1, 4 if style == "halls" else 13)):
-        if style == "houses":
-            step = np.array([np.cos(angle), np.sin(angle)]) * spacing_px
-            centre = start + step * (number % 6) + np.array([-step[1], step[0]]) * (number // 6) * 1.4
-        else:
-            centre = rng.uniform(0, SIDE, 2)
-        seed = int(rng.integers(2**31))
+    for number, centre in enumerate(places):
         if style == "cut" or (style == "mixed" and number % 2):
             stamp = cut_stamp(rng, donor, centre)
+        elif style == "estate":
+            stamp = house_stamp(rng, centre, estate.angle, colour, gsd_m)
         else:
-            stamp = drawn_stamp(np.random.default_rng(seed), centre, style, angle, colour, gsd_m)
+            stamp = hall_stamp(rng, centre, estate.angle, gsd_m)
         if stamp is None or (dilated(stamp.mask, 1) & taken).any():
             continue
         taken |= stamp.mask
-        height_m, darkness, yard = rng.uniform(2.5, 12), rng.uniform(0.3, 0.8), chance(rng, 0.35)
+        seed, height_px, darkness = int(rng.integers(2**31)), rng.uniform(2.5, 12) / gsd_m, rng.uniform(0.3, 0.8)
+        yard_gsd_m = gsd_m if style != "estate" and chance(rng, 0.4) else None
         for date in dates:
-            stand(np.random.default_rng(seed), date, stamp, sun, height_m / gsd_m, darkness, gsd_m if yard else None)
+            stand(np.random.default_rng(seed), date, stamp, sun, height_px, darkness, yard_gsd_m)
             if absent is not None:
                 date.only |= stamp.mask
+
+
+def lay_out_free(rng: Rng, dates: list[Crop], estate: draw.Estate) -> None:
+    """Draws an estate's ground around whatever already stands there, alike on every date."""
+    seed = int(rng.integers(2**31))
+    for date in dates:
+        ground = date.image.copy()
+        draw.lay_out(np.random.default_rng(seed), ground, estate)
+        date.image[date.built == 0] = ground[date.built == 0]
 
 
 @dataclass(frozen=True)
@@ -216,17 +240,27 @@ def cut_stamp(rng: Rng, donor: Crop, centre: np.ndarray) -> Stamp | None:
     return Stamp(image, mask, max(contours, key=cv2.contourArea)[:, 0].astype(np.float64))
 
 
-def drawn_stamp(rng: Rng, centre: np.ndarray, style: str, angle: float, colour: np.ndarray, gsd_m: float) -> Stamp | None:
-    """A drawn house or hall."""
-    if style == "houses":
-        length_m, width_m = rng.uniform(9, 20), rng.uniform(7, 13)
-    else:
-        length_m, width_m = np.exp(rng.uniform(np.log(10), np.log(130))), rng.uniform(8, 50)
+def house_stamp(rng: Rng, centre: np.ndarray, angle: float, colour: np.ndarray, gsd_m: float) -> Stamp | None:
+    """A drawn house of an estate: much like its neighbours."""
+    size_px = rng.uniform((10, 8), (19, 14)) / gsd_m
+    turn = angle + rng.normal(0, 0.06) + rng.integers(2) * np.pi / 2
+    if chance(rng, 0.3):
         colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
-    turn = angle + rng.normal(0, 0.05) + rng.integers(2) * np.pi / 2
-    points = draw.outline(rng, centre, length_m / gsd_m, width_m / gsd_m, turn)
+    return drawn_stamp(rng, centre + rng.normal(0, 1.2 / gsd_m, 2), size_px, turn, colour)
+
+
+def hall_stamp(rng: Rng, centre: np.ndarray, angle: float, gsd_m: float) -> Stamp | None:
+    """A drawn building of any size up to a large plant."""
+    length_m = np.exp(rng.uniform(np.log(10), np.log(160)))
+    size_px = np.array([length_m, length_m * rng.uniform(0.25, 0.9)]) / gsd_m
+    colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
+    return drawn_stamp(rng, centre, size_px, angle + rng.integers(2) * np.pi / 2, colour)
+
+
+def drawn_stamp(rng: Rng, centre: np.ndarray, size_px: np.ndarray, turn: float, colour: np.ndarray) -> Stamp | None:
+    """A drawn structure."""
+    points = draw.outline(rng, centre, *size_px, turn)
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
-    image[:] = np.clip(colour, 0, 255)
     mask = draw.roof(rng, image, points, turn, colour + rng.uniform(-18, 18))
     return None if mask is None or not mask.any() else Stamp(image, mask, points)
 
@@ -250,7 +284,7 @@ def change_ground(rng: Rng, date: Crop, donor: Crop, gsd_m: float) -> None:
     ground = date.image.copy()
     sun = draw.Sun.random(rng)
     for _ in range(rng.integers(1, 5)):
-        kind = rng.integers(7)
+        kind = rng.integers(8)
         centre = rng.uniform(0, SIDE, 2)
         if kind == 0:
             draw.soil(rng, ground, draw.blob(rng, centre, rng.uniform(3, 50) / gsd_m), rng.uniform(0.3, 3))
@@ -264,6 +298,8 @@ def change_ground(rng: Rng, date: Crop, donor: Crop, gsd_m: float) -> None:
         elif kind == 4:
             draw.water(rng, ground, gsd_m)
         elif kind == 5:
+            draw.lay_out(rng, ground, draw.Estate.random(rng, SIDE, gsd_m))
+        elif kind == 6:
             lay_ground(rng, ground, donor.erased, centre, gsd_m)
         else:
             lay_ground(rng, ground, date.erased, centre, gsd_m)
@@ -363,7 +399,7 @@ def finish(rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray) -> Sample
         valids.append(jitter.moved(date.valid, matrix, cv2.INTER_NEAREST))
         knowns.append(valids[-1] & jitter.moved(date.known, matrix, cv2.INTER_NEAREST))
         unsure |= jitter.moved(uncertain, matrix, cv2.INTER_NEAREST)
-    images = light_and_sensor(rng, images)
+    images = light_and_sensor(rng, [jitter.swayed(rng, image) if chance(rng, 0.25) else image for image in images])
     usable = (valids[0] & valids[1]) & ~unsure
     weights = [usable, usable, *knowns]
     if chance(rng, 0.05):
@@ -392,6 +428,16 @@ def light_and_sensor(rng: Rng, images: list[np.ndarray]) -> list[np.ndarray]:
     return images
 
 
+def unrelated_grounds(rng: Rng, before: Crop, after: Crop, gsd_m: float) -> Sample:
+    """Two places without their buildings: everything differs and nothing was built."""
+    for date in (before, after):
+        clear(date)
+        if chance(rng, 0.5):
+            change_ground(rng, date, before, gsd_m)
+            add_loose_things(rng, date, gsd_m)
+    return finish(rng, before, after, np.zeros((SIDE, SIDE), np.uint8))
+
+
 def sample_from_places(rng: Rng, ground: Ground) -> Sample:
     """One sample of a random kind."""
     gsd_m = random_gsd_m(rng)
@@ -401,6 +447,8 @@ def sample_from_places(rng: Rng, ground: Ground) -> Sample:
     if kind == "cross":
         first, second = donor, ground.crop(rng, gsd_m)
         return finish(rng, first, second, cross_pair(first, second))
+    if kind == "ground":
+        return unrelated_grounds(rng, donor, ground.crop(rng, gsd_m), gsd_m)
     labelled = kind != "unchanged" or not ground.unlabelled or not chance(rng, UNLABELLED_SHARE)
     before = ground.crop(rng, gsd_m, labelled)
     after = before.copy()
