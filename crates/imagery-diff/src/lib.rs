@@ -21,4 +21,4 @@ pub use evidence::{EvidenceMaps, Strip};
 pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
 pub use pair::{AlignedPair, PairError};
 pub use raster::{Raster, RasterShapeError};
-pub use source::{MemoryPair, PairSource};
+pub use source::{MemoryPair, PairSource, Samples};

@@ -8,6 +8,15 @@ use crate::{
     raster::Raster,
 };
 
+/// What the sample values of a raster are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Samples {
+    /// 8 bits made to be looked at: 0 is black, 255 is white.
+    Display,
+    /// Anything else: reflectance, radiance or counts of any range.
+    Measured,
+}
+
 /// A pair of scenes on one common grid that can be read in pieces, from several threads at once.
 ///
 /// Bands are either one (grey) or three (red, green, blue), the same for both dates. Values are raw
@@ -21,6 +30,9 @@ pub trait PairSource: Sync {
 
     /// Number of bands of both rasters: 1 or 3.
     fn bands(&self) -> usize;
+
+    /// What the values of the before and of the after raster are.
+    fn samples(&self) -> [Samples; 2];
 
     /// Reads one window at full resolution, the after raster displaced by `after_shift`.
     ///
@@ -45,6 +57,15 @@ pub trait PairSource: Sync {
 pub struct MemoryPair {
     /// The rasters.
     pub pair: AlignedPair,
+    /// What their values are.
+    pub samples: [Samples; 2],
+}
+
+impl MemoryPair {
+    /// A pair of 8-bit images made to be looked at.
+    pub fn display(pair: AlignedPair) -> MemoryPair {
+        MemoryPair { pair, samples: [Samples::Display; 2] }
+    }
 }
 
 impl PairSource for MemoryPair {
@@ -56,6 +77,10 @@ impl PairSource for MemoryPair {
 
     fn bands(&self) -> usize {
         self.pair.before().bands()
+    }
+
+    fn samples(&self) -> [Samples; 2] {
+        self.samples
     }
 
     fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, Infallible> {
@@ -157,7 +182,7 @@ mod tests {
     fn a_shift_brings_displaced_content_back() {
         let before = grey(2, 3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let after = grey(2, 3, &[0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
-        let source = MemoryPair { pair: AlignedPair::new(before, after).expect("one grid") };
+        let source = MemoryPair::display(AlignedPair::new(before, after).expect("one grid"));
         let read = source
             .read(source.grid().window(), Shift { right_px: 1.0, down_px: 0.0 })
             .expect("memory can be read");

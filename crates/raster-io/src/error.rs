@@ -1,215 +1,133 @@
-//! What can go wrong between a file and its pixels.
+//! What can go wrong with rasters.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::header::Refusal;
-
-/// Why a raster could not be read, warped or written; every message names the file and the reason.
+/// An error of this crate: names the file, what was got and what was wanted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RasterError {
-    /// The file system said no.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
+    /// The file cannot be read at all.
+    #[error("{path} cannot be read")]
+    Read {
+        /// Which file.
         path: PathBuf,
-        /// What the file system said.
+        /// Why not.
+        #[source]
         source: std::io::Error,
     },
-    /// The header check refused the file; GDAL has not seen it.
-    #[error("{}: {refusal}", path.display())]
-    Refused {
-        /// The file.
+    /// The file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// Which file.
         path: PathBuf,
-        /// What the check found.
+        /// Why not.
         #[source]
-        refusal: Refusal,
+        source: std::io::Error,
     },
-    /// GDAL could not read the file or a part of it.
-    #[error("{}: cannot be decoded: {source}", path.display())]
-    Decode {
-        /// The file.
+    /// The content is none of the formats that are read.
+    #[error("{path} is {got} but must be a GeoTIFF, PNG, JPEG or JPEG 2000 file")]
+    Format {
+        /// Which file.
         path: PathBuf,
-        /// What GDAL said.
-        source: gdal::errors::GdalError,
+        /// What it looks like.
+        got: String,
     },
-    /// A coordinate reference system is not known or not usable.
-    #[error("{}: coordinate reference system cannot be used: {source}", path.display())]
-    Reference {
-        /// The file.
+    /// The header says something that is not taken.
+    #[error("{path}: {what} is {got} but must be {wanted}")]
+    Header {
+        /// Which file.
         path: PathBuf,
-        /// What GDAL said.
-        source: gdal::errors::GdalError,
+        /// Which field.
+        what: &'static str,
+        /// Its value.
+        got: String,
+        /// What would do.
+        wanted: String,
     },
-    /// The geotransform is not one that pixels can be placed with.
-    #[error("{}: geotransform {geotransform:?} does not place pixels", path.display())]
-    Geotransform {
-        /// The file.
+    /// GDAL could not make sense of the file.
+    #[error("{path} cannot be {action}: {cause}")]
+    Gdal {
+        /// Which file.
         path: PathBuf,
-        /// The six numbers, in GDAL's order.
-        geotransform: [f64; 6],
+        /// What was tried.
+        action: &'static str,
+        /// What GDAL says.
+        cause: String,
     },
-    /// One file of a pair says where it lies and the other does not.
-    #[error("{} has no coordinate reference system but {} has one", without.display(), with.display())]
-    OneWithoutReference {
-        /// The file that cannot be placed.
-        without: PathBuf,
-        /// The file that can.
-        with: PathBuf,
+    /// One file has a georeference, the other has none.
+    #[error("{placed} has a georeference but {unplaced} has none")]
+    OneUnplaced {
+        /// The file with a georeference.
+        placed: PathBuf,
+        /// The file without.
+        unplaced: PathBuf,
     },
-    /// Two files without georeference differ in size, so nothing says how they lie on each other.
+    /// Neither file has a georeference, and their sizes differ.
     #[error(
-        "{} is {}x{} px but {} is {}x{} px, and neither has a georeference to place them by",
-        before.display(), before_size.0, before_size.1, after.display(), after_size.0, after_size.1
+        "{after} is {after_size} px but {before} is {before_size} px, and without a georeference both must be of one size"
     )]
     SizesDiffer {
         /// The before file.
         before: PathBuf,
-        /// Its columns and rows.
-        before_size: (u32, u32),
+        /// Its columns x rows.
+        before_size: String,
         /// The after file.
         after: PathBuf,
-        /// Its columns and rows.
-        after_size: (u32, u32),
+        /// Its columns x rows.
+        after_size: String,
     },
-    /// The footprints have no area in common.
-    #[error("{} and {} do not overlap", before.display(), after.display())]
+    /// The files show different places.
+    #[error("{after} does not overlap {before}: {after_extent} against {before_extent} (degrees)")]
     NoOverlap {
         /// The before file.
         before: PathBuf,
+        /// Where it lies.
+        before_extent: String,
         /// The after file.
         after: PathBuf,
+        /// Where it lies.
+        after_extent: String,
     },
-    /// A grid would have more rows or columns than the limit.
-    #[error("{}: a grid of {cols}x{rows} px is larger than {limit_px} px a side", path.display())]
+    /// The common grid would be too large.
+    #[error("the common grid would be {cols}x{rows} px but may have {max} px a side")]
     GridTooLarge {
-        /// The file the grid is made for.
-        path: PathBuf,
-        /// Columns it would have.
-        cols: f64,
-        /// Rows it would have.
-        rows: f64,
-        /// The limit.
-        limit_px: u32,
+        /// Its columns.
+        cols: u64,
+        /// Its rows.
+        rows: u64,
+        /// Most pixels a side.
+        max: u32,
     },
-    /// Coordinates could not be brought from one reference system into another.
-    #[error("coordinates cannot be brought from {from} to {to}: {source}")]
-    Transform {
-        /// The system they are in.
-        from: String,
-        /// The system they were wanted in.
-        to: String,
-        /// What GDAL said.
-        source: gdal::errors::GdalError,
+    /// A coordinate reference system that cannot be used.
+    #[error("the coordinate reference system {crs} cannot be used: {cause}")]
+    Crs {
+        /// Which.
+        crs: String,
+        /// Why not.
+        cause: String,
     },
-    /// Pixel coordinates were asked for their place on Earth.
-    #[error("pixels without georeference have no longitude and latitude")]
-    NoLonLat,
-    /// The file carries no georeference and no footprint was given.
-    #[error("{}: has no georeference, and no footprint was given", path.display())]
-    FootprintMissing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The four corners given by hand are not the outline of a photograph from above.
-    #[error(
-        "{}: the four corners given do not fit an image: they miss a parallelogram by {miss_m:.1} m of {diagonal_m:.1} m",
-        path.display()
-    )]
-    FootprintSkewed {
-        /// The file.
-        path: PathBuf,
-        /// Largest distance of a corner from the parallelogram that fits best, metres.
-        miss_m: f64,
-        /// Length of the diagonal, metres.
-        diagonal_m: f64,
-    },
-    /// The file carries more bands than a working copy keeps, or of a type that it cannot keep.
-    #[error("{}: {count} bands of {sample_type} cannot be kept", path.display())]
-    Bands {
-        /// The file.
-        path: PathBuf,
-        /// Number of bands.
-        count: usize,
-        /// Name of the sample type.
-        sample_type: String,
-    },
-    /// Output could not be written.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What GDAL said.
-        source: gdal::errors::GdalError,
-    },
-    /// A picture could not be encoded.
-    #[error("tile cannot be encoded as {format}: {source}")]
-    Encode {
-        /// Name of the format.
-        format: &'static str,
-        /// What the encoder said.
-        source: image::ImageError,
-    },
-    /// A band was asked for that the raster does not have.
-    #[error("{}: band {band} was asked for but there are {bands}", path.display())]
-    NoSuchBand {
-        /// The file.
-        path: PathBuf,
-        /// Band that was asked for, from zero.
-        band: usize,
-        /// Bands there are.
-        bands: usize,
-    },
-    /// The child process that decodes untrusted files could not be started or confined.
-    #[error("{}: the decoder process cannot be started: {source}", path.display())]
-    ChildStart {
-        /// The file it was to decode.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The child process needed longer than it may.
-    #[error("{}: decoding took longer than {limit_s} s and was ended", path.display())]
-    ChildTimeout {
-        /// The file.
-        path: PathBuf,
-        /// The limit.
-        limit_s: u64,
-    },
-    /// The child process died: by a signal, by its memory or processor limit, or by a fault of the decoder.
-    #[error("{}: the decoder process died ({how}){}", path.display(), last_words(said))]
-    ChildDied {
-        /// The file.
-        path: PathBuf,
-        /// Exit status in words.
-        how: String,
-        /// The end of what it wrote to its error stream.
-        said: String,
-    },
-    /// The child process gave a reason why it could not ingest the file.
-    #[error("{}: {reason}", path.display())]
-    ChildRefused {
-        /// The file.
-        path: PathBuf,
-        /// The child's own message.
-        reason: String,
-    },
-}
-
-fn last_words(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(": {said}") }
+    /// A tile or image that cannot be encoded.
+    #[error("the image cannot be encoded")]
+    Encode(#[from] image::ImageError),
 }
 
 impl RasterError {
-    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> RasterError + '_ {
-        move |source| RasterError::File { path: path.to_owned(), source }
+    pub(crate) fn gdal(
+        path: &std::path::Path,
+        action: &'static str,
+    ) -> impl Fn(gdal::errors::GdalError) -> RasterError + use<> {
+        let path = path.to_owned();
+        move |error| RasterError::Gdal { path: path.clone(), action, cause: plain(&error) }
     }
+}
 
-    pub(crate) fn decode(path: &Path) -> impl FnOnce(gdal::errors::GdalError) -> RasterError + '_ {
-        move |source| RasterError::Decode { path: path.to_owned(), source }
-    }
-
-    pub(crate) fn write(path: &Path) -> impl FnOnce(gdal::errors::GdalError) -> RasterError + '_ {
-        move |source| RasterError::Write { path: path.to_owned(), source }
+/// GDAL's own words without the binding's wrapping.
+pub(crate) fn plain(error: &gdal::errors::GdalError) -> String {
+    match error {
+        gdal::errors::GdalError::CplError { msg, .. } => msg.trim().trim_end_matches('.').to_owned(),
+        gdal::errors::GdalError::NullPointer { msg, .. } if !msg.is_empty() => {
+            msg.trim().trim_end_matches('.').to_owned()
+        }
+        other => other.to_string(),
     }
 }

@@ -1,73 +1,167 @@
-//! From an untrusted file to a working copy that everything after reads.
+//! From an uploaded file to a working copy that everything else reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::{error::RasterError, header::HeaderLimits, source::SampleType};
+use gdal::{Dataset, raster::RasterCreationOptions};
 
-/// What an ingest may take.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct IngestLimits {
-    /// What the file may declare.
-    pub header: HeaderLimits,
-}
+use crate::{
+    RasterError, drivers,
+    error::plain,
+    placement::{Affine, spatial_ref, transform, transform_points, utm_code},
+    source::{Source, SourceInfo, open},
+};
 
-/// What is to be ingested.
+/// Pixels along the longer side of the overview that percentiles are taken from.
+const STATISTICS_PX: usize = 1_024;
+/// Shares of the darkest and brightest pixels that the display may saturate.
+const STRETCH_SHARES: [f64; 2] = [0.02, 0.98];
+
+/// What to ingest, and where to.
 #[derive(Clone, Debug)]
-pub struct IngestRequest<'a> {
-    /// The untrusted file; it is only read.
-    pub input: &'a Path,
-    /// Where the working copy goes; written beside it first and renamed when whole.
-    pub output: &'a Path,
-    /// For a file without georeference: its four corners as (longitude, latitude) in degrees, clockwise
-    /// from the image's upper left.
-    pub footprint: Option<[(f64, f64); 4]>,
-    /// Limits.
-    pub limits: &'a IngestLimits,
+pub struct IngestRequest {
+    /// The original.
+    pub input: PathBuf,
+    /// The working copy to be written; appears only when it is whole.
+    pub output: PathBuf,
+    /// Corners in degrees (longitude, latitude) from the upper left, clockwise, for a file without
+    /// georeference.
+    pub corners: Option<[[f64; 2]; 4]>,
 }
 
-/// The display range of one band: the second and 98th percentile of its valid samples.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct BandStretch {
-    /// Second percentile.
-    pub p2: f64,
-    /// 98th percentile.
-    pub p98: f64,
-}
-
-/// What came out of an ingest.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct IngestedScene {
-    /// Columns.
-    pub cols: u32,
-    /// Rows.
-    pub rows: u32,
-    /// Bands of the working copy (a palette becomes three, an alpha band becomes the mask).
-    pub bands: usize,
-    /// Type of a sample.
-    pub sample_type: SampleType,
-    /// Authority code of the CRS, where it has one.
-    pub crs: Option<String>,
-    /// WKT of the CRS; `None` without georeference.
-    pub wkt: Option<String>,
-    /// Six numbers in GDAL's order; `None` without georeference.
-    pub geotransform: Option<[f64; 6]>,
-    /// Side of a pixel on the ground, metres; `None` without georeference.
-    pub gsd_m: Option<f64>,
-    /// Outline as (longitude, latitude) in degrees, clockwise from the image's upper left, not closed;
-    /// `None` without georeference.
-    pub footprint: Option<[(f64, f64); 4]>,
-    /// Display range of each band.
-    pub stretch: Vec<BandStretch>,
-    /// Whether the working copy carries a mask.
-    pub has_nodata: bool,
-    /// Share of pixels that are valid, 0 to 1, estimated on an overview.
-    pub valid_share: f64,
+    /// What is known of the working copy.
+    pub info: SourceInfo,
+    /// Media type of the original by content.
+    pub media_type: &'static str,
+    /// Lowest and highest displayed value of each picture band: 2nd and 98th percentile, or 0 and 255 for
+    /// 8-bit images that use that range.
+    pub stretch: Vec<[f64; 2]>,
 }
 
-/// Ingests a file in this process; servers call [`crate::sandbox::run_child`], which calls this in a child.
+/// Makes the working copy: a cloud optimised GeoTIFF in the original's CRS, lossless, with overviews.
 ///
 /// # Errors
-/// When the file is refused, cannot be decoded, cannot be placed, or the copy cannot be written.
-pub fn ingest(request: &IngestRequest<'_>) -> Result<IngestedScene, RasterError> {
-    Err(crate::source::not_yet(request.input))
+/// When the original cannot be opened, the corners make no sense, or the copy cannot be written.
+pub fn ingest(request: &IngestRequest) -> Result<IngestedScene, RasterError> {
+    let source = open(&request.input)?;
+    let partial = request.output.with_extension("partial.tif");
+    let made = source.with_dataset(|dataset| copy(dataset, &source, request, &partial)).and_then(|()| {
+        std::fs::rename(&partial, &request.output)
+            .map_err(|error| RasterError::Write { path: request.output.clone(), source: error })
+    });
+    if made.is_err() {
+        // the cause is told; a partial copy that was never made cannot be removed
+        let _ = std::fs::remove_file(&partial);
+    }
+    made?;
+    let working = open(&request.output)?;
+    let stretch = working.with_dataset(|dataset| stretch(dataset, &working))?;
+    Ok(IngestedScene { info: working.info().clone(), media_type: source.info().format.media_type(), stretch })
+}
+
+fn copy(
+    dataset: &Dataset,
+    source: &Source,
+    request: &IngestRequest,
+    partial: &Path,
+) -> Result<(), RasterError> {
+    let fails = RasterError::gdal(partial, "written");
+    let cog = drivers::writer("COG", partial)?;
+    let options = RasterCreationOptions::from_iter([
+        "COMPRESS=DEFLATE",
+        "PREDICTOR=YES",
+        "LEVEL=6",
+        "BLOCKSIZE=512",
+        "BIGTIFF=IF_SAFER",
+        "OVERVIEWS=AUTO",
+        "RESAMPLING=AVERAGE",
+        "NUM_THREADS=2",
+    ]);
+    let placed = match (&source.placement, request.corners) {
+        (None, Some(corners)) => Some(place(dataset, source, corners)?),
+        _ => None,
+    };
+    let made = placed.as_ref().unwrap_or(dataset).create_copy(&cog, partial, &options).map_err(&fails)?;
+    made.close().map_err(|error| RasterError::Gdal {
+        path: partial.to_owned(),
+        action: "written",
+        cause: plain(&error),
+    })
+}
+
+/// A copy in memory that lies where its corners were said to be: in the UTM zone of its middle, by the
+/// affine transform that fits the four corners best.
+fn place(dataset: &Dataset, source: &Source, corners: [[f64; 2]; 4]) -> Result<Dataset, RasterError> {
+    let fails = RasterError::gdal(&source.path, "placed");
+    let mean = |axis: usize| corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0;
+    let metres = spatial_ref(&utm_code(mean(0), mean(1)))?;
+    let at = transform_points(&transform(&spatial_ref("EPSG:4326")?, &metres)?, &corners)?;
+    let affine = fitted_affine(&at, f64::from(source.info().cols), f64::from(source.info().rows));
+    if affine.inverse().is_none() {
+        return Err(RasterError::Header {
+            path: source.path.clone(),
+            what: "the footprint",
+            got: format!("{corners:?}"),
+            wanted: "four corners that enclose an area".to_owned(),
+        });
+    }
+    let memory = drivers::writer("MEM", &source.path)?;
+    let mut copy = dataset.create_copy(&memory, "", &RasterCreationOptions::default()).map_err(&fails)?;
+    copy.set_geo_transform(&affine.0).map_err(&fails)?;
+    copy.set_spatial_ref(&metres).map_err(&fails)?;
+    Ok(copy)
+}
+
+/// Least squares over the four corners of a rectangle has a closed form: the means of opposite edges.
+fn fitted_affine(at: &[[f64; 2]], cols: f64, rows: f64) -> Affine {
+    let axis = |axis: usize| {
+        let [ul, ur, lr, ll] = [at[0][axis], at[1][axis], at[2][axis], at[3][axis]];
+        let right = ((ur - ul) + (lr - ll)) / 2.0;
+        let down = ((ll - ul) + (lr - ur)) / 2.0;
+        let middle = (ul + ur + lr + ll) / 4.0;
+        [middle - (right + down) / 2.0, right / cols, down / rows]
+    };
+    let ([x, xc, xr], [y, yc, yr]) = (axis(0), axis(1));
+    Affine([x, xc, xr, y, yc, yr])
+}
+
+/// Display range of each picture band.
+fn stretch(dataset: &Dataset, source: &Source) -> Result<Vec<[f64; 2]>, RasterError> {
+    let fails = RasterError::gdal(&source.path, "read");
+    let (cols, rows) = dataset.raster_size();
+    let reduction = cols.max(rows).div_ceil(STATISTICS_PX).max(1);
+    let shape = (cols.div_ceil(reduction), rows.div_ceil(reduction));
+    let first = dataset.rasterband(1).map_err(&fails)?;
+    let mask = if source.info().has_mask {
+        let mask = first.open_mask_band().map_err(&fails)?;
+        Some(mask.read_as::<u8>((0, 0), (cols, rows), shape, None).map_err(&fails)?)
+    } else {
+        None
+    };
+    let bands = source.info().bands as usize;
+    (1..=bands)
+        .map(|index| {
+            let band = dataset.rasterband(index).map_err(&fails)?;
+            let values = band.read_as::<f32>((0, 0), (cols, rows), shape, None).map_err(&fails)?;
+            let observed = |at: usize| mask.as_ref().is_none_or(|mask| mask.data()[at] > 127);
+            let mut seen: Vec<f32> = (0..values.len())
+                .filter(|&at| observed(at))
+                .map(|at| values.data()[at])
+                .filter(|value| value.is_finite())
+                .collect();
+            Ok(percentiles(&mut seen))
+        })
+        .collect()
+}
+
+fn percentiles(values: &mut [f32]) -> [f64; 2] {
+    if values.is_empty() {
+        return [0.0, 1.0];
+    }
+    values.sort_unstable_by(f32::total_cmp);
+    let at = |share: f64| f64::from(values[((values.len() - 1) as f64 * share).round() as usize]);
+    let [low, high] = STRETCH_SHARES.map(at);
+    if high > low { [low, high] } else { [low, low + 1.0] }
 }

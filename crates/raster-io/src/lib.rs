@@ -1,33 +1,31 @@
 //! The only crate that knows GDAL: opens, warps, ingests and tiles rasters.
 //!
 //! ```text
-//! file -> header::check -> Source -> common grid -> ScenePair -> imagery_diff
-//!                            |
-//!                            +----> ingest (in a sandboxed child) -> working COG -> TileReader
+//! file -> header check (Rust) -> open (GDAL, four drivers) -> common grid -> windows of an AlignedPair
+//! upload -> header check -> ingest -> working COG -> tiles
 //! ```
 //!
-//! GDAL never sees a file that has not passed [`header::check`], and it is set up with four drivers,
-//! without sidecar files and without network ([`engine`]).
+//! Knows neither sites nor HTTP. Pixel coordinates count from the upper left corner throughout.
 
-mod affine;
-mod common_grid;
-pub mod engine;
+mod drivers;
 mod error;
-mod geotiff;
+mod grid;
 pub mod header;
 mod ingest;
-mod lon_lat;
+mod lattice;
+mod lonlat;
 mod pair;
-pub mod sandbox;
+mod placement;
+mod sampling;
 mod source;
-pub mod tiles;
+mod tiles;
+mod write;
 
-pub use affine::Affine;
-pub use common_grid::CommonGridOptions;
 pub use error::RasterError;
-pub use geotiff::{GeotiffOptions, GeotiffSamples, write_geotiff};
-pub use ingest::{BandStretch, IngestLimits, IngestRequest, IngestedScene, ingest};
-pub use lon_lat::LonLat;
+pub use grid::CommonGridOptions;
+pub use ingest::{IngestRequest, IngestedScene, ingest};
+pub use lonlat::LonLat;
 pub use pair::ScenePair;
-pub use source::{SampleType, Source, SourceInfo, open};
-pub use tiles::TileReader;
+pub use source::{Source, SourceInfo, open};
+pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};
+pub use write::write_geotiff;

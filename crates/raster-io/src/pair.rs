@@ -1,42 +1,87 @@
-//! Two files read as one pair, window by window.
+//! Two files as a pair of rasters on one grid.
 
 use std::path::Path;
 
-use imagery_diff::{AlignedPair, Grid, PairSource, Shift, Window};
+use imagery_diff::{AlignedPair, Grid, PairSource, Raster, Reference, Samples, Shift, Window};
 
-use crate::{common_grid::CommonGridOptions, error::RasterError, source::SourceInfo};
+use crate::{
+    RasterError,
+    grid::{self, CommonGridOptions},
+    lattice::Lattice,
+    placement::{spatial_ref, transform, transform_points},
+    sampling::{Placed, Wanted, sample},
+    source::{Colours, Source, open},
+};
 
-/// Two rasters of any CRS, resolution, extent, band count and sample type, on one common grid.
-///
-/// Without georeference on either the grid is the pixels themselves, and both must have the same size.
+/// A before and an after file, read window by window on their common grid.
+#[derive(Debug)]
 pub struct ScenePair {
     grid: Grid,
-    before: SourceInfo,
-    after: SourceInfo,
+    wanted: Wanted,
+    before: Side,
+    after: Side,
+}
+
+#[derive(Debug)]
+struct Side {
+    source: Source,
+    lattice: Lattice,
 }
 
 impl ScenePair {
     /// Opens two files and chooses their common grid.
     ///
     /// # Errors
-    /// When a file cannot be read, when only one has a CRS, when they do not overlap.
-    pub fn open(
-        before: &Path,
-        _after: &Path,
-        _options: &CommonGridOptions,
-    ) -> Result<ScenePair, RasterError> {
-        Err(crate::source::not_yet(before))
+    /// When a file cannot be opened, only one of them has a georeference, or they do not overlap.
+    pub fn open(before: &Path, after: &Path, options: &CommonGridOptions) -> Result<ScenePair, RasterError> {
+        let (before, after) = (open(before)?, open(after)?);
+        let grid = grid::common_grid(&before, &after, options)?;
+        let is_grey = |source: &Source| matches!(source.colours, Colours::Grey(_));
+        let wanted = if is_grey(&before) || is_grey(&after) { Wanted::Grey } else { Wanted::Rgb };
+        let before = Side { lattice: lattice(&grid, &before)?, source: before };
+        let after = Side { lattice: lattice(&grid, &after)?, source: after };
+        Ok(ScenePair { grid, wanted, before, after })
     }
 
-    /// What is known of the before file.
-    pub fn before(&self) -> &SourceInfo {
-        &self.before
+    /// The before file.
+    pub fn before(&self) -> &Source {
+        &self.before.source
     }
 
-    /// What is known of the after file.
-    pub fn after(&self) -> &SourceInfo {
-        &self.after
+    /// The after file.
+    pub fn after(&self) -> &Source {
+        &self.after.source
     }
+}
+
+impl Side {
+    fn sample(&self, grid: Grid, placed: Placed, wanted: Wanted) -> Result<Raster, RasterError> {
+        sample(&self.source, &self.lattice, grid, placed, wanted)
+    }
+}
+
+/// Where the grid's pixels lie in a source.
+fn lattice(grid: &Grid, source: &Source) -> Result<Lattice, RasterError> {
+    let (Reference::Projected(crs), Some(placement)) = (&grid.reference, &source.placement) else {
+        return Lattice::fit(grid.rows, grid.cols, &|places| Ok(places.to_vec()));
+    };
+    let inverse = placement.affine.inverse().expect("a placement was checked when its file was opened");
+    let same_crs = placement.code.as_deref() == Some(crs) || placement.wkt == *crs;
+    let transform = if same_crs { None } else { Some(transform(&spatial_ref(crs)?, &placement.crs()?)?) };
+    Lattice::fit(grid.rows, grid.cols, &|places| {
+        let map: Vec<[f64; 2]> = places
+            .iter()
+            .map(|[right, down]| {
+                let at = grid.to_map(*right, *down);
+                [at.x, at.y]
+            })
+            .collect();
+        let own = match &transform {
+            None => map,
+            Some(transform) => transform_points(transform, &map)?,
+        };
+        Ok(own.into_iter().map(|at| inverse.apply(at)).collect())
+    })
 }
 
 impl PairSource for ScenePair {
@@ -47,14 +92,35 @@ impl PairSource for ScenePair {
     }
 
     fn bands(&self) -> usize {
-        1
+        if self.wanted == Wanted::Rgb { 3 } else { 1 }
     }
 
-    fn read(&self, _window: Window, _after_shift: Shift) -> Result<AlignedPair, RasterError> {
-        Err(crate::source::not_yet(&self.before.path))
+    fn samples(&self) -> [Samples; 2] {
+        [&self.before, &self.after].map(|side| match side.source.info().sample_type {
+            "uint8" => Samples::Display,
+            _ => Samples::Measured,
+        })
     }
 
-    fn overview(&self, _reduction: u32) -> Result<AlignedPair, RasterError> {
-        Err(crate::source::not_yet(&self.before.path))
+    fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, RasterError> {
+        let centre = |shift: Shift| Placed {
+            first: [
+                f64::from(window.col) + 0.5 + shift.right_px,
+                f64::from(window.row) + 0.5 + shift.down_px,
+            ],
+            step_px: 1.0,
+        };
+        let before = self.before.sample(self.grid.cut(window), centre(Shift::default()), self.wanted)?;
+        let after = self.after.sample(self.grid.cut(window), centre(after_shift), self.wanted)?;
+        Ok(AlignedPair::new(before, after).expect("both were read on one grid"))
+    }
+
+    fn overview(&self, reduction: u32) -> Result<AlignedPair, RasterError> {
+        let step_px = f64::from(reduction);
+        let placed = Placed { first: [step_px / 2.0; 2], step_px };
+        let grid = self.grid.reduced(reduction);
+        let before = self.before.sample(grid.clone(), placed, self.wanted)?;
+        let after = self.after.sample(grid, placed, self.wanted)?;
+        Ok(AlignedPair::new(before, after).expect("both were read on one grid"))
     }
 }

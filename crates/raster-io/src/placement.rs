@@ -1,0 +1,163 @@
+//! Where a raster lies: affine transforms, coordinate reference systems, footprints.
+
+use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
+use geo::{Coord, LineString, Polygon};
+
+use crate::{RasterError, drivers, error::plain};
+
+/// Points along each edge of a footprint, so that a curved edge is followed.
+const EDGE_POINTS: usize = 8;
+/// Metres of one pixel that differ less than this share are the same.
+const SAME_SHARE: f64 = 1e-6;
+
+/// An affine transform from pixel corners to map units, in GDAL's order:
+/// `x = a[0] + col * a[1] + row * a[2]`, `y = a[3] + col * a[4] + row * a[5]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Affine(pub(crate) [f64; 6]);
+
+impl Affine {
+    pub(crate) fn apply(&self, [col, row]: [f64; 2]) -> [f64; 2] {
+        let a = &self.0;
+        [a[0] + col * a[1] + row * a[2], a[3] + col * a[4] + row * a[5]]
+    }
+
+    /// The transform back, unless the transform is flat or not finite.
+    pub(crate) fn inverse(&self) -> Option<Affine> {
+        let [x0, a, b, y0, c, d] = self.0;
+        let determinant = a * d - b * c;
+        let fits = self.0.iter().all(|number| number.is_finite()) && determinant.abs() > f64::MIN_POSITIVE;
+        fits.then(|| {
+            let (a, b, c, d) = (d / determinant, -b / determinant, -c / determinant, a / determinant);
+            Affine([-(a * x0 + b * y0), a, b, -(c * x0 + d * y0), c, d])
+        })
+    }
+
+    /// Whether rows go south, columns east, and pixels are square.
+    pub(crate) fn is_north_up_square(&self) -> bool {
+        let a = &self.0;
+        a[2] == 0.0 && a[4] == 0.0 && a[1] > 0.0 && (a[1] + a[5]).abs() < a[1] * SAME_SHARE
+    }
+}
+
+/// A georeference: transform and CRS.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) affine: Affine,
+    pub(crate) wkt: String,
+    /// Authority code, such as `EPSG:32652`, where the CRS has one.
+    pub(crate) code: Option<String>,
+}
+
+/// A CRS by authority code or WKT, with x to the east and y to the north whatever its authority says.
+pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef, RasterError> {
+    drivers::ready();
+    let unusable = |error: gdal::errors::GdalError| RasterError::Crs {
+        crs: definition.chars().take(80).collect(),
+        cause: plain(&error),
+    };
+    let epsg = definition.strip_prefix("EPSG:").and_then(|code| code.parse().ok());
+    let mut crs = match epsg {
+        Some(code) => SpatialRef::from_epsg(code),
+        None => SpatialRef::from_wkt(definition),
+    }
+    .map_err(unusable)?;
+    crs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+    Ok(crs)
+}
+
+/// A transformation from one CRS to another.
+pub(crate) fn transform(from: &SpatialRef, to: &SpatialRef) -> Result<CoordTransform, RasterError> {
+    CoordTransform::new(from, to)
+        .map_err(|error| RasterError::Crs { crs: from.name().unwrap_or_default(), cause: plain(&error) })
+}
+
+/// Transforms points in place of copies.
+pub(crate) fn transform_points(
+    transform: &CoordTransform,
+    points: &[[f64; 2]],
+) -> Result<Vec<[f64; 2]>, RasterError> {
+    let mut x: Vec<f64> = points.iter().map(|point| point[0]).collect();
+    let mut y: Vec<f64> = points.iter().map(|point| point[1]).collect();
+    let mut z = vec![0.0; points.len()];
+    let fails = |cause: String| RasterError::Crs { crs: "of a point".to_owned(), cause };
+    transform.transform_coords(&mut x, &mut y, &mut z).map_err(|error| fails(plain(&error)))?;
+    if x.iter().chain(&y).any(|number| !number.is_finite()) {
+        return Err(fails("a point lies outside its area of use".to_owned()));
+    }
+    Ok(x.into_iter().zip(y).map(|(x, y)| [x, y]).collect())
+}
+
+/// The UTM zone of a place, by EPSG code.
+pub(crate) fn utm_code(lon: f64, lat: f64) -> String {
+    let zone = (((lon + 180.0) / 6.0).floor() as i32).rem_euclid(60) + 1;
+    format!("EPSG:{}", if lat < 0.0 { 32700 + zone } else { 32600 + zone })
+}
+
+impl Placement {
+    pub(crate) fn crs(&self) -> Result<SpatialRef, RasterError> {
+        spatial_ref(&self.wkt)
+    }
+
+    /// The outline of `rows x cols` pixels in another CRS.
+    pub(crate) fn outline(
+        &self,
+        rows: u32,
+        cols: u32,
+        in_crs: &SpatialRef,
+    ) -> Result<Polygon<f64>, RasterError> {
+        let (width, height) = (f64::from(cols), f64::from(rows));
+        let share = |step: usize| step as f64 / EDGE_POINTS as f64;
+        let mut edge: Vec<[f64; 2]> = Vec::new();
+        edge.extend((0..EDGE_POINTS).map(|step| [share(step) * width, 0.0]));
+        edge.extend((0..EDGE_POINTS).map(|step| [width, share(step) * height]));
+        edge.extend((0..EDGE_POINTS).map(|step| [width - share(step) * width, height]));
+        edge.extend((0..EDGE_POINTS).map(|step| [0.0, height - share(step) * height]));
+        let places: Vec<_> = edge.into_iter().map(|at| self.affine.apply(at)).collect();
+        let places = transform_points(&transform(&self.crs()?, in_crs)?, &places)?;
+        let mut ring: Vec<Coord<f64>> = places.into_iter().map(|[x, y]| Coord { x, y }).collect();
+        ring.push(ring[0]);
+        Ok(Polygon::new(LineString::new(ring), Vec::new()))
+    }
+
+    /// Four corners in degrees from the upper left, clockwise.
+    pub(crate) fn corners_lonlat(&self, rows: u32, cols: u32) -> Result<[[f64; 2]; 4], RasterError> {
+        let (width, height) = (f64::from(cols), f64::from(rows));
+        let corners =
+            [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]].map(|at| self.affine.apply(at));
+        let degrees = transform_points(&transform(&self.crs()?, &spatial_ref("EPSG:4326")?)?, &corners)?;
+        Ok([degrees[0], degrees[1], degrees[2], degrees[3]])
+    }
+
+    /// Ground sample distance at the middle: the side of a square of the area of a pixel, metres.
+    pub(crate) fn gsd_m(&self, rows: u32, cols: u32) -> Result<f64, RasterError> {
+        let (col, row) = (f64::from(cols) / 2.0, f64::from(rows) / 2.0);
+        let middle = self.affine.apply([col, row]);
+        let degrees = transform_points(&transform(&self.crs()?, &spatial_ref("EPSG:4326")?)?, &[middle])?[0];
+        let metres = spatial_ref(&utm_code(degrees[0], degrees[1]))?;
+        let places = [[col, row], [col + 1.0, row], [col, row + 1.0]].map(|at| self.affine.apply(at));
+        let at = transform_points(&transform(&self.crs()?, &metres)?, &places)?;
+        let (right, down) =
+            ([at[1][0] - at[0][0], at[1][1] - at[0][1]], [at[2][0] - at[0][0], at[2][1] - at[0][1]]);
+        Ok((right[0] * down[1] - right[1] * down[0]).abs().sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotated_transform_and_back_is_where_it_began() {
+        let affine = Affine([500_000.0, 0.4, 0.3, 4_400_000.0, 0.3, -0.4]);
+        let back = affine.inverse().unwrap().apply(affine.apply([12.5, 99.0]));
+        assert!((back[0] - 12.5).abs() < 1e-6 && (back[1] - 99.0).abs() < 1e-6);
+        assert!(Affine([0.0, 1.0, 2.0, 0.0, 2.0, 4.0]).inverse().is_none());
+    }
+
+    #[test]
+    fn hamhung_lies_in_zone_52_north() {
+        assert_eq!(utm_code(127.6, 39.9), "EPSG:32652");
+        assert_eq!(utm_code(-70.0, -33.0), "EPSG:32719");
+        assert_eq!(utm_code(180.0, 0.0), "EPSG:32601");
+    }
+}

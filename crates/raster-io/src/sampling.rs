@@ -1,0 +1,238 @@
+//! Reads a window of the common grid out of one source.
+//!
+//! Positions come from the lattice. Where the source is finer it is first reduced by a whole factor (area
+//! mean, from its overviews where it has them), then read bilinearly between pixel centres. Blocks of the
+//! reduction lie on fixed places of the source, so that neighbouring windows fit without a seam.
+
+use gdal::{Dataset, raster::ResampleAlg};
+use imagery_diff::{Grid, Raster};
+
+use crate::{
+    RasterError,
+    lattice::Lattice,
+    source::{Colours, Source},
+};
+
+/// Source pixels per grid pixel from which on a finer source is reduced before it is read.
+const REDUCE_FROM: f64 = 1.5;
+/// Shares of a pixel that are too small to matter: a source on the same grid is copied, not mixed.
+const SHARE_MIN: f64 = 1e-3;
+/// Mask values from here on mean "observed".
+const MASK_MIN: f32 = 127.5;
+
+/// Where the pixels of a window lie in the common grid: the centre of its pixel `(row, col)` is at
+/// `first + (col, row) * step_px` in pixels of the grid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) first: [f64; 2],
+    pub(crate) step_px: f64,
+}
+
+/// Which values are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Grey,
+    Rgb,
+}
+
+/// A rectangle of the source, reduced.
+struct Block {
+    col: f64,
+    row: f64,
+    reduction: f64,
+    cols: usize,
+    rows: usize,
+    bands: Vec<Vec<f32>>,
+    valid: Option<Vec<f32>>,
+}
+
+/// Reads the pixels of `grid` (a window) as they lie in the source.
+pub(crate) fn sample(
+    source: &Source,
+    lattice: &Lattice,
+    grid: Grid,
+    placed: Placed,
+    wanted: Wanted,
+) -> Result<Raster, RasterError> {
+    let positions = positions(lattice, &grid, placed);
+    let reduction = reduction(lattice, &grid, placed);
+    let block = source.with_dataset(|dataset| read_block(source, dataset, &positions, reduction, wanted))?;
+    let bands = if wanted == Wanted::Rgb { 3 } else { 1 };
+    let mut values = vec![0.0; bands * grid.len()];
+    let mut valid = vec![false; grid.len()];
+    if let Some(block) = block {
+        let pixels = grid.len();
+        for (index, position) in positions.iter().enumerate() {
+            let mut colour = [0.0; 3];
+            if block.at(*position, &mut colour[..bands]) {
+                valid[index] = true;
+                for (band, value) in colour[..bands].iter().enumerate() {
+                    values[band * pixels + index] = *value;
+                }
+            }
+        }
+    }
+    Ok(Raster::new(grid, bands, values, valid).expect("buffers were made for the grid"))
+}
+
+fn positions(lattice: &Lattice, grid: &Grid, placed: Placed) -> Vec<[f64; 2]> {
+    let [first_right, first_down] = placed.first;
+    let along = |index: u32| f64::from(index) * placed.step_px;
+    (0..grid.rows)
+        .flat_map(|row| (0..grid.cols).map(move |col| (row, col)))
+        .map(|(row, col)| lattice.at(first_right + along(col), first_down + along(row)))
+        .collect()
+}
+
+/// The whole factor by which the source is reduced before it is read.
+fn reduction(lattice: &Lattice, grid: &Grid, placed: Placed) -> u32 {
+    let [right, down] = placed.first;
+    let middle =
+        [right + f64::from(grid.cols / 2) * placed.step_px, down + f64::from(grid.rows / 2) * placed.step_px];
+    let at = |right, down| lattice.at(middle[0] + right, middle[1] + down);
+    let (here, east, south) = (at(0.0, 0.0), at(placed.step_px, 0.0), at(0.0, placed.step_px));
+    let length = |to: [f64; 2]| (to[0] - here[0]).hypot(to[1] - here[1]);
+    let finer = length(east).min(length(south));
+    if finer < REDUCE_FROM { 1 } else { finer.round() as u32 }
+}
+
+fn read_block(
+    source: &Source,
+    dataset: &Dataset,
+    positions: &[[f64; 2]],
+    reduction: u32,
+    wanted: Wanted,
+) -> Result<Option<Block>, RasterError> {
+    let info = source.info();
+    let range = |axis: usize, size: u32| block_range(positions, axis, reduction, size);
+    let (Some((col, cols)), Some((row, rows))) = (range(0, info.cols), range(1, info.rows)) else {
+        return Ok(None);
+    };
+    let step = reduction as usize;
+    let read = |index: usize, resampling: Option<ResampleAlg>| -> Result<Vec<f32>, RasterError> {
+        let band = dataset.rasterband(index).map_err(RasterError::gdal(&source.path, "read"))?;
+        let place = (col as isize * step as isize, row as isize * step as isize);
+        let buffer = band
+            .read_as::<f32>(place, (cols * step, rows * step), (cols, rows), resampling)
+            .map_err(RasterError::gdal(&source.path, "read"))?;
+        Ok(buffer.into_shape_and_vec().1)
+    };
+    let mean = (reduction > 1).then_some(ResampleAlg::Average);
+    let valid = if info.has_mask {
+        let band = dataset.rasterband(1).map_err(RasterError::gdal(&source.path, "read"))?;
+        let mask = band.open_mask_band().map_err(RasterError::gdal(&source.path, "read"))?;
+        let place = (col as isize * step as isize, row as isize * step as isize);
+        let buffer = mask
+            .read_as::<f32>(place, (cols * step, rows * step), (cols, rows), mean)
+            .map_err(RasterError::gdal(&source.path, "read"))?;
+        Some(buffer.into_shape_and_vec().1)
+    } else {
+        None
+    };
+    let colour = match &source.colours {
+        Colours::Grey(band) => vec![read(*band, mean)?],
+        Colours::Rgb(bands) => bands.iter().map(|band| read(*band, mean)).collect::<Result<_, _>>()?,
+        Colours::Palette(band, palette) => {
+            let indices = read(*band, None)?;
+            let look_up = |channel: usize| {
+                indices
+                    .iter()
+                    .map(|index| palette.get(*index as usize).map_or(0.0, |rgb| rgb[channel]))
+                    .collect()
+            };
+            vec![look_up(0), look_up(1), look_up(2)]
+        }
+    };
+    Ok(Some(Block {
+        col: (col * step) as f64,
+        row: (row * step) as f64,
+        reduction: f64::from(reduction),
+        cols,
+        rows,
+        bands: as_wanted(colour, wanted),
+        valid,
+    }))
+}
+
+/// First block and number of blocks that cover the positions along an axis, within whole blocks of the
+/// source.
+fn block_range(positions: &[[f64; 2]], axis: usize, reduction: u32, size: u32) -> Option<(usize, usize)> {
+    let step = f64::from(reduction);
+    let least = positions.iter().map(|at| at[axis]).fold(f64::INFINITY, f64::min);
+    let most = positions.iter().map(|at| at[axis]).fold(f64::NEG_INFINITY, f64::max);
+    let blocks = f64::from(size / reduction);
+    let first = (least / step - 1.0).floor().clamp(0.0, blocks);
+    let end = (most / step + 1.0).ceil().clamp(0.0, blocks);
+    (end > first).then_some((first as usize, (end - first) as usize))
+}
+
+/// Luma of ITU-R BT.601, which keeps grey as it is.
+fn as_wanted(colour: Vec<Vec<f32>>, wanted: Wanted) -> Vec<Vec<f32>> {
+    match (wanted, colour.as_slice()) {
+        (Wanted::Grey, [red, green, blue]) => {
+            let luma = |((r, g), b): ((&f32, &f32), &f32)| 0.299 * r + 0.587 * g + 0.114 * b;
+            vec![red.iter().zip(green).zip(blue).map(luma).collect()]
+        }
+        (Wanted::Rgb, [grey]) => vec![grey.clone(), grey.clone(), grey.clone()],
+        _ => colour,
+    }
+}
+
+impl Block {
+    /// The colour at a position of the source; `false` where any pixel that has a share is not observed.
+    fn at(&self, [col, row]: [f64; 2], colour: &mut [f32]) -> bool {
+        let Some((left, right, fx)) = neighbours((col - self.col) / self.reduction - 0.5, self.cols) else {
+            return false;
+        };
+        let Some((top, bottom, fy)) = neighbours((row - self.row) / self.reduction - 0.5, self.rows) else {
+            return false;
+        };
+        let corners = [
+            top * self.cols + left,
+            top * self.cols + right,
+            bottom * self.cols + left,
+            bottom * self.cols + right,
+        ];
+        if self.valid.as_ref().is_some_and(|valid| corners.iter().any(|&corner| valid[corner] < MASK_MIN)) {
+            return false;
+        }
+        for (value, band) in colour.iter_mut().zip(&self.bands) {
+            let [a, b, c, d] = corners.map(|corner| band[corner]);
+            let upper = a + (b - a) * fx;
+            let lower = c + (d - c) * fx;
+            *value = upper + (lower - upper) * fy;
+        }
+        colour.iter().all(|value| value.is_finite())
+    }
+}
+
+/// The two pixels around a position counted between pixel centres, and the share of the second.
+///
+/// Half a pixel beyond the outer centres still belongs to the outer pixels; further out is nothing.
+fn neighbours(at: f64, size: usize) -> Option<(usize, usize, f32)> {
+    let last = size as f64 - 1.0;
+    if at < -0.5 - SHARE_MIN || at > last + 0.5 + SHARE_MIN {
+        return None;
+    }
+    let at = at.clamp(0.0, last);
+    let nearest = at.round();
+    if (at - nearest).abs() < SHARE_MIN {
+        return Some((nearest as usize, nearest as usize, 0.0));
+    }
+    let first = at.floor();
+    Some((first as usize, first as usize + 1, (at - first) as f32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_centre_is_one_pixel_and_an_edge_is_shared() {
+        assert_eq!(neighbours(2.0, 5), Some((2, 2, 0.0)));
+        assert_eq!(neighbours(2.5, 5), Some((2, 3, 0.5)));
+        assert_eq!(neighbours(-0.5, 5), Some((0, 0, 0.0)));
+        assert_eq!(neighbours(-0.6, 5), None);
+        assert_eq!(neighbours(4.6, 5), None);
+    }
+}
