@@ -17,6 +17,9 @@ from train.network import STRIDE, ChangeNet
 from train.places import read_rgb, to_gsd
 
 THRESHOLD = 0.5
+SWEEP = np.arange(0.1, 0.91, 0.05)
+"""Thresholds tried for the best pixel F1, which says whether probabilities sit too low or too high."""
+
 OBJECT_AREA_M2_MIN = 20.0
 OBJECT_IOU = 0.5
 FRANCE_NATIVE_M = 0.2
@@ -43,10 +46,11 @@ class Tally:
 
     pixels: np.ndarray
     objects: np.ndarray
+    sweep: np.ndarray
 
     @staticmethod
     def empty() -> Tally:
-        return Tally(np.zeros(3), np.zeros(3))
+        return Tally(np.zeros(3), np.zeros(3), np.zeros((len(SWEEP), 3)))
 
 
 def f1(counts: np.ndarray) -> float:
@@ -92,8 +96,13 @@ def evidence(network: ChangeNet, before: np.ndarray, after: np.ndarray) -> np.nd
         return network.evidence(tensor)[0, :, :rows, :cols].numpy()
 
 
-def found(maps: np.ndarray, both: bool) -> np.ndarray:
-    return (np.maximum(maps[0], maps[1]) if both else maps[0]) > THRESHOLD
+def changed(maps: np.ndarray, both: bool) -> np.ndarray:
+    """Probability of what the label holds."""
+    return np.maximum(maps[0], maps[1]) if both else maps[0]
+
+
+def pixel_counts(mask: np.ndarray, label: np.ndarray) -> list[int]:
+    return [(mask & label).sum(), (mask & ~label).sum(), (~mask & label).sum()]
 
 
 def components(mask: np.ndarray, gsd_m: float) -> list[np.ndarray]:
@@ -103,8 +112,10 @@ def components(mask: np.ndarray, gsd_m: float) -> list[np.ndarray]:
     return [np.flatnonzero(numbers == i) for i in large]
 
 
-def count_pair(tally: Tally, pair: Pair, mask: np.ndarray) -> None:
-    tally.pixels += [(mask & pair.label).sum(), (mask & ~pair.label).sum(), (~mask & pair.label).sum()]
+def count_pair(tally: Tally, pair: Pair, probability: np.ndarray) -> None:
+    mask = probability > THRESHOLD
+    tally.pixels += pixel_counts(mask, pair.label)
+    tally.sweep += [pixel_counts(probability > threshold, pair.label) for threshold in SWEEP]
     predicted, real = components(mask, pair.gsd_m), components(pair.label, pair.gsd_m)
     overlaps = sorted(
         ((len(np.intersect1d(p, r, True)) / len(np.union1d(p, r)), i, j) for i, p in enumerate(predicted) for j, r in enumerate(real)),
@@ -131,14 +142,17 @@ def measure(network: ChangeNet, pairs: list[Pair], pictures: Path | None, name: 
     tally = Tally.empty()
     for pair in pairs:
         maps = evidence(network, pair.before, pair.after)
-        count_pair(tally, pair, found(maps, pair.both))
+        count_pair(tally, pair, changed(maps, pair.both))
         if pictures is not None:
             cv2.imwrite(str(pictures / f"{name}-{pair.name}.png"), picture(pair, maps))
     tp, fp, fn = tally.pixels
+    sweep = [f1(counts) for counts in tally.sweep]
     return {
         "pixel_f1": round(f1(tally.pixels), 4),
         "pixel_precision": round(float(tp / max(1, tp + fp)), 4),
         "pixel_recall": round(float(tp / max(1, tp + fn)), 4),
+        "pixel_f1_best": round(max(sweep), 4),
+        "best_threshold": round(float(SWEEP[int(np.argmax(sweep))]), 2),
         "object_f1_50": round(f1(tally.objects), 4),
     }
 
@@ -154,7 +168,7 @@ def false_alarms_per_km2(network: ChangeNet, pairs: list[Pair]) -> float:
         before, after = (
             jitter.photometric(rng, jitter.moved(image, jitter.misfit(rng, side), cv2.INTER_LINEAR)) for _ in range(2)
         )
-        alarms += len(components(found(evidence(network, before, after), both=True), pair.gsd_m))
+        alarms += len(components(changed(evidence(network, before, after), both=True) > THRESHOLD, pair.gsd_m))
         area_km2 += rows * cols * pair.gsd_m**2 / 1e6
     return round(alarms / area_km2, 2)
 
