@@ -1,5 +1,7 @@
 //! What speaks for a structure, pixel by pixel, whatever detector says it.
 
+pub mod classical;
+
 /// Probabilities of one window, each `rows x cols`, row-major, 0 = 0 % and 255 = 100 %.
 ///
 /// Where `edge_distance_px` is 0 nothing was observed on one of the dates: every map is 0 there and

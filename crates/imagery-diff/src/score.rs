@@ -1,0 +1,112 @@
+//! How likely a structure is real, from named evidence that is kept and shown.
+
+use std::collections::BTreeMap;
+
+use geo::{Area, Euclidean, Length};
+
+use crate::{
+    blobs::Patch,
+    grid::{Grid, PixelIndex},
+    objects::Object,
+    outline::PixelPolygon,
+    regularise::Extent,
+};
+
+/// Coefficients of a logistic regression on the evidence: `score = 1 / (1 + exp(-(intercept + sum)))`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreOptions {
+    /// Log odds where all evidence is zero.
+    pub intercept: f64,
+    /// Log odds by unit of the evidence of that name.
+    pub weights: &'static [(&'static str, f64)],
+}
+
+impl ScoreOptions {
+    /// For the classical detector: set by hand, not calibrated.
+    pub const CLASSICAL: ScoreOptions = ScoreOptions {
+        intercept: -6.0,
+        weights: &[("probability_mean", 5.0), ("rectangularity", 2.0), ("area_log10", 0.4), ("change_mean", 0.8)],
+    };
+
+    /// For the shipped networks: set by hand, not calibrated.
+    pub const NETWORK: ScoreOptions = ScoreOptions {
+        intercept: -5.0,
+        weights: &[("probability_mean", 5.5), ("probability_max", 1.0), ("rectangularity", 0.6), ("area_log10", 0.3)],
+    };
+}
+
+/// What the score of a structure rests on besides its own pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreContext<'a> {
+    /// The grid of the pair.
+    pub grid: &'a Grid,
+    /// Residual of the registration, metres.
+    pub registration_residual_m: f64,
+}
+
+/// Scores a structure: 0 to 1, with the evidence by name.
+///
+/// `probability_mean`, `probability_max`, `building_before_mean`, `building_after_mean`, `boundary_mean` and
+/// `change_mean` are shares, 0 to 1; `rectangularity` is the area over that of the smallest rectangle,
+/// `compactness` that of a circle of the same length of outline (Polsby and Popper 1991), both 0 to 1;
+/// `edge_distance_m` is the least distance to ground that was not observed, as far as it is followed.
+pub fn score(
+    patch: &Patch,
+    object: &Object,
+    outline: &PixelPolygon,
+    extent: &Extent,
+    context: &ScoreContext<'_>,
+    options: &ScoreOptions,
+) -> (f64, BTreeMap<String, f64>) {
+    let evidence = evidence(patch, object, outline, extent, context);
+    let sum: f64 = options.weights.iter().map(|(name, weight)| weight * evidence.get(*name).unwrap_or(&0.0)).sum();
+    (1.0 / (1.0 + (-(options.intercept + sum)).exp()), evidence)
+}
+
+fn evidence(
+    patch: &Patch,
+    object: &Object,
+    outline: &PixelPolygon,
+    extent: &Extent,
+    context: &ScoreContext<'_>,
+) -> BTreeMap<String, f64> {
+    let own: Vec<usize> = own_pixels(patch, object).collect();
+    let pixel_m = context.grid.pixel_m;
+    let mean = |map: &[u8]| own.iter().map(|&at| f64::from(map[at])).sum::<f64>() / own.len() as f64 / 255.0;
+    let strongest = own.iter().map(|&at| patch.maps.strength(at)).max().unwrap_or(0);
+    let strength = own.iter().map(|&at| f64::from(patch.maps.strength(at))).sum::<f64>() / own.len() as f64 / 255.0;
+    let edge_px = own.iter().map(|&at| patch.maps.edge_distance_px[at]).filter(|px| *px > 0).min().unwrap_or(0);
+    let area_px = outline.0.unsigned_area();
+    let around_px = Euclidean.length(outline.0.exterior());
+    let area_m2 = area_px * pixel_m * pixel_m;
+    [
+        ("probability_mean", strength),
+        ("probability_max", f64::from(strongest) / 255.0),
+        ("building_before_mean", mean(&patch.maps.building_before)),
+        ("building_after_mean", mean(&patch.maps.building_after)),
+        ("boundary_mean", mean(&patch.maps.boundary)),
+        ("change_mean", mean(&patch.maps.change)),
+        ("rectangularity", area_px / (extent.length_px * extent.width_px).max(1.0)),
+        ("compactness", 4.0 * std::f64::consts::PI * area_px / (around_px * around_px).max(1.0)),
+        ("area_log10", area_m2.max(1.0).log10()),
+        ("edge_distance_m", f64::from(edge_px) * pixel_m),
+        ("registration_residual_m", context.registration_residual_m),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Places of the structure's pixels in the patch.
+fn own_pixels<'a>(patch: &'a Patch, object: &'a Object) -> impl Iterator<Item = usize> + 'a {
+    let cols = object.window.cols as usize;
+    let down = (object.window.row - patch.window.row) as usize;
+    let right = (object.window.col - patch.window.col) as usize;
+    let place = move |at: usize| (at / cols + down) * patch.window.cols as usize + at % cols + right;
+    (0..object.mask.len()).filter(|&at| object.mask[at]).map(place)
+}
+
+/// Upper left pixel of a structure, by which equal scores are ordered.
+pub(crate) fn place(object: &Object) -> PixelIndex {
+    PixelIndex { row: object.window.row, col: object.window.col }
+}
