@@ -6,8 +6,9 @@ use crate::evidence::EDGE_DISTANCE_PX_MAX;
 /// [`EDGE_DISTANCE_PX_MAX`]. The rim of the raster counts as seen further on; see [`clip_to_scene`].
 ///
 /// Two passes with a 3x3 mask (Rosenfeld and Pfaltz 1966).
-pub fn edge_distance(seen: &[bool], rows: usize, cols: usize) -> Vec<u8> {
-    let mut distance: Vec<u8> = seen.iter().map(|seen| if *seen { EDGE_DISTANCE_PX_MAX } else { 0 }).collect();
+pub(crate) fn edge_distance(seen: &[bool], rows: usize, cols: usize) -> Vec<u8> {
+    let mut distance: Vec<u8> =
+        seen.iter().map(|seen| if *seen { EDGE_DISTANCE_PX_MAX } else { 0 }).collect();
     let mut relax = |row: usize, col: usize, neighbours: [(isize, isize); 4]| {
         let mut least = distance[row * cols + col];
         for (down, right) in neighbours {
@@ -32,7 +33,7 @@ pub fn edge_distance(seen: &[bool], rows: usize, cols: usize) -> Vec<u8> {
 }
 
 /// Lowers distances to that of the rim of the scene, for the pixel at `(row, col)` of `rows x cols`.
-pub fn clip_to_scene(distance: u8, row: u32, col: u32, rows: u32, cols: u32) -> u8 {
+pub(crate) fn clip_to_scene(distance: u8, row: u32, col: u32, rows: u32, cols: u32) -> u8 {
     let rim = (row + 1).min(rows - row).min(col + 1).min(cols - col);
     distance.min(rim.min(u32::from(EDGE_DISTANCE_PX_MAX)) as u8)
 }

@@ -9,16 +9,29 @@
 
 pub mod blobs;
 pub mod candidate;
+pub mod detect;
+mod edge_distance;
 pub mod evidence;
 pub mod grid;
+pub mod model;
+pub mod normalise;
+pub mod objects;
+pub mod outline;
 pub mod pair;
 pub mod raster;
+pub mod register;
+pub mod regularise;
+pub mod score;
 pub mod source;
 
 pub use blobs::{BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
+pub use detect::{
+    CLASSICAL, DEFAULT_DETECTOR, DetectError, DetectOptions, Detector, OnProgress, Progress, Stage, detect,
+};
 pub use evidence::{EvidenceMaps, Strip};
 pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
+pub use model::{Card, MODELS, Model, ModelError};
 pub use pair::{AlignedPair, PairError};
 pub use raster::{Raster, RasterShapeError};
 pub use source::{MemoryPair, PairSource, Samples};

@@ -1,10 +1,6 @@
 //! Brings raw sample values of both dates to a common range.
 
-use crate::{
-    pair::AlignedPair,
-    raster::Raster,
-    source::Samples,
-};
+use crate::{pair::AlignedPair, raster::Raster, source::Samples};
 
 /// Shares of the darkest and brightest pixels left outside the range of measured values.
 const MEASURED_SHARES: [f64; 2] = [0.005, 0.995];
@@ -74,8 +70,13 @@ fn tones(raster: &Raster, samples: Samples, normalisation: Normalisation) -> Vec
 }
 
 fn percentiles(raster: &Raster, band: usize, shares: [f64; 2]) -> Tone {
-    let mut seen: Vec<f32> =
-        raster.band(band).iter().zip(raster.valid()).filter(|(_, valid)| **valid).map(|(value, _)| *value).collect();
+    let mut seen: Vec<f32> = raster
+        .band(band)
+        .iter()
+        .zip(raster.valid())
+        .filter(|(_, valid)| **valid)
+        .map(|(value, _)| *value)
+        .collect();
     if seen.is_empty() {
         return Tone { low: 0.0, high: 1.0 };
     }

@@ -7,12 +7,7 @@
 
 use std::collections::BinaryHeap;
 
-use crate::{
-    blobs::Patch,
-    candidate::Change,
-    evidence::EvidenceMaps,
-    grid::Window,
-};
+use crate::{blobs::Patch, candidate::Change, evidence::EvidenceMaps, grid::Window};
 
 /// What makes a structure.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,9 +63,7 @@ pub fn objects(patch: &Patch, options: &ObjectOptions) -> Vec<Object> {
         return Vec::new();
     }
     field.flood(&mut labels, options);
-    (0..count)
-        .filter_map(|label| object(patch, &labels, label, options))
-        .collect()
+    (0..count).filter_map(|label| object(patch, &labels, label, options)).collect()
 }
 
 /// The evidence as a relief: `height` is high where a structure is sure.
@@ -122,7 +115,8 @@ impl<'a> Field<'a> {
             let mut next = 0;
             while next < region.len() {
                 for other in self.neighbours(region[next]) {
-                    let alike = self.height[other] >= options.seed_min && self.is_new(other) == self.is_new(start);
+                    let alike =
+                        self.height[other] >= options.seed_min && self.is_new(other) == self.is_new(start);
                     if alike && !visited[other] {
                         visited[other] = true;
                         region.push(other);
@@ -195,7 +189,8 @@ fn object(patch: &Patch, labels: &[u32], label: u32, options: &ObjectOptions) ->
 
 fn direction(maps: &EvidenceMaps, own: &[usize], options: &ObjectOptions) -> Change {
     let mean = |map: &[u8]| own.iter().map(|&at| f32::from(map[at])).sum::<f32>() / own.len() as f32;
-    if mean(&maps.building_before) >= options.altered_min && mean(&maps.building_after) >= options.altered_min {
+    if mean(&maps.building_before) >= options.altered_min && mean(&maps.building_after) >= options.altered_min
+    {
         return Change::Altered;
     }
     if mean(&maps.new) >= mean(&maps.removed) { Change::New } else { Change::Removed }
@@ -291,6 +286,9 @@ mod tests {
             both.maps.new[at] = 0;
         }
         let found = objects(&both, &small());
-        assert_eq!(found.iter().map(|object| object.change).collect::<Vec<_>>(), [Change::New, Change::Removed]);
+        assert_eq!(
+            found.iter().map(|object| object.change).collect::<Vec<_>>(),
+            [Change::New, Change::Removed]
+        );
     }
 }

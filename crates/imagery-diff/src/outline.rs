@@ -14,7 +14,9 @@ pub struct PixelPolygon(pub Polygon<f64>);
 impl PixelPolygon {
     /// The polygon in map units.
     pub fn to_map(&self, grid: &Grid) -> MapPolygon {
-        let ring = |ring: &LineString<f64>| ring.coords().map(|at| grid.to_map(at.x, at.y)).collect::<LineString<f64>>();
+        let ring = |ring: &LineString<f64>| {
+            ring.coords().map(|at| grid.to_map(at.x, at.y)).collect::<LineString<f64>>()
+        };
         MapPolygon(Polygon::new(ring(self.0.exterior()), self.0.interiors().iter().map(ring).collect()))
     }
 }
@@ -91,13 +93,14 @@ fn trace(edges: &mut BTreeMap<Corner, Vec<Corner>>, start: Corner) -> Vec<Corner
     ring
 }
 
-/// Takes the edge that goes on from a corner; where there are two, the one that stays with the same pixel,
-/// which is the left turn.
+/// Takes the edge that goes on from a corner; where there are two, the right turn, which crosses over to
+/// the pixel that touches diagonally: the structure is 4-connected, so one of the two gaps at such a corner
+/// is enclosed, and becomes a hole of its own that touches another ring in one point.
 fn take(edges: &mut BTreeMap<Corner, Vec<Corner>>, at: Corner, heading: (i64, i64)) -> Corner {
     let leaving = edges.get_mut(&at).expect("boundary edges close");
-    // left of (dx, dy) with y down is (dy, -dx)
-    let left = (at.0 + heading.1, at.1 - heading.0);
-    let index = leaving.iter().position(|to| *to == left).unwrap_or(0);
+    // right of (dx, dy) with y down is (-dy, dx)
+    let right = (at.0 - heading.1, at.1 + heading.0);
+    let index = leaving.iter().position(|to| *to == right).unwrap_or(0);
     let next = leaving.swap_remove(index);
     if leaving.is_empty() {
         edges.remove(&at);

@@ -10,7 +10,7 @@ use rustfft::{FftPlanner, num_complex::Complex32};
 
 use crate::{
     candidate::Fit,
-    grid::{Grid, Reference, Shift, Window},
+    grid::{Grid, Shift, Window},
     pair::AlignedPair,
     raster::Raster,
     source::PairSource,
@@ -112,7 +112,9 @@ fn registration(grid: &Grid, valid_share: f64, peaks: &Peaks, options: &Register
         Some("no pixel was observed on both dates".to_owned())
     } else if agreed.is_none() {
         let clear = peaks.iter().flatten().count();
-        Some(format!("the windows do not agree on a shift: {clear} of {tried} have a clear one, and those differ"))
+        Some(format!(
+            "the windows do not agree on a shift: {clear} of {tried} have a clear one, and those differ"
+        ))
     } else if residual_px > options.residual_px_max {
         Some(format!("windows lie {residual_px:.1} px from the shift they agree on"))
     } else {
@@ -151,7 +153,11 @@ fn valid_share(overview: &AlignedPair) -> f64 {
 fn agreed(peaks: &Peaks, options: &RegisterOptions) -> Option<Agreed> {
     let clear: Vec<Shift> = peaks.iter().flatten().copied().collect();
     let near = |centre: Shift| {
-        clear.iter().copied().filter(move |shift| distance(*shift, centre) <= options.agreement_px).collect::<Vec<_>>()
+        clear
+            .iter()
+            .copied()
+            .filter(move |shift| distance(*shift, centre) <= options.agreement_px)
+            .collect::<Vec<_>>()
     };
     // ties go to the first window, so that the result does not depend on the order of threads
     let mut best: Vec<Shift> = Vec::new();
@@ -184,7 +190,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Looks at windows all over the scene, in a fixed order.
-fn window_peaks<S: PairSource>(source: &S, around: Shift, options: &RegisterOptions) -> Result<Peaks, S::Error> {
+fn window_peaks<S: PairSource>(
+    source: &S,
+    around: Shift,
+    options: &RegisterOptions,
+) -> Result<Peaks, S::Error> {
     let windows = windows(source.grid(), options);
     windows
         .par_iter()
@@ -335,11 +345,6 @@ fn vertex(left: f64, middle: f64, right: f64) -> f64 {
     if bend < 0.0 { (0.5 * (left - right) / bend).clamp(-0.5, 0.5) } else { 0.0 }
 }
 
-/// Whether distances of a grid are metres.
-pub(crate) fn is_metric(grid: &Grid) -> bool {
-    matches!(grid.reference, Reference::Projected(_))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,7 +353,8 @@ mod tests {
     /// Value noise: random heights every few pixels, bilinear between, the same for the same place.
     fn ground(right: f64, down: f64) -> f32 {
         let hash = |x: i64, y: i64| {
-            let mut h = (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+            let mut h = (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
             h ^= h >> 29;
             h = h.wrapping_mul(0xbf58_476d_1ce4_e5b9);
             ((h >> 40) & 0xff) as f64

@@ -1,8 +1,8 @@
 //! From a staircase of pixel edges to the outline a person would draw.
 
 use geo::{
-    Area, BooleanOps, Centroid, Coord, Distance, Euclidean, LineString, MinimumRotatedRect, MultiPolygon, Polygon,
-    Simplify, Validation,
+    Area, BooleanOps, Centroid, Coord, Distance, Euclidean, LineString, MinimumRotatedRect, MultiPolygon,
+    Polygon, Simplify, Validation,
 };
 
 use crate::outline::PixelPolygon;
@@ -22,7 +22,12 @@ pub struct RegulariseOptions {
 
 impl Default for RegulariseOptions {
     fn default() -> RegulariseOptions {
-        RegulariseOptions { simplify_px: 1.5, shape_iou_min: 0.88, simplified_iou_min: 0.8, circle_px_min: 120.0 }
+        RegulariseOptions {
+            simplify_px: 1.5,
+            shape_iou_min: 0.88,
+            simplified_iou_min: 0.8,
+            circle_px_min: 120.0,
+        }
     }
 }
 
@@ -54,8 +59,9 @@ pub fn regularise(raw: &PixelPolygon, options: &RegulariseOptions) -> PixelPolyg
         return PixelPolygon(shape);
     }
     let simplified = raw.0.simplify(options.simplify_px);
-    let keeps_shape =
-        simplified.is_valid() && simplified.unsigned_area() > 0.0 && overlap(&raw.0, &simplified) >= options.simplified_iou_min;
+    let keeps_shape = simplified.is_valid()
+        && simplified.unsigned_area() > 0.0
+        && overlap(&raw.0, &simplified) >= options.simplified_iou_min;
     if keeps_shape { PixelPolygon(simplified) } else { raw.clone() }
 }
 
@@ -123,12 +129,7 @@ fn overlap(a: &Polygon<f64>, b: &Polygon<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        candidate::Change,
-        grid::Window,
-        objects::Object,
-        outline::outline,
-    };
+    use crate::{candidate::Change, grid::Window, objects::Object, outline::outline};
 
     /// The pixels whose centres a shape holds.
     fn drawn(side: u32, inside: impl Fn(f64, f64) -> bool) -> PixelPolygon {

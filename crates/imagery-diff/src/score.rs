@@ -25,13 +25,23 @@ impl ScoreOptions {
     /// For the classical detector: set by hand, not calibrated.
     pub const CLASSICAL: ScoreOptions = ScoreOptions {
         intercept: -6.0,
-        weights: &[("probability_mean", 5.0), ("rectangularity", 2.0), ("area_log10", 0.4), ("change_mean", 0.8)],
+        weights: &[
+            ("probability_mean", 5.0),
+            ("rectangularity", 2.0),
+            ("area_log10", 0.4),
+            ("change_mean", 0.8),
+        ],
     };
 
     /// For the shipped networks: set by hand, not calibrated.
     pub const NETWORK: ScoreOptions = ScoreOptions {
         intercept: -5.0,
-        weights: &[("probability_mean", 5.5), ("probability_max", 1.0), ("rectangularity", 0.6), ("area_log10", 0.3)],
+        weights: &[
+            ("probability_mean", 5.5),
+            ("probability_max", 1.0),
+            ("rectangularity", 0.6),
+            ("area_log10", 0.3),
+        ],
     };
 }
 
@@ -59,7 +69,8 @@ pub fn score(
     options: &ScoreOptions,
 ) -> (f64, BTreeMap<String, f64>) {
     let evidence = evidence(patch, object, outline, extent, context);
-    let sum: f64 = options.weights.iter().map(|(name, weight)| weight * evidence.get(*name).unwrap_or(&0.0)).sum();
+    let sum: f64 =
+        options.weights.iter().map(|(name, weight)| weight * evidence.get(*name).unwrap_or(&0.0)).sum();
     (1.0 / (1.0 + (-(options.intercept + sum)).exp()), evidence)
 }
 
@@ -74,8 +85,10 @@ fn evidence(
     let pixel_m = context.grid.pixel_m;
     let mean = |map: &[u8]| own.iter().map(|&at| f64::from(map[at])).sum::<f64>() / own.len() as f64 / 255.0;
     let strongest = own.iter().map(|&at| patch.maps.strength(at)).max().unwrap_or(0);
-    let strength = own.iter().map(|&at| f64::from(patch.maps.strength(at))).sum::<f64>() / own.len() as f64 / 255.0;
-    let edge_px = own.iter().map(|&at| patch.maps.edge_distance_px[at]).filter(|px| *px > 0).min().unwrap_or(0);
+    let strength =
+        own.iter().map(|&at| f64::from(patch.maps.strength(at))).sum::<f64>() / own.len() as f64 / 255.0;
+    let edge_px =
+        own.iter().map(|&at| patch.maps.edge_distance_px[at]).filter(|px| *px > 0).min().unwrap_or(0);
     let area_px = outline.0.unsigned_area();
     let around_px = Euclidean.length(outline.0.exterior());
     let area_m2 = area_px * pixel_m * pixel_m;

@@ -134,8 +134,9 @@ fn least_difference(
 fn edge_density(raster: &Raster, seen: &[bool], radius: usize) -> Vec<f32> {
     let (rows, cols) = (raster.grid().rows as usize, raster.grid().cols as usize);
     let share = 1.0 / raster.bands() as f32;
-    let grey: Vec<f32> =
-        (0..rows * cols).map(|at| (0..raster.bands()).map(|band| raster.band(band)[at]).sum::<f32>() * share).collect();
+    let grey: Vec<f32> = (0..rows * cols)
+        .map(|at| (0..raster.bands()).map(|band| raster.band(band)[at]).sum::<f32>() * share)
+        .collect();
     let mut magnitude = vec![0.0; rows * cols];
     for row in 1..rows.saturating_sub(1) {
         for col in 1..cols.saturating_sub(1) {

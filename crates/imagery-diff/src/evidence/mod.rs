@@ -1,6 +1,7 @@
 //! What speaks for a structure, pixel by pixel, whatever detector says it.
 
 pub mod classical;
+pub mod network;
 
 /// Probabilities of one window, each `rows x cols`, row-major, 0 = 0 % and 255 = 100 %.
 ///

@@ -1,0 +1,347 @@
+//! The whole way from a pair of images to candidates.
+
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+
+use crate::{
+    blobs::{BlobOptions, BlobTracker, Patch},
+    candidate::{Candidate, Detection, DetectorId},
+    edge_distance::{clip_to_scene, edge_distance},
+    evidence::{
+        EvidenceMaps, Strip,
+        classical::{self, ClassicalOptions, classical},
+        network::{self, network},
+    },
+    grid::{Grid, PixelIndex, Window},
+    model::{MODELS, Model, ModelError},
+    normalise::{Normalisation, PairTones, normalise},
+    objects::{ObjectOptions, objects},
+    outline::outline,
+    pair::AlignedPair,
+    register::{RegisterOptions, Registration, overview_reduction, register},
+    regularise::{RegulariseOptions, extent, regularise},
+    score::{self, ScoreContext, ScoreOptions, score},
+    source::PairSource,
+};
+
+/// Name of the baseline without a network.
+pub const CLASSICAL: &str = "classical";
+/// The detector that is used where none is named.
+pub const DEFAULT_DETECTOR: &str = "open";
+
+/// Rows of a strip.
+const STRIP_ROWS: u32 = 512;
+/// Columns of a window of a strip.
+const WINDOW_COLS: u32 = 512;
+/// Most candidates that one run tells: the best are kept.
+pub const CANDIDATES_MAX: usize = 20_000;
+
+/// What turns a window of a pair into evidence.
+#[derive(Debug)]
+pub enum Detector {
+    /// The baseline.
+    Classical(ClassicalOptions),
+    /// A network.
+    Network(Box<Model>),
+}
+
+/// How to detect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectOptions {
+    /// How registration looks for the shift.
+    pub register: RegisterOptions,
+    /// What counts as a blob.
+    pub blobs: BlobOptions,
+    /// What makes a structure.
+    pub objects: ObjectOptions,
+    /// How far an outline may be changed.
+    pub regularise: RegulariseOptions,
+    /// Candidates of a lower score are dropped.
+    pub score_min: f64,
+}
+
+impl Default for DetectOptions {
+    fn default() -> DetectOptions {
+        DetectOptions {
+            register: RegisterOptions::default(),
+            blobs: BlobOptions::default(),
+            objects: ObjectOptions::default(),
+            regularise: RegulariseOptions::default(),
+            score_min: 0.1,
+        }
+    }
+}
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Looks at the whole scene and finds the shift.
+    Register,
+    /// Goes through the scene strip by strip.
+    Search,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// Rows that are done.
+    pub done: u64,
+    /// Rows in all.
+    pub total: u64,
+}
+
+/// Told how far a run is; may call it off.
+pub type OnProgress<'a> = dyn Fn(Progress) -> ControlFlow<()> + Sync + 'a;
+
+/// Why a run gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectError<E: std::error::Error + 'static> {
+    /// The pair could not be read.
+    #[error(transparent)]
+    Source(E),
+    /// The network could not be run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// It was called off.
+    #[error("the detection was called off")]
+    Cancelled,
+}
+
+impl Detector {
+    /// The baseline or a shipped model by name.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn named(name: &str) -> Result<Detector, ModelError> {
+        if name == CLASSICAL {
+            return Ok(Detector::Classical(ClassicalOptions::default()));
+        }
+        let shipped = MODELS.iter().find(|shipped| shipped.name == name).ok_or_else(|| {
+            let known = MODELS.iter().map(|shipped| shipped.name).chain([CLASSICAL]).collect::<Vec<_>>();
+            ModelError::Unknown { name: name.to_owned(), known: known.join(", ") }
+        })?;
+        Ok(Detector::Network(Box::new(shipped.load()?)))
+    }
+
+    /// Who speaks.
+    pub fn id(&self) -> DetectorId {
+        match self {
+            Detector::Classical(_) => DetectorId {
+                name: CLASSICAL.to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                model_sha256: None,
+            },
+            Detector::Network(model) => model.id(),
+        }
+    }
+
+    /// The finest ground sample distance that it wants, metres.
+    pub fn gsd_m_min(&self) -> f64 {
+        match self {
+            Detector::Classical(_) => 0.3,
+            Detector::Network(model) => model.card().input.gsd_m_best,
+        }
+    }
+
+    fn normalisation(&self) -> Normalisation {
+        match self {
+            Detector::Classical(_) => Normalisation::Contrast,
+            Detector::Network(_) => Normalisation::Display,
+        }
+    }
+
+    fn halo_px(&self) -> u32 {
+        match self {
+            Detector::Classical(_) => classical::HALO_PX,
+            Detector::Network(_) => network::HALO_PX,
+        }
+    }
+
+    fn evidence(&self, pair: &AlignedPair) -> Result<EvidenceMaps, ModelError> {
+        match self {
+            Detector::Classical(options) => Ok(classical(pair, options)),
+            Detector::Network(model) => network(pair, model),
+        }
+    }
+
+    fn score_options(&self) -> ScoreOptions {
+        match self {
+            Detector::Classical(_) => ScoreOptions::CLASSICAL,
+            Detector::Network(_) => ScoreOptions::NETWORK,
+        }
+    }
+}
+
+/// Finds the structures that changed between the two images of a pair.
+///
+/// Memory is bounded by the width of the grid and by the blobs that are open, not by its height. The
+/// result does not depend on the number of threads. A pair that does not fit still gives its candidates,
+/// and [`crate::Fit::registrable`] says that they cannot be believed.
+///
+/// # Errors
+/// When the source cannot be read, the network cannot be run, or `progress` calls the run off.
+pub fn detect<S: PairSource>(
+    source: &S,
+    detector: &Detector,
+    options: &DetectOptions,
+    progress: &OnProgress<'_>,
+) -> Result<Detection, DetectError<S::Error>> {
+    let total = u64::from(source.grid().rows);
+    tell(progress, Stage::Register, 0, total)?;
+    let overview = source.overview(overview_reduction(source.grid())).map_err(DetectError::Source)?;
+    let tones = PairTones::of(&overview, source.samples(), detector.normalisation());
+    let registration = register(source, &overview, &options.register).map_err(DetectError::Source)?;
+    drop(overview);
+    let run = Run { source, detector, options, tones: &tones, registration: &registration };
+    let mut tracker = BlobTracker::new(source.grid().cols, &options.blobs);
+    let mut found: Vec<Found> = Vec::new();
+    let mut row = 0;
+    while row < source.grid().rows {
+        tell(progress, Stage::Search, u64::from(row), total)?;
+        let rows = STRIP_ROWS.min(source.grid().rows - row);
+        let patches = tracker.push(&run.strip(row, rows)?);
+        found.extend(run.structures(patches));
+        row += rows;
+    }
+    found.extend(run.structures(tracker.finish()));
+    tell(progress, Stage::Search, total, total)?;
+    found.sort_by(|a, b| b.candidate.score.total_cmp(&a.candidate.score).then(a.place.cmp(&b.place)));
+    found.truncate(CANDIDATES_MAX);
+    let candidates = found.into_iter().map(|found| found.candidate).collect();
+    Ok(Detection { candidates, fit: registration.fit, detector: detector.id() })
+}
+
+fn tell<E: std::error::Error>(
+    progress: &OnProgress<'_>,
+    stage: Stage,
+    done: u64,
+    total: u64,
+) -> Result<(), DetectError<E>> {
+    match progress(Progress { stage, done, total }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(DetectError::Cancelled),
+    }
+}
+
+/// What every window of a run needs.
+struct Run<'a, S: PairSource> {
+    source: &'a S,
+    detector: &'a Detector,
+    options: &'a DetectOptions,
+    tones: &'a PairTones,
+    registration: &'a Registration,
+}
+
+struct Found {
+    candidate: Candidate,
+    place: PixelIndex,
+}
+
+impl<S: PairSource> Run<'_, S> {
+    /// Evidence over the full width for a few rows, its windows made in parallel.
+    fn strip(&self, row: u32, rows: u32) -> Result<Strip, DetectError<S::Error>> {
+        let grid = self.source.grid();
+        let windows: Vec<Window> = (0..grid.cols)
+            .step_by(WINDOW_COLS as usize)
+            .map(|col| Window { row, col, rows, cols: WINDOW_COLS.min(grid.cols - col) })
+            .collect();
+        let parts: Vec<EvidenceMaps> =
+            windows.par_iter().map(|window| self.window(*window)).collect::<Result<_, _>>()?;
+        let mut maps = EvidenceMaps::empty(rows, grid.cols);
+        for (window, part) in windows.iter().zip(&parts) {
+            for (to, from) in maps.layers_mut().into_iter().zip(part.layers()) {
+                copy(from, window.cols as usize, to, grid.cols as usize, window.col as usize);
+            }
+        }
+        Ok(Strip { row, maps })
+    }
+
+    /// Evidence of one window, made with a margin that is then cut off.
+    fn window(&self, window: Window) -> Result<EvidenceMaps, DetectError<S::Error>> {
+        let grid = self.source.grid();
+        let grown = window.grown(self.detector.halo_px(), grid.rows, grid.cols);
+        let pair = self.source.read(grown, self.registration.shift).map_err(DetectError::Source)?;
+        let seen: Vec<bool> = (0..grown.len()).map(|index| pair.both_valid(index)).collect();
+        if !seen.contains(&true) {
+            return Ok(EvidenceMaps::empty(window.rows, window.cols));
+        }
+        let mut wide = self.detector.evidence(&normalise(pair, self.tones))?;
+        wide.edge_distance_px = edge_distance(&seen, grown.rows as usize, grown.cols as usize);
+        let mut maps = cut(&wide, grown, window);
+        abstain(&mut maps, window, grid);
+        Ok(maps)
+    }
+
+    /// Structures of patches that have ended, scored, in the order of the patches.
+    fn structures(&self, patches: Vec<Patch>) -> Vec<Found> {
+        patches
+            .par_iter()
+            .flat_map_iter(|patch| {
+                objects(patch, &self.options.objects)
+                    .into_iter()
+                    .filter_map(|object| self.found(patch, object))
+            })
+            .collect()
+    }
+
+    fn found(&self, patch: &Patch, object: crate::objects::Object) -> Option<Found> {
+        let grid = self.source.grid();
+        let raw = outline(&object);
+        let regular = regularise(&raw, &self.options.regularise);
+        let extent = extent(&regular);
+        let context = ScoreContext { grid, registration_residual_m: self.registration.fit.residual_m };
+        let (score, evidence) =
+            score(patch, &object, &raw, &extent, &context, &self.detector.score_options());
+        (score >= self.options.score_min).then(|| Found {
+            candidate: Candidate {
+                outline: regular.to_map(grid),
+                change: object.change,
+                score,
+                length_m: extent.length_px * grid.pixel_m,
+                width_m: extent.width_px * grid.pixel_m,
+                orientation_deg: extent.orientation_deg,
+                evidence,
+            },
+            place: score::place(&object),
+        })
+    }
+}
+
+/// Copies a map of `cols` columns into a wider one, beginning at a column.
+fn copy(from: &[u8], cols: usize, to: &mut [u8], to_cols: usize, at_col: usize) {
+    for (line, target) in from.chunks_exact(cols).zip(to.chunks_exact_mut(to_cols)) {
+        target[at_col..at_col + cols].copy_from_slice(line);
+    }
+}
+
+/// Cuts a window out of the maps of a larger one.
+fn cut(wide: &EvidenceMaps, grown: Window, window: Window) -> EvidenceMaps {
+    let mut maps = EvidenceMaps::empty(window.rows, window.cols);
+    let (down, right) = ((window.row - grown.row) as usize, (window.col - grown.col) as usize);
+    let (cols, wide_cols) = (window.cols as usize, wide.cols as usize);
+    for (to, from) in maps.layers_mut().into_iter().zip(wide.layers()) {
+        for (row, line) in to.chunks_exact_mut(cols).enumerate() {
+            let start = (row + down) * wide_cols + right;
+            line.copy_from_slice(&from[start..start + cols]);
+        }
+    }
+    maps
+}
+
+/// Takes back what was said of pixels that were not observed on both dates.
+fn abstain(maps: &mut EvidenceMaps, window: Window, grid: &Grid) {
+    let cols = window.cols as usize;
+    for at in 0..maps.edge_distance_px.len() {
+        let (row, col) = (window.row + (at / cols) as u32, window.col + (at % cols) as u32);
+        maps.edge_distance_px[at] = clip_to_scene(maps.edge_distance_px[at], row, col, grid.rows, grid.cols);
+        if maps.edge_distance_px[at] == 0 {
+            for layer in maps.layers_mut() {
+                layer[at] = 0;
+            }
+        }
+    }
+}
