@@ -16,8 +16,9 @@ Rng = np.random.Generator
 
 ROOF_COLOURS = np.array(
     [
-        (205, 205, 205), (232, 232, 228), (150, 150, 152), (92, 92, 96), (70, 66, 66), (150, 82, 62), (188, 112, 82),
-        (126, 62, 54), (98, 88, 78), (118, 104, 92), (82, 78, 74), (74, 118, 172), (96, 142, 190), (92, 132, 104), (138, 102, 80), (176, 160, 138), (222, 212, 190),
+        (205, 205, 205), (232, 232, 228), (150, 150, 152), (92, 92, 96), (70, 66, 66), (150, 82, 62),
+        (188, 112, 82), (126, 62, 54), (98, 88, 78), (118, 104, 92), (82, 78, 74), (74, 118, 172),
+        (96, 142, 190), (92, 132, 104), (138, 102, 80), (176, 160, 138), (222, 212, 190),
     ],
     np.float32,
 )  # fmt: skip
@@ -60,7 +61,11 @@ def textures() -> np.ndarray:
         total = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
         for octave, side in enumerate((6, 24, 96, 192, TEXTURE_SIDE)):
             noise = rng.standard_normal((side, side), np.float32)
-            total += rng.uniform(0.2, 1.0) / (1 + 0.3 * octave) * cv2.resize(noise, total.shape, interpolation=cv2.INTER_CUBIC)
+            total += (
+                rng.uniform(0.2, 1.0)
+                / (1 + 0.3 * octave)
+                * cv2.resize(noise, total.shape, interpolation=cv2.INTER_CUBIC)
+            )
         if number % 3 == 0:
             angle, period = rng.uniform(0, np.pi), rng.uniform(3, 16)
             rows, cols = np.mgrid[:TEXTURE_SIDE, :TEXTURE_SIDE].astype(np.float32)
@@ -164,7 +169,9 @@ def roof(rng: Rng, image: np.ndarray, points: np.ndarray, angle: float, colour: 
     if rng.random() < 0.3:
         # Skylights: short bright or dark bars on a grid.
         pitch = rng.uniform(6, 26, 2)
-        bars = (np.abs(along % pitch[0] - pitch[0] / 2) < 1.5) & (np.abs(across % pitch[1] - pitch[1] / 2) < rng.uniform(1, 3.5))
+        bars = (np.abs(along % pitch[0] - pitch[0] / 2) < 1.5) & (
+            np.abs(across % pitch[1] - pitch[1] / 2) < rng.uniform(1, 3.5)
+        )
         tone += rng.choice([-50, 45]) * bars
     if rng.random() < 0.2:
         tone += 45 * (np.abs(np.sin(np.pi * along / rng.uniform(10, 30))) > 0.93)
@@ -197,7 +204,12 @@ def road(rng: Rng, image: np.ndarray, gsd_m: float) -> None:
     """A straight strip of asphalt, gravel or soil across the image."""
     side = image.shape[0]
     centre, angle = rng.uniform(0, side, 2), rng.uniform(0, np.pi)
-    soil(rng, image, rectangle(centre, rng.uniform(0.3, 3) * side, rng.uniform(3, 14) / gsd_m, angle), rng.uniform(0.3, 1.5))
+    soil(
+        rng,
+        image,
+        rectangle(centre, rng.uniform(0.3, 3) * side, rng.uniform(3, 14) / gsd_m, angle),
+        rng.uniform(0.3, 1.5),
+    )
 
 
 @dataclass(frozen=True)
@@ -250,7 +262,12 @@ def lay_out(rng: Rng, image: np.ndarray, estate: Estate) -> None:
     length = estate.lots * estate.lot_px * rng.uniform(1.0, 1.5)
     middle = estate.origin + estate.across * (estate.streets - 1) * 2 * estate.setback_px
     if rng.random() < 0.7:
-        soil(rng, image, rectangle(middle, length, estate.streets * 4 * estate.setback_px, estate.angle), rng.uniform(0.3, 2))
+        soil(
+            rng,
+            image,
+            rectangle(middle, length, estate.streets * 4 * estate.setback_px, estate.angle),
+            rng.uniform(0.3, 2),
+        )
     grey = rng.uniform(70, 190) + rng.normal(0, 5, 3)
     for number in range(estate.streets):
         strip(image, rectangle(estate.street(number), 3 * length, estate.road_px, estate.angle), grey, 0.95)
@@ -259,7 +276,12 @@ def lay_out(rng: Rng, image: np.ndarray, estate: Estate) -> None:
     for place in estate.places():
         side = estate.along * estate.lot_px
         if drives:
-            strip(image, rectangle(place + 0.25 * side, estate.lot_px * 0.25, 1.2 * estate.setback_px, estate.angle), light, 0.9)
+            strip(
+                image,
+                rectangle(place + 0.25 * side, estate.lot_px * 0.25, 1.2 * estate.setback_px, estate.angle),
+                light,
+                0.9,
+            )
         if fences:
             strip(image, rectangle(place + 0.5 * side, 1.0, 1.6 * estate.setback_px, estate.angle), dark, 0.8)
 

@@ -118,7 +118,11 @@ def count_pair(tally: Tally, pair: Pair, probability: np.ndarray) -> None:
     tally.sweep += [pixel_counts(probability > threshold, pair.label) for threshold in SWEEP]
     predicted, real = components(mask, pair.gsd_m), components(pair.label, pair.gsd_m)
     overlaps = sorted(
-        ((len(np.intersect1d(p, r, True)) / len(np.union1d(p, r)), i, j) for i, p in enumerate(predicted) for j, r in enumerate(real)),
+        (
+            (len(np.intersect1d(p, r, True)) / len(np.union1d(p, r)), i, j)
+            for i, p in enumerate(predicted)
+            for j, r in enumerate(real)
+        ),
         reverse=True,
     )
     used_p: set[int] = set()

@@ -113,11 +113,15 @@ def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimi
     return network, averaged, optimiser, kept["step"]
 
 
-def keep(options: FitOptions, network: ChangeNet, averaged: ChangeNet, optimiser: torch.optim.Optimizer, step: int) -> None:
+def keep(
+    options: FitOptions, network: ChangeNet, averaged: ChangeNet, optimiser: torch.optim.Optimizer, step: int
+) -> None:
     """Writes the checkpoint, whole or not at all."""
     partial = options.run / "checkpoint.part"
     state = {"network": network, "average": averaged, "optimiser": optimiser}
-    torch.save({name: part.state_dict() for name, part in state.items()} | {"step": step, "seed": options.seed}, partial)
+    torch.save(
+        {name: part.state_dict() for name, part in state.items()} | {"step": step, "seed": options.seed}, partial
+    )
     partial.replace(options.run / "checkpoint.pt")
 
 
@@ -129,7 +133,12 @@ def fit(options: FitOptions) -> None:
     network.train()
     # Fused by the compiler both run in half the time; the weights stay those of `network`.
     forward, measure = (torch.compile(network), torch.compile(loss)) if options.compiled else (network, loss)
-    batches = DataLoader(Batches(options, first), batch_size=None, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
+    batches = DataLoader(
+        Batches(options, first),
+        batch_size=None,
+        num_workers=options.workers,
+        prefetch_factor=4 if options.workers else None,
+    )
     began, total = time.monotonic(), 0.0
     for step, batch in enumerate(batches, first):
         pair, target, weight = (part.to(options.device).float().div_(255) for part in batch)

@@ -36,7 +36,9 @@ def season(rng: Rng, image: np.ndarray) -> np.ndarray:
     """Moves vegetation towards dry, lush, bare or snowy."""
     red, green, blue = (image[..., i].astype(np.float32) for i in range(3))
     greenness = np.clip((2 * green - red - blue) / rng.uniform(20, 70), 0, 1)[..., None]
-    towards = np.array([(150, 130, 88), (70, 104, 46), (110, 98, 84), (200, 190, 120), (225, 228, 232)])[rng.integers(5)]
+    towards = np.array([(150, 130, 88), (70, 104, 46), (110, 98, 84), (200, 190, 120), (225, 228, 232)])[
+        rng.integers(5)
+    ]
     amount = rng.uniform(0.2, 0.75)
     shade = image.mean(axis=2, keepdims=True) / 110
     return np.clip(image + greenness * amount * (towards * shade - image), 0, 255).astype(np.uint8)
@@ -44,7 +46,9 @@ def season(rng: Rng, image: np.ndarray) -> np.ndarray:
 
 def light_field(rng: Rng, image: np.ndarray) -> np.ndarray:
     """Slow brightness differences: thin cloud, relief, vignetting."""
-    field = cv2.resize(rng.normal(1, 0.12, (4, 4)).astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    field = cv2.resize(
+        rng.normal(1, 0.12, (4, 4)).astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_CUBIC
+    )
     return np.clip(image * field[..., None], 0, 255).astype(np.uint8)
 
 

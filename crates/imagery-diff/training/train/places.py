@@ -84,9 +84,7 @@ def read_footprint(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.
     """Image, building mask and valid mask of one footprint image at the finest useful resolution."""
     gsd_m = native_gsd_m(name)
     image = read_rgb(folder / "image" / f"{name}.jpg")
-    mask, valid = (
-        cv2.imread(str(folder / kind / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for kind in ("mask", "valid")
-    )
+    mask, valid = (cv2.imread(str(folder / kind / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for kind in ("mask", "valid"))
     if valid is None:
         valid = np.full_like(mask, 255)
     finest_m = max(LEVELS_M[0], gsd_m)

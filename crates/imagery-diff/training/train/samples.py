@@ -28,7 +28,16 @@ GSD_M_MIN, GSD_M_MAX = 0.3, 1.5
 KINDS = {"unchanged": 0.38, "ground": 0.08, "erased": 0.19, "composed": 0.21, "both": 0.06, "cross": 0.08}
 """Share of each kind of sample made from places; `unchanged` and `ground` (two unrelated grounds) hold no change."""
 
-PLACE_WEIGHTS = {"set1": 1.2, "set2": 1.2, "set4": 1.0, "set5": 1.6, "nepal": 2.0, "rio": 2.0, "vegas": 0.8, "atlanta": 0.3}
+PLACE_WEIGHTS = {
+    "set1": 1.2,
+    "set2": 1.2,
+    "set4": 1.0,
+    "set5": 1.6,
+    "nepal": 2.0,
+    "rio": 2.0,
+    "vegas": 0.8,
+    "atlanta": 0.3,
+}
 """How often ground is taken from a place, by the start of its name; split over places of one start."""
 
 ESTATE_HOUSES_MAX = 18
@@ -113,7 +122,9 @@ def cut(rng: Rng, place: Place, gsd_m: float) -> Crop:
 
     def warp(values: np.ndarray, flags: int) -> np.ndarray:
         part = np.ascontiguousarray(values[window])
-        return cv2.warpAffine(part, inverse, (SIDE, SIDE), flags=flags | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
+        return cv2.warpAffine(
+            part, inverse, (SIDE, SIDE), flags=flags | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101
+        )
 
     objects = warp(level.objects, cv2.INTER_NEAREST)
     return Crop(
@@ -265,7 +276,9 @@ def drawn_stamp(rng: Rng, centre: np.ndarray, size_px: np.ndarray, turn: float, 
     return None if mask is None or not mask.any() else Stamp(image, mask, points)
 
 
-def stand(rng: Rng, date: Crop, stamp: Stamp, sun: draw.Sun, height_px: float, darkness: float, yard_gsd_m: float | None) -> None:
+def stand(
+    rng: Rng, date: Crop, stamp: Stamp, sun: draw.Sun, height_px: float, darkness: float, yard_gsd_m: float | None
+) -> None:
     """Sets a structure down: the ground worked around it, its shadow, then itself."""
     ground = date.image.copy()
     if yard_gsd_m is not None:
