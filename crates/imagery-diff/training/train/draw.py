@@ -175,7 +175,7 @@ def roof(rng: Rng, image: np.ndarray, points: np.ndarray, angle: float, colour: 
         tone += rng.choice([-50, 45]) * bars
     if rng.random() < 0.2:
         tone += 45 * (np.abs(np.sin(np.pi * along / rng.uniform(10, 30))) > 0.93)
-    part = colour + tone[..., None] + rng.uniform(2, 12) * texture(rng, *alpha.shape)
+    part = colour + tone[..., None] + rng.uniform(1, 6) * texture(rng, *alpha.shape)
     blend(image, window, part, alpha)
     mask = np.zeros(image.shape[:2], np.uint8)
     mask[window] = (alpha > 0.5) * np.uint8(255)

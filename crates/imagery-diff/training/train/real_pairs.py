@@ -53,7 +53,7 @@ def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.nda
     """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
     number = rng.integers(len(pairs.before))
     label = pairs.label[number]
-    scale = float(np.exp(rng.uniform(np.log(0.7), np.log(2.6)))) if chance(rng, 0.4) else float(rng.uniform(0.85, 1.2))
+    scale = float(np.exp(rng.uniform(np.log(0.7), np.log(3.2)))) if chance(rng, 0.4) else float(rng.uniform(0.85, 1.2))
     centre = rng.uniform(0, label.shape[0], 2)
     if chance(rng, 0.65):
         changed = np.flatnonzero(label[::8, ::8])

@@ -40,6 +40,9 @@ PLACE_WEIGHTS = {
 }
 """How often ground is taken from a place, by the start of its name; split over places of one start."""
 
+HALL_SHARE_MAX = 0.75
+"""Longest drawn hall as a share of the crop's side: one that fills the crop shows no edge and teaches that fields are roofs."""
+
 ESTATE_HOUSES_MAX = 18
 """Houses drawn in one estate: each costs about a millisecond."""
 
@@ -139,10 +142,17 @@ def cut(rng: Rng, place: Place, gsd_m: float) -> Crop:
 
 
 def random_gsd_m(rng: Rng) -> float:
-    """Mostly near half a metre, with a tail to the coarsest."""
-    if chance(rng, 0.5):
+    """Mostly near half a metre, a quarter near a metre and more."""
+    kind = rng.random()
+    if kind < 0.42:
         return float(rng.uniform(GSD_M_MIN, 0.65))
-    return float(np.exp(rng.uniform(np.log(GSD_M_MIN), np.log(GSD_M_MAX))))
+    if kind < 0.67:
+        return float(rng.uniform(0.9, GSD_M_MAX))
+    return log_uniform(rng, GSD_M_MIN, GSD_M_MAX)
+
+
+def log_uniform(rng: Rng, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def dilated(mask: np.ndarray, radius_px: float) -> np.ndarray:
@@ -262,7 +272,7 @@ def house_stamp(rng: Rng, centre: np.ndarray, angle: float, colour: np.ndarray, 
 
 def hall_stamp(rng: Rng, centre: np.ndarray, angle: float, gsd_m: float) -> Stamp | None:
     """A drawn building of any size up to a large plant."""
-    length_m = np.exp(rng.uniform(np.log(10), np.log(160)))
+    length_m = min(log_uniform(rng, 10, 130), HALL_SHARE_MAX * SIDE * gsd_m)
     size_px = np.array([length_m, length_m * rng.uniform(0.25, 0.9)]) / gsd_m
     colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
     return drawn_stamp(rng, centre, size_px, angle + rng.integers(2) * np.pi / 2, colour)
@@ -300,9 +310,9 @@ def change_ground(rng: Rng, date: Crop, donor: Crop, gsd_m: float) -> None:
         kind = rng.integers(8)
         centre = rng.uniform(0, SIDE, 2)
         if kind == 0:
-            draw.soil(rng, ground, draw.blob(rng, centre, rng.uniform(3, 50) / gsd_m), rng.uniform(0.3, 3))
+            draw.soil(rng, ground, draw.blob(rng, centre, log_uniform(rng, 3, 120) / gsd_m), rng.uniform(0.3, 3))
         elif kind == 1:
-            length, width = rng.uniform(4, 110, 2) / gsd_m
+            length, width = log_uniform(rng, 5, 300) / gsd_m, log_uniform(rng, 5, 200) / gsd_m
             draw.soil(rng, ground, draw.rectangle(centre, length, width, rng.uniform(0, np.pi)), rng.uniform(0.3, 2))
         elif kind == 2:
             draw.road(rng, ground, gsd_m)
@@ -466,7 +476,7 @@ def sample_from_places(rng: Rng, ground: Ground) -> Sample:
     before = ground.crop(rng, gsd_m, labelled)
     after = before.copy()
     for date in (before, after):
-        if chance(rng, 0.55):
+        if chance(rng, 0.65):
             change_ground(rng, date, donor, gsd_m)
     if kind == "unchanged" and chance(rng, 0.35):
         compose(rng, [before, after], None, donor, gsd_m)
