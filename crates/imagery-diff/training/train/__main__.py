@@ -52,7 +52,7 @@ def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
     network = ChangeNet()
     network.load_state_dict(kept["average"])
     date = datetime.now(UTC).date().isoformat()
-    return network.eval(), {"date": date, "steps": kept["step"], "seed": kept["seed"]}
+    return network.eval(), {"date": date, "steps": kept["earlier_steps"] + kept["step"], "seed": kept["seed"]}
 
 
 def main() -> None:

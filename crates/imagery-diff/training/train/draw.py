@@ -164,6 +164,9 @@ def roof(rng: Rng, image: np.ndarray, points: np.ndarray, angle: float, colour: 
         tone += np.where(ends, rng.uniform(-28, 28) * np.sign(along), rng.uniform(-28, 28) * np.sign(across))
     elif shape < 0.75:
         tone += rng.uniform(5, 32) * np.sign(across) * rng.choice([-1, 1])
+    if rng.random() < 0.15:
+        # Greenhouses and saw-tooth roofs: hard-edged bands across the whole roof.
+        tone += rng.uniform(10, 40) * np.sign(np.sin(2 * np.pi * along / rng.uniform(5, 16)))
     if rng.random() < 0.35:
         tone += rng.uniform(4, 18) * np.sin(2 * np.pi * along / rng.uniform(2.5, 9))
     if rng.random() < 0.3:

@@ -113,6 +113,14 @@ def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimi
     return network, averaged, optimiser, kept["step"]
 
 
+def earlier_steps(options: FitOptions) -> int:
+    """Steps already in the weights that the run began with."""
+    if options.start_from is None:
+        return 0
+    kept = torch.load(options.start_from, map_location="cpu", weights_only=True)
+    return kept["step"] + kept["earlier_steps"]
+
+
 def keep(
     options: FitOptions, network: ChangeNet, averaged: ChangeNet, optimiser: torch.optim.Optimizer, step: int
 ) -> None:

@@ -40,6 +40,11 @@ PLACE_WEIGHTS = {
 }
 """How often ground is taken from a place, by the start of its name; split over places of one start."""
 
+EXTENSION_SHARE = 0.15
+"""Share of composed structures that extend a standing building."""
+
+EXTENDED_AREA_PX_MIN = 60
+
 HALL_SHARE_MAX = 0.75
 """Longest drawn hall as a share of the crop's side: one that fills the crop shows no edge and teaches that fields are roofs."""
 
@@ -206,13 +211,16 @@ def compose(rng: Rng, dates: list[Crop], absent: Crop | None, donor: Crop, gsd_m
     colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
     taken = dates[0].built | (absent.built if absent else 0)
     for number, centre in enumerate(places):
-        if style == "cut" or (style == "mixed" and number % 2):
+        extends = chance(rng, EXTENSION_SHARE)
+        if extends:
+            stamp = extension_stamp(rng, dates[0], taken)
+        elif style == "cut" or (style == "mixed" and number % 2):
             stamp = cut_stamp(rng, donor, centre)
         elif style == "estate":
             stamp = house_stamp(rng, centre, estate.angle, colour, gsd_m)
         else:
             stamp = hall_stamp(rng, centre, estate.angle, gsd_m)
-        if stamp is None or (dilated(stamp.mask, 1) & taken).any():
+        if stamp is None or (not extends and (dilated(stamp.mask, 1) & taken).any()):
             continue
         taken |= stamp.mask
         seed, height_px, darkness = int(rng.integers(2**31)), rng.uniform(2.5, 12) / gsd_m, rng.uniform(0.3, 0.8)
@@ -276,6 +284,28 @@ def hall_stamp(rng: Rng, centre: np.ndarray, angle: float, gsd_m: float) -> Stam
     size_px = np.array([length_m, length_m * rng.uniform(0.25, 0.9)]) / gsd_m
     colour = draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
     return drawn_stamp(rng, centre, size_px, angle + rng.integers(2) * np.pi / 2, colour)
+
+
+def extension_stamp(rng: Rng, date: Crop, taken: np.ndarray) -> Stamp | None:
+    """A part added to an end of a building that already stands, mostly under a roof of the same colour."""
+    numbers = np.unique(date.objects)
+    numbers = numbers[numbers > 0]
+    if len(numbers) == 0:
+        return None
+    building = (date.objects == rng.choice(numbers)) & (date.built > 0)
+    points = np.argwhere(building)[:, ::-1].astype(np.float32)
+    if len(points) < EXTENDED_AREA_PX_MIN:
+        return None
+    centre, size, degrees = cv2.minAreaRect(points)
+    turn, size_px = np.deg2rad(degrees), np.array(size) * rng.uniform((0.3, 0.6), (1.2, 1.0))
+    along = np.array([np.cos(turn), np.sin(turn)]) * rng.choice([-1, 1])
+    same = date.image[building].mean(0)
+    colour = same if chance(rng, 0.7) else draw.ROOF_COLOURS[rng.integers(len(draw.ROOF_COLOURS))]
+    stamp = drawn_stamp(rng, np.array(centre) + along * (size[0] + size_px[0]) / 2, size_px, turn, colour)
+    if stamp is None or (stamp.mask & taken).sum() > 0.3 * stamp.mask.sum():
+        return None
+    stamp.mask[taken > 0] = 0
+    return stamp
 
 
 def drawn_stamp(rng: Rng, centre: np.ndarray, size_px: np.ndarray, turn: float, colour: np.ndarray) -> Stamp | None:
