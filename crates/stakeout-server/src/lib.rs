@@ -1,1 +1,25 @@
 //! The HTTP service: OGC API, STAC, tiles, uploads, jobs, review, and the page.
+//!
+//! [`router`] is a value made from an [`App`]; `stakeout serve` binds it to a socket. Handlers extract, call
+//! one function of the domain, and wrap. Work on pixels, files and the database is blocking and goes through
+//! [`App::blocking`], which is bounded.
+
+mod app;
+pub mod config;
+pub mod detection;
+mod error;
+mod etag;
+mod guard;
+mod jobs;
+mod links;
+mod page;
+mod parameters;
+mod routes;
+mod stac;
+mod tile_cache;
+
+pub use app::App;
+pub use config::Config;
+pub use error::ApiError;
+pub use guard::is_loopback;
+pub use routes::router;

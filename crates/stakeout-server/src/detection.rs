@@ -1,0 +1,160 @@
+//! From two files to candidates in degrees. Knows no HTTP: the command line and the jobs use it alike.
+
+use std::path::{Path, PathBuf};
+
+use imagery_diff::{
+    Candidate, DetectError, DetectOptions, Detector, DetectorId, Fit, Model, ModelError, OnProgress, PairSource,
+    Reference, detect,
+};
+use raster_io::{CommonGridOptions, LonLat, RasterError, ScenePair};
+use record::{
+    NewCandidate,
+    geojson::{Coordinates, geodesic_area_m2},
+};
+
+/// Why there are no candidates.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectionError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// The model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model or its card cannot be read.
+    #[error("{path} cannot be read")]
+    ModelFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It was called off.
+    #[error("the detection was called off")]
+    Cancelled,
+}
+
+impl From<DetectError<RasterError>> for DetectionError {
+    fn from(error: DetectError<RasterError>) -> DetectionError {
+        match error {
+            DetectError::Source(error) => DetectionError::Raster(error),
+            DetectError::Model(error) => DetectionError::Model(error),
+            _ => DetectionError::Cancelled,
+        }
+    }
+}
+
+/// What a detector said of two files, ready to be recorded or written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Candidates, best first.
+    pub candidates: Vec<NewCandidate>,
+    /// How well the images fit.
+    pub fit: record::Fit,
+    /// Which detector spoke.
+    pub detector: record::Detector,
+    /// What the coordinates of the candidates mean.
+    pub coordinates: Coordinates,
+    /// Size of the common grid: rows, columns.
+    pub grid_px: [u32; 2],
+    /// Side of its pixels, metres (1 without georeference).
+    pub pixel_m: f64,
+}
+
+/// Chooses a detector: the baseline or a shipped model by name, or an ONNX file with its card beside it (the
+/// same name with the extension `json`).
+///
+/// # Errors
+/// When there is none of that name, or the file or its card cannot be used.
+pub fn detector(model: &str) -> Result<Detector, DetectionError> {
+    let path = Path::new(model);
+    if path.extension().is_none_or(|extension| extension != "onnx") {
+        return Ok(Detector::named(model)?);
+    }
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DetectionError::ModelFile { path, source }
+    };
+    let onnx = std::fs::read(path).map_err(unreadable(path))?;
+    let card_path = path.with_extension("json");
+    let card = std::fs::read_to_string(&card_path).map_err(unreadable(&card_path))?;
+    Ok(Detector::Network(Box::new(Model::load(&onnx, Model::read_card(&card)?)?)))
+}
+
+/// Looks for structures that changed between two files.
+///
+/// # Errors
+/// When a file or the model cannot be used, or `progress` calls the run off.
+pub fn detect_files(
+    before: &Path,
+    after: &Path,
+    detector: &Detector,
+    options: &DetectOptions,
+    progress: &OnProgress<'_>,
+) -> Result<Found, DetectionError> {
+    let pair = ScenePair::open(before, after, &CommonGridOptions { gsd_m_min: detector.gsd_m_min() })?;
+    let detection = detect(&pair, detector, options, progress)?;
+    let grid = pair.grid();
+    let lonlat = LonLat::of(grid)?;
+    let coordinates = match grid.reference {
+        Reference::Projected(_) => Coordinates::LonLat,
+        Reference::Pixels => Coordinates::Pixels,
+    };
+    let candidates = detection
+        .candidates
+        .into_iter()
+        .map(|candidate| recorded(candidate, &lonlat, coordinates))
+        .collect::<Result<_, _>>()?;
+    Ok(Found {
+        candidates,
+        fit: recorded_fit(detection.fit),
+        detector: recorded_detector(detection.detector),
+        coordinates,
+        grid_px: [grid.rows, grid.cols],
+        pixel_m: grid.pixel_m,
+    })
+}
+
+fn recorded(
+    candidate: Candidate,
+    lonlat: &LonLat,
+    coordinates: Coordinates,
+) -> Result<NewCandidate, DetectionError> {
+    use geo::Area;
+    let outline = lonlat.polygon(&candidate.outline)?;
+    let area_m2 = match coordinates {
+        Coordinates::LonLat => geodesic_area_m2(&outline),
+        Coordinates::Pixels => outline.unsigned_area(),
+    };
+    Ok(NewCandidate {
+        outline,
+        change: match candidate.change {
+            imagery_diff::Change::New => record::Change::New,
+            imagery_diff::Change::Removed => record::Change::Removed,
+            imagery_diff::Change::Altered => record::Change::Altered,
+        },
+        score: candidate.score,
+        area_m2,
+        length_m: candidate.length_m,
+        width_m: candidate.width_m,
+        orientation_deg: candidate.orientation_deg,
+        evidence: candidate.evidence,
+    })
+}
+
+fn recorded_fit(fit: Fit) -> record::Fit {
+    record::Fit {
+        shift_east_m: fit.shift_east_m,
+        shift_north_m: fit.shift_north_m,
+        residual_m: fit.residual_m,
+        valid_share: fit.valid_share,
+        registrable: fit.registrable,
+        reason: fit.reason,
+    }
+}
+
+fn recorded_detector(id: DetectorId) -> record::Detector {
+    record::Detector { name: id.name, version: id.version, model_sha256: id.model_sha256 }
+}

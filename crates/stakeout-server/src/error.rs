@@ -1,0 +1,154 @@
+//! Every error as RFC 9457 `application/problem+json` with a stable type.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use raster_io::RasterError;
+use record::RecordError;
+use serde_json::json;
+
+use crate::detection::DetectionError;
+
+/// What a client is told when something is refused or fails.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    /// Last part of the problem's type; stable.
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    /// Parameter, header or member at fault.
+    parameter: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> ApiError {
+        ApiError { status, kind, title, detail, parameter: None }
+    }
+
+    /// A parameter with a wrong value.
+    pub(crate) fn parameter(name: &str, got: &str, wanted: &str) -> ApiError {
+        let detail = format!("{name} is {got:?} but must be {wanted}");
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter has a wrong value", detail).at(name)
+    }
+
+    /// A parameter that is not known here.
+    pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> ApiError {
+        let detail = format!("{name} is not a parameter of this resource; it has {}", known.join(", "));
+        ApiError::new(StatusCode::BAD_REQUEST, "unknown-parameter", "A parameter is not known", detail).at(name)
+    }
+
+    /// A body that cannot be taken.
+    pub(crate) fn body(detail: String) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid-body", "The body cannot be taken", detail)
+    }
+
+    pub(crate) fn not_found(detail: String) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    pub(crate) fn at(mut self, parameter: &str) -> ApiError {
+        self.parameter = Some(parameter.to_owned());
+        self
+    }
+
+    /// Something broke here; the cause is logged, not told.
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
+        tracing::error!(error = %causes(error), "a request failed");
+        let detail = "the server failed; its log says why".to_owned();
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// An error with all that caused it, on one line.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut problem = json!({
+            "type": format!("/problems/{}", self.kind),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(parameter) = self.parameter {
+            problem["parameter"] = json!(parameter);
+        }
+        let media_type = HeaderValue::from_static("application/problem+json");
+        (self.status, [(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response()
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> ApiError {
+        let detail = error.to_string();
+        match error {
+            RecordError::NotFound { .. } | RecordError::BlobMissing { .. } => ApiError::not_found(detail),
+            RecordError::Exists { .. } => {
+                ApiError::new(StatusCode::CONFLICT, "exists", "It exists already", detail).at("id")
+            }
+            RecordError::Stale { .. } => ApiError::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stale",
+                "Somebody changed it in between",
+                detail,
+            )
+            .at("If-Match"),
+            RecordError::Invalid { field, .. } => {
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid-value", "A value cannot be taken", detail).at(field)
+            }
+            RecordError::Conflict { .. } => {
+                ApiError::new(StatusCode::CONFLICT, "conflict", "Its state does not allow that", detail)
+            }
+            RecordError::Forbidden { .. } => {
+                ApiError::new(StatusCode::FORBIDDEN, "forbidden", "The role does not allow that", detail)
+            }
+            RecordError::GeoJson(_) => {
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid-geojson", "The GeoJSON cannot be taken", detail)
+            }
+            other => ApiError::internal(&other),
+        }
+    }
+}
+
+impl From<record::geojson::GeoJsonError> for ApiError {
+    fn from(error: record::geojson::GeoJsonError) -> ApiError {
+        RecordError::from(error).into()
+    }
+}
+
+impl From<RasterError> for ApiError {
+    fn from(error: RasterError) -> ApiError {
+        match &error {
+            RasterError::Write { .. } | RasterError::Encode(_) => ApiError::internal(&error),
+            _ => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-image",
+                "The image cannot be taken",
+                causes(&error),
+            ),
+        }
+    }
+}
+
+impl From<DetectionError> for ApiError {
+    fn from(error: DetectionError) -> ApiError {
+        let detail = causes(&error);
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "detection-failed", "The detection failed", detail)
+    }
+}

@@ -1,0 +1,67 @@
+//! Strong validators: a client need not fetch what it has, and cannot overwrite what it has not seen.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use record::{IfMatch, Item, Sha256Hex};
+
+use crate::ApiError;
+
+/// A body with its strong ETag, or 304 where the client has it already.
+pub(crate) fn answer(headers: &HeaderMap, media_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
+    let body = body.into();
+    let sha256 = Sha256Hex::of(&body);
+    answer_tagged(headers, media_type, sha256.as_str(), body)
+}
+
+/// The same for a body whose SHA-256 is known.
+pub(crate) fn answer_tagged(headers: &HeaderMap, media_type: &'static str, tag: &str, body: Vec<u8>) -> Response {
+    let quoted = quoted(tag);
+    let known = matches_any(headers, header::IF_NONE_MATCH, &quoted);
+    let tag = HeaderValue::from_str(&quoted).expect("a hash is visible ASCII");
+    if known {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    let kind = HeaderValue::from_static(media_type);
+    ([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], Body::from(body)).into_response()
+}
+
+pub(crate) fn quoted(tag: &str) -> String {
+    format!("\"{tag}\"")
+}
+
+/// The revision that a write is based on.
+///
+/// # Errors
+/// 428 without `If-Match`, 412 when it names another state of the item.
+pub(crate) fn if_match(headers: &HeaderMap, item: &Item) -> Result<IfMatch, ApiError> {
+    if !headers.contains_key(header::IF_MATCH) {
+        let detail = format!("send If-Match with the ETag of {}, so that nobody's change is lost", item.id);
+        return Err(ApiError::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if-match-required",
+            "A write must say what it is based on",
+            detail,
+        )
+        .at("If-Match"));
+    }
+    if matches_any(headers, header::IF_MATCH, "*") {
+        return Ok(IfMatch::Revision(item.revision));
+    }
+    if matches_any(headers, header::IF_MATCH, &quoted(&item.sha256)) {
+        return Ok(IfMatch::Revision(item.revision));
+    }
+    let detail = format!("{} was changed meanwhile; it is at revision {} now", item.id, item.revision);
+    Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail).at("If-Match"))
+}
+
+fn matches_any(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|given| given.trim() == tag)
+}

@@ -1,0 +1,184 @@
+//! Query parameters, strictly: what is unknown, repeated or malformed is refused by name.
+
+use axum::{
+    extract::{FromRequestParts, RawQuery},
+    http::request::Parts,
+};
+use record::Timestamp;
+
+use crate::ApiError;
+
+/// Most parameters in one request.
+const PARAMETERS_MAX: usize = 50;
+
+/// The parameters of a request, each at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters {
+    given: Vec<(String, String)>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters, ApiError> {
+        let query = RawQuery::from_request_parts(parts, state).await.map_or(None, |RawQuery(query)| query);
+        Parameters::parse(query.as_deref().unwrap_or_default())
+    }
+}
+
+impl Parameters {
+    pub(crate) fn parse(query: &str) -> Result<Parameters, ApiError> {
+        let mut given: Vec<(String, String)> = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            if given.iter().any(|(other, _)| *other == name) {
+                return Err(ApiError::parameter(&name, "given twice", "given once"));
+            }
+            if given.len() >= PARAMETERS_MAX {
+                return Err(ApiError::parameter(&name, "one too many", "one of at most 50"));
+            }
+            given.push((name, value));
+        }
+        Ok(Parameters { given })
+    }
+
+    /// Refuses parameters that are not among `known`.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
+        match self.given.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) => Err(ApiError::unknown_parameter(name, known)),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters, as an address would hold them, but for some.
+    pub(crate) fn without(&self, names: &[&str]) -> String {
+        let kept = self.given.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        kept.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// A whole number within a range.
+    pub(crate) fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let wanted = || format!("a whole number from {least} to {most}");
+        let number: u64 = text.parse().map_err(|_| ApiError::parameter(name, text, &wanted()))?;
+        if (least..=most).contains(&number) { Ok(Some(number)) } else { Err(ApiError::parameter(name, text, &wanted())) }
+    }
+
+    /// `bbox`: west, south, east, north in degrees, heights allowed; two boxes where it crosses the
+    /// antimeridian.
+    pub(crate) fn boxes(&self) -> Result<Vec<[f64; 4]>, ApiError> {
+        let Some(text) = self.get("bbox") else { return Ok(Vec::new()) };
+        let wrong = || ApiError::parameter("bbox", text, "west,south,east,north in degrees, or six numbers with heights");
+        let numbers: Vec<f64> = text
+            .split(',')
+            .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        let [west, south, east, north] = match *numbers.as_slice() {
+            [west, south, east, north] => [west, south, east, north],
+            [west, south, low, east, north, high] if low <= high => [west, south, east, north],
+            _ => return Err(wrong()),
+        };
+        let in_world = [west, east].iter().all(|lon| (-180.0..=180.0).contains(lon))
+            && [south, north].iter().all(|lat| (-90.0..=90.0).contains(lat));
+        if !in_world || south > north {
+            return Err(wrong());
+        }
+        if west > east {
+            return Ok(vec![[west, south, 180.0, north], [-180.0, south, east, north]]);
+        }
+        Ok(vec![[west, south, east, north]])
+    }
+
+    /// `datetime`: an instant, or an interval of which one end may be open, in milliseconds since 1970.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn interval_ms(&self) -> Result<Option<(Option<i64>, Option<i64>)>, ApiError> {
+        let Some(text) = self.get("datetime") else { return Ok(None) };
+        let wrong = || {
+            ApiError::parameter("datetime", text, "an RFC 3339 time, or two of them with / between, where .. is open")
+        };
+        let end = |part: &str| match part {
+            "" | ".." => Ok(None),
+            time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
+        };
+        let Some((from, to)) = text.split_once('/') else {
+            let instant = end(text)?.ok_or_else(wrong)?;
+            return Ok(Some((Some(instant), Some(instant))));
+        };
+        let (from, to) = (end(from)?, end(to)?);
+        match (from, to) {
+            (None, None) => Err(wrong()),
+            (Some(from), Some(to)) if from > to => Err(wrong()),
+            interval => Ok(Some(interval)),
+        }
+    }
+}
+
+fn decoded(text: &str) -> Result<String, ApiError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let digits = [rest.next(), rest.next()];
+                let value = digits.iter().try_fold(0, |value, digit| {
+                    digit.and_then(|digit| char::from(digit).to_digit(16)).map(|digit| value * 16 + digit as u8)
+                });
+                bytes.push(value.ok_or_else(|| ApiError::parameter("query", text, "percent-encoded text"))?);
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| ApiError::parameter("query", text, "UTF-8 text"))
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~,:/".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+        result.unwrap_err().detail().to_owned()
+    }
+
+    #[test]
+    fn unknown_and_repeated_parameters_are_named() {
+        let parameters = Parameters::parse("limit=3&bbbox=1,2,3,4").unwrap();
+        assert_eq!(
+            refused(parameters.only(&["limit", "bbox"])),
+            "bbbox is not a parameter of this resource; it has limit, bbox"
+        );
+        assert!(refused(Parameters::parse("limit=3&limit=4")).starts_with("limit is \"given twice\""));
+    }
+
+    #[test]
+    fn a_box_across_the_antimeridian_is_two() {
+        let boxes = Parameters::parse("bbox=170,-10,-170,10").unwrap().boxes().unwrap();
+        assert_eq!(boxes, [[170.0, -10.0, 180.0, 10.0], [-180.0, -10.0, -170.0, 10.0]]);
+        assert!(Parameters::parse("bbox=1,2,3").unwrap().boxes().is_err());
+        assert!(Parameters::parse("bbox=1,9,3,2").unwrap().boxes().is_err());
+        assert!(Parameters::parse("bbox=NaN,1,3,2").unwrap().boxes().is_err());
+    }
+
+    #[test]
+    fn intervals_may_be_open_at_one_end() {
+        let interval = |text: &str| Parameters::parse(&format!("datetime={text}")).unwrap().interval_ms();
+        assert_eq!(interval("1970-01-01T00:00:01Z/..").unwrap(), Some((Some(1_000), None)));
+        assert_eq!(interval("1970-01-01T00:00:01Z").unwrap(), Some((Some(1_000), Some(1_000))));
+        assert!(interval("../..").is_err());
+        assert!(interval("yesterday").is_err());
+        assert!(interval("2024-01-01T00:00:00Z/2023-01-01T00:00:00Z").is_err());
+    }
+}

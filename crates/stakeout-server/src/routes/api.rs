@@ -1,0 +1,64 @@
+//! What else the page needs.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{
+        Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt};
+use record::{SiteId, TokenId};
+use serde_json::{Value, json};
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::json as answer;
+use crate::{ApiError, App, guard::Who, parameters::Parameters};
+
+pub(crate) async fn session(Who(actor): Who) -> Response {
+    answer(&json!({"actor": actor.name, "role": actor.role}))
+}
+
+pub(crate) async fn taxonomy(State(app): State<App>) -> Result<Response, ApiError> {
+    let types = app.blocking(|app| Ok(app.store.structure_types()?)).await?;
+    Ok(answer(&json!({"types": types})))
+}
+
+pub(crate) async fn comparisons(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&["site"])?;
+    let site = parameters.get("site").ok_or_else(|| ApiError::parameter("site", "", "the id of a site"))?;
+    let site = SiteId(site.to_owned());
+    let comparisons = app.blocking(move |app| Ok(app.store.comparisons(&site)?)).await?;
+    let described: Vec<Value> = comparisons
+        .iter()
+        .map(|(comparison, pending)| {
+            let mut value = json!(comparison);
+            value["pending"] = json!(pending);
+            value
+        })
+        .collect();
+    Ok(answer(&json!({"comparisons": described})))
+}
+
+/// Server-sent events: `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were missed.
+pub(crate) async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let notices = BroadcastStream::new(app.notices.subscribe()).map(|notice| {
+        Ok(match notice {
+            Ok(notice) => Event::default().event(notice.kind).data(notice.data.to_string()),
+            Err(lagged) => Event::default().event("lagged").data(json!({"why": lagged.to_string()}).to_string()),
+        })
+    });
+    Sse::new(notices).keep_alive(KeepAlive::default())
+}
+
+pub(crate) async fn revoke_token(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Who(actor): Who,
+) -> Result<StatusCode, ApiError> {
+    app.blocking(move |app| Ok(app.store.revoke_token(&actor, &TokenId(id))?)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,263 @@
+//! Features of the collections: pages, single ones, and changes to them.
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use record::{
+    Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Page, PageStart, Query, SiteId,
+    Timestamp, geojson,
+};
+use serde_json::{Value, json};
+
+use super::{body, created, json as answer_json, ogc};
+use crate::{ApiError, App, etag, guard::Who, links::Base, parameters::Parameters};
+
+const GEOJSON: &str = "application/geo+json";
+const PAGING: [&str; 7] = ["limit", "offset", "cursor", "bbox", "datetime", "f", "site"];
+
+/// Properties that may be asked for by value.
+fn queryable(collection: Collection) -> &'static [&'static str] {
+    match collection {
+        Collection::Sites => &["name", "parent"],
+        Collection::Candidates => &["comparison", "before", "after", "change", "state"],
+        Collection::Annotations => &["candidate", "structure_type", "change", "title", "confidence", "status", "created_by"],
+    }
+}
+
+pub(crate) async fn items(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    parameters: Parameters,
+    base: Base,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let collection = ogc::by_name(&name)?;
+    let query = query(&app, collection, &parameters)?;
+    let page = app.blocking(move |app| Ok(app.store.items(&query)?)).await?;
+    Ok(etag::answer(&headers, GEOJSON, page_text(&page, collection, &parameters, &base)))
+}
+
+fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Query, ApiError> {
+    let known: Vec<&str> = PAGING.iter().chain(queryable(collection)).copied().collect();
+    parameters.only(&known)?;
+    if !matches!(parameters.get("f"), None | Some("json")) {
+        return Err(ApiError::parameter("f", parameters.get("f").unwrap_or_default(), "json"));
+    }
+    let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
+    let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
+        (Some(_), Some(_)) => return Err(ApiError::parameter("offset", "given with cursor", "given without")),
+        (Some(cursor), None) => PageStart::At(cursor.parse::<Cursor>().map_err(ApiError::from)?),
+        (None, Some(offset)) => PageStart::Offset(offset),
+        (None, None) => PageStart::First,
+    };
+    let properties = queryable(collection)
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.to_owned())))
+        .collect();
+    Ok(Query {
+        collection,
+        site: parameters.get("site").map(str::to_owned),
+        boxes: parameters.boxes()?,
+        interval_ms: parameters.interval_ms()?,
+        properties,
+        limit: limit.min(u64::from(app.config.limit_max)) as u32,
+        start,
+    })
+}
+
+/// The page as text: stored features are put together, not parsed.
+fn page_text(page: &Page, collection: Collection, parameters: &Parameters, base: &Base) -> String {
+    let path = format!("/ogc/collections/{}/items", collection.as_str());
+    let at = |query: String| if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+    let moved = |cursor: Cursor| {
+        let rest = parameters.without(&["cursor", "offset"]);
+        at(if rest.is_empty() { format!("cursor={cursor}") } else { format!("{rest}&cursor={cursor}") })
+    };
+    let mut links = vec![base.link("self", GEOJSON, &at(parameters.without(&[])), "This page")];
+    links.extend(page.next.map(|cursor| base.link("next", GEOJSON, &moved(cursor), "The next page")));
+    links.extend(page.previous.map(|cursor| base.link("prev", GEOJSON, &moved(cursor), "The page before")));
+    let features: usize = page.items.iter().map(|item| item.feature.len() + 1).sum();
+    let mut text = String::with_capacity(features + 1_024);
+    text.push_str("{\"type\":\"FeatureCollection\",\"numberMatched\":");
+    text.push_str(&page.number_matched.to_string());
+    text.push_str(",\"numberReturned\":");
+    text.push_str(&page.items.len().to_string());
+    text.push_str(",\"links\":");
+    text.push_str(&Value::Array(links).to_string());
+    text.push_str(",\"features\":[");
+    for (index, item) in page.items.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&item.feature);
+    }
+    text.push_str("]}");
+    text
+}
+
+pub(crate) async fn item(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let collection = ogc::by_name(&name)?;
+    let item = app.blocking(move |app| Ok(app.store.item(collection, &id)?)).await?;
+    Ok(etag::answer_tagged(&headers, GEOJSON, &item.sha256, item.feature.into_bytes()))
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Who(actor): Who,
+    base: Base,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let collection = writable(ogc::by_name(&name)?)?;
+    let feature = body(&bytes)?;
+    let item = app
+        .blocking(move |app| {
+            let id = match collection {
+                Collection::Sites => app.store.create_site(&actor, geojson::read_site(&feature)?)?.id.to_string(),
+                _ => app.store.create_annotation(&actor, drawn(&feature)?)?.id.to_string(),
+            };
+            app.notify(collection.singular(), json!({"id": id}));
+            Ok(app.store.item(collection, &id)?)
+        })
+        .await?;
+    let location = base.to(&format!("/ogc/collections/{}/items/{}", collection.as_str(), item.id));
+    Ok(created(&location, etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes())))
+}
+
+pub(crate) async fn replace(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    Who(actor): Who,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let collection = writable(ogc::by_name(&name)?)?;
+    let feature = body(&bytes)?;
+    let item = app
+        .blocking(move |app| {
+            let if_match = etag::if_match(&headers, &app.store.item(collection, &id)?)?;
+            match collection {
+                Collection::Sites => {
+                    let draft = geojson::read_site(&feature)?;
+                    app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
+                }
+                _ => {
+                    app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn(&feature)?)?;
+                }
+            }
+            app.notify(collection.singular(), json!({"id": id}));
+            Ok(app.store.item(collection, &id)?)
+        })
+        .await?;
+    Ok(etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes()))
+}
+
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    Who(actor): Who,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let collection = writable(ogc::by_name(&name)?)?;
+    app.blocking(move |app| {
+        let if_match = etag::if_match(&headers, &app.store.item(collection, &id)?)?;
+        match collection {
+            Collection::Sites => app.store.delete_site(&actor, &SiteId(id.clone()), if_match)?,
+            _ => {
+                app.store.withdraw_annotation(&actor, &AnnotationId(id.clone()), if_match)?;
+            }
+        }
+        app.notify(collection.singular(), json!({"id": id}));
+        Ok(())
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All versions of an annotation, oldest first.
+pub(crate) async fn versions(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let events = app.blocking(move |app| Ok(app.store.annotation_versions(&AnnotationId(id))?)).await?;
+    Ok(answer_json(&json!({"versions": events})))
+}
+
+pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
+    let methods = if writable(ogc::by_name(&name)?).is_ok() { "GET, HEAD, OPTIONS, POST" } else { "GET, HEAD, OPTIONS" };
+    Ok(allowed(methods))
+}
+
+pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
+    let editable = writable(ogc::by_name(&name)?).is_ok();
+    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, DELETE" } else { "GET, HEAD, OPTIONS" }))
+}
+
+fn allowed(methods: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static(methods))]).into_response()
+}
+
+/// Candidates never change: reviews do.
+fn writable(collection: Collection) -> Result<Collection, ApiError> {
+    if collection != Collection::Candidates {
+        return Ok(collection);
+    }
+    let detail = "candidates never change; review one at /api/candidates/{id}/reviews".to_owned();
+    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "read-only", "This collection is read-only", detail))
+}
+
+/// An annotation as a client drew it; what the store sets is left blank.
+fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
+    geojson::must_be_feature(feature)?;
+    let properties = &feature["properties"];
+    let member = |name: &str, bytes_max: usize| {
+        geojson::optional_text(&format!("properties.{name}"), &properties[name], bytes_max)
+    };
+    let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
+        let parse = |text: String| text.parse().map_err(|_| ApiError::parameter(name, &text, "an RFC 3339 time"));
+        member(name, geojson::NAME_BYTES_MAX)?.map(parse).transpose()
+    };
+    let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {
+        match &properties[name] {
+            value @ (Value::Null | Value::String(_)) => Ok(value.clone()),
+            other => Err(ApiError::parameter(name, &other.to_string(), wanted)),
+        }
+    };
+    let change = word("change", "new, removed or altered")?;
+    let change: Option<Change> = serde_json::from_value(change.clone())
+        .map_err(|_| ApiError::parameter("change", &change.to_string(), "new, removed or altered"))?;
+    let confidence = word("confidence", "low, moderate or high")?;
+    let confidence: Option<Confidence> = serde_json::from_value(confidence.clone())
+        .map_err(|_| ApiError::parameter("confidence", &confidence.to_string(), "low, moderate or high"))?;
+    Ok(Annotation {
+        id: AnnotationId(String::new()),
+        site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_BYTES_MAX)?),
+        candidate: None,
+        outline: geojson::read_polygon(&feature["geometry"])?,
+        structure_type: member("structure_type", geojson::NAME_BYTES_MAX)?,
+        change: change.unwrap_or(Change::New),
+        title: member("title", geojson::NAME_BYTES_MAX)?,
+        note: member("note", geojson::NOTE_BYTES_MAX)?,
+        confidence,
+        start_datetime: time("start_datetime")?,
+        end_datetime: time("end_datetime")?,
+        area_m2: 0.0,
+        sources: Vec::new(),
+        status: AnnotationStatus::Draft,
+        created: Timestamp::UNIX_EPOCH,
+        created_by: String::new(),
+        updated: Timestamp::UNIX_EPOCH,
+        revision: 0,
+    })
+}

@@ -1,0 +1,147 @@
+//! A file a resource; this one puts them together.
+
+mod api;
+mod features;
+mod health;
+mod ogc;
+mod processes;
+mod reviews;
+mod scenes;
+mod stac;
+mod tiles;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use serde_json::Value;
+use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
+
+use crate::{App, ApiError, guard, page};
+
+/// The whole service as one value.
+pub fn router(app: App) -> Router {
+    let body_bytes_max = app.config.body_bytes_max;
+    let timeout = Duration::from_secs(app.config.request_timeout_s);
+    // uploads and events last as long as they last
+    let slow = Router::new()
+        .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
+        .layer(DefaultBodyLimit::disable())
+        .route("/api/events", get(api::events));
+    let quick = ogc_routes()
+        .merge(api_routes())
+        .merge(tile_routes())
+        .merge(stac_routes())
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout));
+    quick
+        .merge(slow)
+        .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(TraceLayer::new_for_http())
+        .with_state(app)
+}
+
+fn ogc_routes() -> Router<App> {
+    Router::new()
+        .route("/ogc", get(ogc::landing))
+        .route("/ogc/", get(ogc::landing))
+        .route("/ogc/conformance", get(ogc::conformance))
+        .route("/ogc/collections", get(ogc::collections))
+        .route("/ogc/collections/{collection}", get(ogc::collection))
+        .route(
+            "/ogc/collections/{collection}/items",
+            get(features::items).post(features::create).options(features::items_options),
+        )
+        .route(
+            "/ogc/collections/{collection}/items/{id}",
+            get(features::item)
+                .put(features::replace)
+                .delete(features::remove)
+                .options(features::item_options),
+        )
+        .route("/ogc/collections/annotations/items/{id}/versions", get(features::versions))
+        .route("/ogc/processes", get(processes::list))
+        .route("/ogc/processes/{process}", get(processes::describe))
+        .route("/ogc/processes/{process}/execution", post(processes::execute))
+        .route("/ogc/jobs", get(processes::jobs))
+        .route("/ogc/jobs/{job}", get(processes::job).delete(processes::dismiss))
+        .route("/ogc/jobs/{job}/results", get(processes::results))
+}
+
+fn api_routes() -> Router<App> {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/assets/{name}", get(page::asset))
+        .route("/app.js", get(|headers| page::asset(axum::extract::Path("app.js".to_owned()), headers)))
+        .route("/app.css", get(|headers| page::asset(axum::extract::Path("app.css".to_owned()), headers)))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(ogc::openapi))
+        .route("/api/session", get(api::session))
+        .route("/api/taxonomy", get(api::taxonomy))
+        .route("/api/comparisons", get(api::comparisons))
+        .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))
+        .route("/api/reviews/{review}/undo", post(reviews::undo))
+        .route("/api/scenes/{scene}/original", get(scenes::original))
+        .route("/api/scenes/{scene}/working", get(scenes::working))
+        .route("/api/tokens/{token}", delete(api::revoke_token))
+}
+
+fn tile_routes() -> Router<App> {
+    Router::new()
+        .route("/tiles/{scene}/tilejson.json", get(tiles::tilejson))
+        .route("/tiles/{scene}/native.json", get(tiles::native_json))
+        .route("/tiles/{scene}/thumbnail.png", get(tiles::thumbnail))
+        .route("/tiles/{scene}/native/{z}/{x}/{y}", get(tiles::native))
+        .route("/tiles/{scene}/WebMercatorQuad/{z}/{y}/{x}", get(tiles::web_mercator))
+}
+
+fn stac_routes() -> Router<App> {
+    Router::new()
+        .route("/stac", get(stac::landing))
+        .route("/stac/", get(stac::landing))
+        .route("/stac/conformance", get(stac::conformance))
+        .route("/stac/search", get(stac::search))
+        .route("/stac/collections", get(stac::collections))
+        .route("/stac/collections/{site}", get(stac::collection))
+        .route("/stac/collections/{site}/items", get(stac::items))
+        .route("/stac/collections/{site}/items/{scene}", get(stac::item))
+}
+
+/// A JSON answer.
+fn json(value: &Value) -> Response {
+    with_type("application/json", value)
+}
+
+/// A GeoJSON answer.
+fn geojson(value: &Value) -> Response {
+    with_type("application/geo+json", value)
+}
+
+fn with_type(media_type: &'static str, value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))], value.to_string()).into_response()
+}
+
+/// 201 with the address of what was made.
+fn created(location: &str, value: Response) -> Response {
+    let mut response = value;
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Reads a JSON body.
+fn body(bytes: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| ApiError::body(format!("the body is no JSON: {error}")))
+}

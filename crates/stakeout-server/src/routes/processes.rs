@@ -1,0 +1,195 @@
+//! OGC API Processes: one process, and its jobs.
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use record::{Job, JobId, JobStatus, SceneId};
+use serde_json::{Value, json};
+
+use super::{body, created, json as answer};
+use crate::{
+    ApiError, App,
+    guard::Who,
+    jobs::{self, DETECT},
+    links::Base,
+    parameters::Parameters,
+};
+
+/// Jobs in the list.
+const JOBS_LISTED: u32 = 100;
+
+pub(crate) async fn list(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    Ok(answer(&json!({
+        "processes": [summary(&base)],
+        "links": [base.link("self", "application/json", "/ogc/processes", "The processes")],
+    })))
+}
+
+pub(crate) async fn describe(
+    Path(process): Path<String>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    must_be_detect(&process)?;
+    let mut description = summary(&base);
+    let scene = |title: &str| json!({"title": title, "minOccurs": 1, "maxOccurs": 1, "schema": {"type": "string"}});
+    description["inputs"] = json!({
+        "before": scene("Id of the scene of the first date"),
+        "after": scene("Id of the scene of the second date"),
+        "model": {"title": "Detector: classical or a model", "minOccurs": 0, "maxOccurs": 1, "schema": {"type": "string"}},
+    });
+    description["outputs"] = json!({
+        "comparison": {"title": "Id of the comparison", "schema": {"type": "string"}},
+        "fit": {"title": "How well the images fit", "schema": {"type": "object"}},
+        "candidates": {"title": "Number of candidates", "schema": {"type": "integer"}},
+    });
+    Ok(answer(&description))
+}
+
+fn summary(base: &Base) -> Value {
+    let own = format!("/ogc/processes/{DETECT}");
+    json!({
+        "id": DETECT,
+        "version": env!("CARGO_PKG_VERSION"),
+        "title": "Detect new structures",
+        "description": "Compares two scenes of a site and records the structures that changed as candidates",
+        "jobControlOptions": ["async-execute", "dismiss"],
+        "outputTransmission": ["value"],
+        "links": [
+            base.link("self", "application/json", &own, "This process"),
+            base.link("http://www.opengis.net/def/rel/ogc/1.0/execute", "application/json", &format!("{own}/execution"), "Run it"),
+        ],
+    })
+}
+
+fn must_be_detect(process: &str) -> Result<(), ApiError> {
+    if process == DETECT { Ok(()) } else { Err(ApiError::not_found(format!("there is no process {process:?}"))) }
+}
+
+pub(crate) async fn execute(
+    State(app): State<App>,
+    Path(process): Path<String>,
+    Who(actor): Who,
+    base: Base,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    must_be_detect(&process)?;
+    let inputs = body(&bytes)?["inputs"].take();
+    let job = app
+        .blocking(move |app| {
+            let scene = |name: &str| -> Result<record::Scene, ApiError> {
+                let id = inputs[name].as_str().ok_or_else(|| {
+                    ApiError::parameter(&format!("inputs.{name}"), &inputs[name].to_string(), "the id of a scene")
+                })?;
+                Ok(app.store.scene(&SceneId(id.to_owned()))?)
+            };
+            let (before, after) = (scene("before")?, scene("after")?);
+            if before.site != after.site {
+                return Err(ApiError::parameter("inputs.after", after.site.as_str(), "a scene of the site of before"));
+            }
+            if before.id == after.id {
+                return Err(ApiError::parameter("inputs.after", after.id.as_str(), "another scene than before"));
+            }
+            let model = match &inputs["model"] {
+                Value::Null => None,
+                Value::String(model) if known_model(model) => Some(model.clone()),
+                other => return Err(ApiError::parameter("inputs.model", &other.to_string(), "the name of a detector")),
+            };
+            let input = json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
+            Ok(app.store.enqueue(&actor, DETECT, input)?)
+        })
+        .await?;
+    app.job_added.notify_one();
+    jobs::tell(&app, &job);
+    Ok(created(&base.to(&format!("/ogc/jobs/{}", job.id)), answer(&status(&job, &base))))
+}
+
+/// A client may name a shipped detector, never a file.
+fn known_model(name: &str) -> bool {
+    name == imagery_diff::CLASSICAL || imagery_diff::MODELS.iter().any(|model| model.name == name)
+}
+
+pub(crate) async fn jobs(
+    State(app): State<App>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let jobs = app.blocking(|app| Ok(app.store.jobs(JOBS_LISTED)?)).await?;
+    Ok(answer(&json!({
+        "jobs": jobs.iter().map(|job| status(job, &base)).collect::<Vec<_>>(),
+        "links": [base.link("self", "application/json", "/ogc/jobs", "The jobs")],
+    })))
+}
+
+pub(crate) async fn job(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
+    Ok(answer(&status(&job, &base)))
+}
+
+pub(crate) async fn dismiss(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Who(actor): Who,
+    base: Base,
+) -> Result<Response, ApiError> {
+    let job = app.blocking(move |app| Ok(app.store.dismiss_job(&actor, &JobId(id))?)).await?;
+    jobs::tell(&app, &job);
+    Ok(answer(&status(&job, &base)))
+}
+
+pub(crate) async fn results(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
+    match (job.status, job.result) {
+        (JobStatus::Successful, Some(result)) => Ok(answer(&result)),
+        (JobStatus::Failed, _) => {
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "job-failed", "The job failed", job.message))
+        }
+        _ => {
+            let detail = format!("job {} has no results: {}", job.id, job.message);
+            Err(ApiError::new(StatusCode::NOT_FOUND, "result-not-ready", "There are no results yet", detail))
+        }
+    }
+}
+
+fn status(job: &Job, base: &Base) -> Value {
+    let own = format!("/ogc/jobs/{}", job.id);
+    let mut links = vec![base.link("self", "application/json", &own, "This job")];
+    if job.status == JobStatus::Successful {
+        let results = format!("{own}/results");
+        links.push(base.link("http://www.opengis.net/def/rel/ogc/1.0/results", "application/json", &results, "Its results"));
+    }
+    let mut status = json!({
+        "type": "process",
+        "jobID": job.id,
+        "processID": job.kind,
+        "status": job.status,
+        "progress": job.progress,
+        "message": job.message,
+        "created": job.created,
+        "links": links,
+    });
+    if let Some(started) = job.started {
+        status["started"] = json!(started);
+    }
+    if let Some(finished) = job.finished {
+        status["finished"] = json!(finished);
+    }
+    status
+}

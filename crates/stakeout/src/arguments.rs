@@ -1,0 +1,122 @@
+//! What the command line takes.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use record::Role;
+
+/// Watches sites from above: finds structures that appeared between two images, and keeps what analysts
+/// confirmed.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Say nothing but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find structures that changed between two images of a place.
+    Detect(Detect),
+    /// Serve sites, scenes and reviews: the page, OGC API, STAC and tiles.
+    Serve(Serve),
+    /// Check the event chain and every blob of a data folder.
+    Verify(Verify),
+    /// Show the detectors that are shipped.
+    #[command(subcommand)]
+    Model(Model),
+    /// Manage the tokens of a data folder.
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    /// Image of the first date: GeoTIFF, PNG, JPEG or JPEG 2000.
+    pub(crate) before: PathBuf,
+    /// Image of the second date; it may differ in CRS, resolution, extent and bands.
+    pub(crate) after: PathBuf,
+    /// Where to write the candidates, as GeoJSON in longitude and latitude.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// A detector by name (see `stakeout model list`), or an ONNX file with its card beside it.
+    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
+    pub(crate) model: String,
+    /// Leave out candidates of a lower score, 0 to 1.
+    #[arg(long, value_name = "S", value_parser = score)]
+    pub(crate) min_score: Option<f64>,
+    /// Where to write how well the images fit and how long it took, as JSON.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Folder of the database and the images; made where it is not there.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Address to listen on; other than loopback only with tokens configured.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Settings that differ from the defaults, as JSON.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Folder of the database and the images.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// List detectors, one a line: name, version, parameters, licence.
+    List,
+    /// Show the card of a model as JSON.
+    Show {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print its secret, once.
+    Create {
+        /// Folder of the database.
+        #[arg(long)]
+        data: PathBuf,
+        /// What it allows: viewer, analyst, reviewer or admin.
+        #[arg(long)]
+        role: Role,
+        /// Who it is for.
+        #[arg(long, default_value = "unnamed")]
+        name: String,
+    },
+    /// List tokens as JSON, without their secrets.
+    List {
+        /// Folder of the database.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Revoke a token at once.
+    Revoke {
+        /// Folder of the database.
+        #[arg(long)]
+        data: PathBuf,
+        /// Its id, as the list shows it.
+        id: String,
+    },
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|score| (0.0..=1.0).contains(score))
+        .ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}

@@ -1,0 +1,64 @@
+//! `stakeout serve`.
+
+use std::path::Path;
+
+use anyhow::Context;
+use record::{Actor, Role};
+use stakeout_server::{App, Config, router};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::arguments::Serve;
+
+/// Name of the one person on a loopback server without tokens, where the system tells none.
+const LOCAL_NAME: &str = "local";
+
+pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
+    let level = if quiet { "error" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    let app = App::open(&arguments.data, config, local_actor())
+        .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
+    if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
+        anyhow::bail!(
+            "{} can be reached from other machines, so it takes tokens: make one with `stakeout token create --data {} --role admin`",
+            arguments.listen,
+            arguments.data.display()
+        );
+    }
+    tokio::runtime::Runtime::new()?.block_on(serve(app, arguments, quiet))
+}
+
+async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
+    app.start_workers();
+    if !quiet {
+        announce(&arguments.data, listener.local_addr()?);
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopped = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    // open event streams would hold a graceful stop up for ever; every write is whole without one
+    tokio::select! {
+        served = async { axum::serve(listener, router(app)).await } => served?,
+        () = stopped => {}
+    }
+    Ok(())
+}
+
+fn announce(data: &Path, address: std::net::SocketAddr) {
+    eprintln!("serving {} at http://{address}/", data.display());
+}
+
+fn local_actor() -> Actor {
+    let name = std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| LOCAL_NAME.to_owned());
+    Actor { name, role: Role::Admin }
+}

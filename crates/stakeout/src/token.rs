@@ -1,0 +1,31 @@
+//! `stakeout token`.
+
+use std::{io::Write, path::Path};
+
+use record::{Actor, Role, Store, TokenId};
+use serde_json::json;
+
+use crate::arguments::Token;
+
+/// Whoever can open the data folder may do anything with it.
+fn operator() -> Actor {
+    Actor { name: "operator".to_owned(), role: Role::Admin }
+}
+
+pub(crate) fn run(arguments: &Token) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match arguments {
+        Token::Create { data, role, name } => {
+            let made = open(data)?.create_token(&operator(), name, *role)?;
+            eprintln!("token {} for {name} ({}); its secret is shown this once:", made.token.id, role.as_str());
+            writeln!(out, "{}", made.secret)?;
+        }
+        Token::List { data } => writeln!(out, "{:#}", json!(open(data)?.tokens()?))?,
+        Token::Revoke { data, id } => open(data)?.revoke_token(&operator(), &TokenId(id.clone()))?,
+    }
+    Ok(())
+}
+
+fn open(data: &Path) -> anyhow::Result<Store> {
+    Ok(Store::open(data)?)
+}
