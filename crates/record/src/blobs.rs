@@ -10,6 +10,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 use crate::error::RecordError;
 
 const COPY_BYTES: usize = 1 << 20;
+/// A half-written blob this old belongs to no living process.
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3_600);
 
 /// A SHA-256 as 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -79,7 +82,7 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// Opens the folder, making it where it is not there, and sweeps away what a crash left half written.
+    /// Opens the folder, making it where it is not there, and sweeps away what a crash left half written long ago.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
@@ -87,7 +90,7 @@ impl Blobs {
         fs::create_dir_all(folder).map_err(RecordError::io(folder, "made"))?;
         for entry in fs::read_dir(folder).map_err(RecordError::io(folder, "read"))? {
             let path = entry.map_err(RecordError::io(folder, "read"))?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("incoming-")) {
+            if is_leftover(&path) {
                 fs::remove_file(&path).map_err(RecordError::io(&path, "removed"))?;
             }
         }
@@ -169,6 +172,12 @@ impl Blobs {
         fs::rename(incoming, &place).map_err(RecordError::io(&place, "written"))?;
         sync_folder(folder)
     }
+}
+
+fn is_leftover(path: &Path) -> bool {
+    let incoming = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("incoming-"));
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    incoming && modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFTOVER_AGE))
 }
 
 /// Makes the names in a folder survive a power loss.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use imagery_diff::{
-    Candidate, DetectError, DetectOptions, Detector, DetectorId, Fit, Model, ModelError, OnProgress, PairSource,
-    Reference, detect,
+    Candidate, DetectError, DetectOptions, Detector, DetectorId, Fit, Model, ModelError, OnProgress,
+    PairSource, Reference, detect,
 };
 use raster_io::{CommonGridOptions, LonLat, RasterError, ScenePair};
 use record::{

@@ -23,20 +23,27 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: String,
+    ) -> ApiError {
         ApiError { status, kind, title, detail, parameter: None }
     }
 
     /// A parameter with a wrong value.
     pub(crate) fn parameter(name: &str, got: &str, wanted: &str) -> ApiError {
         let detail = format!("{name} is {got:?} but must be {wanted}");
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter has a wrong value", detail).at(name)
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter has a wrong value", detail)
+            .at(name)
     }
 
     /// A parameter that is not known here.
     pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> ApiError {
         let detail = format!("{name} is not a parameter of this resource; it has {}", known.join(", "));
-        ApiError::new(StatusCode::BAD_REQUEST, "unknown-parameter", "A parameter is not known", detail).at(name)
+        ApiError::new(StatusCode::BAD_REQUEST, "unknown-parameter", "A parameter is not known", detail)
+            .at(name)
     }
 
     /// A body that cannot be taken.
@@ -110,7 +117,8 @@ impl From<RecordError> for ApiError {
             )
             .at("If-Match"),
             RecordError::Invalid { field, .. } => {
-                ApiError::new(StatusCode::BAD_REQUEST, "invalid-value", "A value cannot be taken", detail).at(field)
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid-value", "A value cannot be taken", detail)
+                    .at(field)
             }
             RecordError::Conflict { .. } => {
                 ApiError::new(StatusCode::CONFLICT, "conflict", "Its state does not allow that", detail)
@@ -118,9 +126,12 @@ impl From<RecordError> for ApiError {
             RecordError::Forbidden { .. } => {
                 ApiError::new(StatusCode::FORBIDDEN, "forbidden", "The role does not allow that", detail)
             }
-            RecordError::GeoJson(_) => {
-                ApiError::new(StatusCode::BAD_REQUEST, "invalid-geojson", "The GeoJSON cannot be taken", detail)
-            }
+            RecordError::GeoJson(_) => ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-geojson",
+                "The GeoJSON cannot be taken",
+                detail,
+            ),
             other => ApiError::internal(&other),
         }
     }

@@ -17,7 +17,12 @@ pub(crate) fn answer(headers: &HeaderMap, media_type: &'static str, body: impl I
 }
 
 /// The same for a body whose SHA-256 is known.
-pub(crate) fn answer_tagged(headers: &HeaderMap, media_type: &'static str, tag: &str, body: Vec<u8>) -> Response {
+pub(crate) fn answer_tagged(
+    headers: &HeaderMap,
+    media_type: &'static str,
+    tag: &str,
+    body: Vec<u8>,
+) -> Response {
     let quoted = quoted(tag);
     let known = matches_any(headers, header::IF_NONE_MATCH, &quoted);
     let tag = HeaderValue::from_str(&quoted).expect("a hash is visible ASCII");
@@ -54,7 +59,8 @@ pub(crate) fn if_match(headers: &HeaderMap, item: &Item) -> Result<IfMatch, ApiE
         return Ok(IfMatch::Revision(item.revision));
     }
     let detail = format!("{} was changed meanwhile; it is at revision {} now", item.id, item.revision);
-    Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail).at("If-Match"))
+    Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail)
+        .at("If-Match"))
 }
 
 fn matches_any(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {

@@ -8,13 +8,12 @@ use axum::{
 };
 use record::Actor;
 
-use crate::{App, ApiError};
+use crate::{ApiError, App};
 
 /// Whether a host, with or without a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let name = host_name(host);
-    name == "localhost"
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn host_name(host: &str) -> &str {
@@ -26,7 +25,11 @@ fn host_name(host: &str) -> &str {
 
 /// Refuses foreign hosts (a page elsewhere that points its own name at this machine) and writes that come
 /// from pages of other sites, then finds out who asks.
-pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
+pub(crate) async fn guard(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     check_host(&app, request.headers())?;
     check_site(request.method(), request.headers())?;
     let secret = bearer(request.headers()).map(str::to_owned);
@@ -45,8 +48,11 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     if is_loopback(host) || public.is_some_and(|public| public.eq_ignore_ascii_case(host)) {
         return Ok(());
     }
-    let detail = format!("the Host header is {host:?} but this server answers for loopback and its public address only");
-    Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "foreign-host", "This is not that host", detail).at("Host"))
+    let detail = format!(
+        "the Host header is {host:?} but this server answers for loopback and its public address only"
+    );
+    Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "foreign-host", "This is not that host", detail)
+        .at("Host"))
 }
 
 /// Browsers say where a request comes from; programs need not.
@@ -64,7 +70,8 @@ fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let detail = "a page of another site may not write here".to_owned();
-    Err(ApiError::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from another site", detail).at("Origin"))
+    Err(ApiError::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from another site", detail)
+        .at("Origin"))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -77,7 +84,9 @@ fn actor(app: &App, secret: Option<&str>) -> Result<Actor, ApiError> {
             .at("Authorization")
     };
     match secret {
-        Some(secret) => app.store.actor_of_secret(secret)?.ok_or_else(|| refuse("the token is unknown or revoked")),
+        Some(secret) => {
+            app.store.actor_of_secret(secret)?.ok_or_else(|| refuse("the token is unknown or revoked"))
+        }
         None if app.store.has_tokens()? => Err(refuse("send a token as Authorization: Bearer TOKEN")),
         None => Ok(app.local_actor.clone()),
     }
@@ -92,7 +101,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, ApiError> {
         parts.extensions.get::<Who>().cloned().ok_or_else(|| {
-            ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", "nobody asked".to_owned())
+            ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "A token is needed",
+                "nobody asked".to_owned(),
+            )
         })
     }
 }
@@ -106,7 +120,9 @@ mod tests {
         for host in ["localhost", "localhost:8080", "127.0.0.1:80", "127.3.2.1", "[::1]:8080", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "example.org", "localhost.example.org", "127.0.0.1.example.org", "10.0.0.1", "0.0.0.0:80"] {
+        for host in
+            ["", "example.org", "localhost.example.org", "127.0.0.1.example.org", "10.0.0.1", "0.0.0.0:80"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

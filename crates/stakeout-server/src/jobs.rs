@@ -32,7 +32,9 @@ pub(crate) async fn work(app: App) {
             Ok(Ok(true)) => continue,
             Ok(Ok(false)) => {}
             Ok(Err(error)) => tracing::error!(error = %causes(&error), "the queue of jobs cannot be read"),
-            Err(panic) => tracing::error!(%panic, "a job broke its worker; the job is taken up at the next start"),
+            Err(panic) => {
+                tracing::error!(%panic, "a job broke its worker; the job is taken up at the next start")
+            }
         }
         let _ = tokio::time::timeout(LOOK_EVERY, app.job_added.notified()).await;
     }

@@ -58,7 +58,9 @@ impl Parameters {
     /// All parameters, as an address would hold them, but for some.
     pub(crate) fn without(&self, names: &[&str]) -> String {
         let kept = self.given.iter().filter(|(name, _)| !names.contains(&name.as_str()));
-        kept.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect::<Vec<_>>().join("&")
+        kept.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect::<Vec<_>>()
+            .join("&")
     }
 
     /// A whole number within a range.
@@ -66,14 +68,20 @@ impl Parameters {
         let Some(text) = self.get(name) else { return Ok(None) };
         let wanted = || format!("a whole number from {least} to {most}");
         let number: u64 = text.parse().map_err(|_| ApiError::parameter(name, text, &wanted()))?;
-        if (least..=most).contains(&number) { Ok(Some(number)) } else { Err(ApiError::parameter(name, text, &wanted())) }
+        if (least..=most).contains(&number) {
+            Ok(Some(number))
+        } else {
+            Err(ApiError::parameter(name, text, &wanted()))
+        }
     }
 
     /// `bbox`: west, south, east, north in degrees, heights allowed; two boxes where it crosses the
     /// antimeridian.
     pub(crate) fn boxes(&self) -> Result<Vec<[f64; 4]>, ApiError> {
         let Some(text) = self.get("bbox") else { return Ok(Vec::new()) };
-        let wrong = || ApiError::parameter("bbox", text, "west,south,east,north in degrees, or six numbers with heights");
+        let wrong = || {
+            ApiError::parameter("bbox", text, "west,south,east,north in degrees, or six numbers with heights")
+        };
         let numbers: Vec<f64> = text
             .split(',')
             .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
@@ -100,7 +108,11 @@ impl Parameters {
     pub(crate) fn interval_ms(&self) -> Result<Option<(Option<i64>, Option<i64>)>, ApiError> {
         let Some(text) = self.get("datetime") else { return Ok(None) };
         let wrong = || {
-            ApiError::parameter("datetime", text, "an RFC 3339 time, or two of them with / between, where .. is open")
+            ApiError::parameter(
+                "datetime",
+                text,
+                "an RFC 3339 time, or two of them with / between, where .. is open",
+            )
         };
         let end = |part: &str| match part {
             "" | ".." => Ok(None),
@@ -128,7 +140,9 @@ fn decoded(text: &str) -> Result<String, ApiError> {
             b'%' => {
                 let digits = [rest.next(), rest.next()];
                 let value = digits.iter().try_fold(0, |value, digit| {
-                    digit.and_then(|digit| char::from(digit).to_digit(16)).map(|digit| value * 16 + digit as u8)
+                    digit
+                        .and_then(|digit| char::from(digit).to_digit(16))
+                        .map(|digit| value * 16 + digit as u8)
                 });
                 bytes.push(value.ok_or_else(|| ApiError::parameter("query", text, "percent-encoded text"))?);
             }

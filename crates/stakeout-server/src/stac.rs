@@ -136,7 +136,12 @@ pub(crate) fn landing(sites: &[Site], base: &Base) -> Value {
         base.link("data", "application/json", "/stac/collections", "All sites"),
         base.link("conformance", "application/json", "/stac/conformance", "Standards that are followed"),
         base.link("search", "application/geo+json", "/stac/search", "Search over all scenes"),
-        base.link("service-desc", "application/vnd.oai.openapi+json;version=3.0", "/openapi.json", "This interface"),
+        base.link(
+            "service-desc",
+            "application/vnd.oai.openapi+json;version=3.0",
+            "/openapi.json",
+            "This interface",
+        ),
     ];
     links.extend(sites.iter().map(|site| {
         base.link("child", "application/json", &format!("/stac/collections/{}", site.id), &site.name)

@@ -9,7 +9,9 @@ use anyhow::Context;
 
 /// The folder that a file lies in.
 fn folder(path: &Path) -> PathBuf {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// Proves before the work that a file can be written after it.

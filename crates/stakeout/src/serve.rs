@@ -59,6 +59,7 @@ fn announce(data: &Path, address: std::net::SocketAddr) {
 }
 
 fn local_actor() -> Actor {
-    let name = std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| LOCAL_NAME.to_owned());
+    let name =
+        std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| LOCAL_NAME.to_owned());
     Actor { name, role: Role::Admin }
 }

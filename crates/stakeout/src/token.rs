@@ -17,7 +17,11 @@ pub(crate) fn run(arguments: &Token) -> anyhow::Result<()> {
     match arguments {
         Token::Create { data, role, name } => {
             let made = open(data)?.create_token(&operator(), name, *role)?;
-            eprintln!("token {} for {name} ({}); its secret is shown this once:", made.token.id, role.as_str());
+            eprintln!(
+                "token {} for {name} ({}); its secret is shown this once:",
+                made.token.id,
+                role.as_str()
+            );
             writeln!(out, "{}", made.secret)?;
         }
         Token::List { data } => writeln!(out, "{:#}", json!(open(data)?.tokens()?))?,

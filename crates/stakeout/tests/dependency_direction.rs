@@ -8,7 +8,17 @@ use std::{
 /// Names of all crates that a workspace member links in a normal build, itself left out.
 fn linked_by() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--edges", "normal", "--prefix", "depth", "--format", " {p}", "--no-dedupe"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "normal",
+            "--prefix",
+            "depth",
+            "--format",
+            " {p}",
+            "--no-dedupe",
+        ])
         .args(["--offline", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")])
         .output()
         .expect("cargo runs");
@@ -42,9 +52,23 @@ fn dependencies_point_down_only() {
     assert_links_none(
         &linked,
         "imagery-diff",
-        &["gdal", "gdal-sys", "tokio", "axum", "rusqlite", "raster-io", "record", "stakeout-server", "test-scenes"],
+        &[
+            "gdal",
+            "gdal-sys",
+            "tokio",
+            "axum",
+            "rusqlite",
+            "raster-io",
+            "record",
+            "stakeout-server",
+            "test-scenes",
+        ],
     );
-    assert_links_none(&linked, "raster-io", &["record", "stakeout-server", "axum", "tokio", "rusqlite", "test-scenes"]);
+    assert_links_none(
+        &linked,
+        "raster-io",
+        &["record", "stakeout-server", "axum", "tokio", "rusqlite", "test-scenes"],
+    );
     assert_links_none(
         &linked,
         "record",

@@ -27,7 +27,10 @@ pub(crate) async fn taxonomy(State(app): State<App>) -> Result<Response, ApiErro
     Ok(answer(&json!({"types": types})))
 }
 
-pub(crate) async fn comparisons(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+pub(crate) async fn comparisons(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
     parameters.only(&["site"])?;
     let site = parameters.get("site").ok_or_else(|| ApiError::parameter("site", "", "the id of a site"))?;
     let site = SiteId(site.to_owned());
@@ -48,7 +51,9 @@ pub(crate) async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Res
     let notices = BroadcastStream::new(app.notices.subscribe()).map(|notice| {
         Ok(match notice {
             Ok(notice) => Event::default().event(notice.kind).data(notice.data.to_string()),
-            Err(lagged) => Event::default().event("lagged").data(json!({"why": lagged.to_string()}).to_string()),
+            Err(lagged) => {
+                Event::default().event("lagged").data(json!({"why": lagged.to_string()}).to_string())
+            }
         })
     });
     Sse::new(notices).keep_alive(KeepAlive::default())

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use record::{
-    Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Page, PageStart, Query, SiteId,
-    Timestamp, geojson,
+    Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Page, PageStart,
+    Query, SiteId, Timestamp, geojson,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,9 @@ fn queryable(collection: Collection) -> &'static [&'static str] {
     match collection {
         Collection::Sites => &["name", "parent"],
         Collection::Candidates => &["comparison", "before", "after", "change", "state"],
-        Collection::Annotations => &["candidate", "structure_type", "change", "title", "confidence", "status", "created_by"],
+        Collection::Annotations => {
+            &["candidate", "structure_type", "change", "title", "confidence", "status", "created_by"]
+        }
     }
 }
 
@@ -46,9 +48,12 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
     if !matches!(parameters.get("f"), None | Some("json")) {
         return Err(ApiError::parameter("f", parameters.get("f").unwrap_or_default(), "json"));
     }
-    let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
+    let limit =
+        parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
     let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
-        (Some(_), Some(_)) => return Err(ApiError::parameter("offset", "given with cursor", "given without")),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::parameter("offset", "given with cursor", "given without"));
+        }
         (Some(cursor), None) => PageStart::At(cursor.parse::<Cursor>().map_err(ApiError::from)?),
         (None, Some(offset)) => PageStart::Offset(offset),
         (None, None) => PageStart::First,
@@ -122,7 +127,9 @@ pub(crate) async fn create(
     let item = app
         .blocking(move |app| {
             let id = match collection {
-                Collection::Sites => app.store.create_site(&actor, geojson::read_site(&feature)?)?.id.to_string(),
+                Collection::Sites => {
+                    app.store.create_site(&actor, geojson::read_site(&feature)?)?.id.to_string()
+                }
                 _ => app.store.create_annotation(&actor, drawn(&feature)?)?.id.to_string(),
             };
             app.notify(collection.singular(), json!({"id": id}));
@@ -130,7 +137,10 @@ pub(crate) async fn create(
         })
         .await?;
     let location = base.to(&format!("/ogc/collections/{}/items/{}", collection.as_str(), item.id));
-    Ok(created(&location, etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes())))
+    Ok(created(
+        &location,
+        etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes()),
+    ))
 }
 
 pub(crate) async fn replace(
@@ -151,7 +161,12 @@ pub(crate) async fn replace(
                     app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
                 }
                 _ => {
-                    app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn(&feature)?)?;
+                    app.store.update_annotation(
+                        &actor,
+                        &AnnotationId(id.clone()),
+                        if_match,
+                        drawn(&feature)?,
+                    )?;
                 }
             }
             app.notify(collection.singular(), json!({"id": id}));
@@ -195,7 +210,11 @@ pub(crate) async fn versions(
 }
 
 pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let methods = if writable(ogc::by_name(&name)?).is_ok() { "GET, HEAD, OPTIONS, POST" } else { "GET, HEAD, OPTIONS" };
+    let methods = if writable(ogc::by_name(&name)?).is_ok() {
+        "GET, HEAD, OPTIONS, POST"
+    } else {
+        "GET, HEAD, OPTIONS"
+    };
     Ok(allowed(methods))
 }
 
@@ -225,7 +244,8 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         geojson::optional_text(&format!("properties.{name}"), &properties[name], bytes_max)
     };
     let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
-        let parse = |text: String| text.parse().map_err(|_| ApiError::parameter(name, &text, "an RFC 3339 time"));
+        let parse =
+            |text: String| text.parse().map_err(|_| ApiError::parameter(name, &text, "an RFC 3339 time"));
         member(name, geojson::NAME_BYTES_MAX)?.map(parse).transpose()
     };
     let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {

@@ -7,7 +7,7 @@ use axum::{
 };
 use record::{Collection, Query};
 
-use crate::{App, ApiError};
+use crate::{ApiError, App};
 
 pub(crate) async fn live() -> &'static str {
     "live"
@@ -22,10 +22,15 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, ApiErr
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
     let text = app
         .blocking(|app| {
-            let mut text = String::from("# HELP stakeout_features Features by collection.\n# TYPE stakeout_features gauge\n");
+            let mut text = String::from(
+                "# HELP stakeout_features Features by collection.\n# TYPE stakeout_features gauge\n",
+            );
             for collection in Collection::ALL {
                 let count = app.store.items(&Query::first(collection, 1))?.number_matched;
-                text.push_str(&format!("stakeout_features{{collection=\"{}\"}} {count}\n", collection.as_str()));
+                text.push_str(&format!(
+                    "stakeout_features{{collection=\"{}\"}} {count}\n",
+                    collection.as_str()
+                ));
             }
             Ok(text)
         })

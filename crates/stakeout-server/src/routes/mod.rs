@@ -23,7 +23,7 @@ use axum::{
 use serde_json::Value;
 use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
 
-use crate::{App, ApiError, guard, page};
+use crate::{ApiError, App, guard, page};
 
 /// The whole service as one value.
 pub fn router(app: App) -> Router {

@@ -64,15 +64,21 @@ pub(crate) async fn collection(
 /// A collection by the name in its address.
 pub(crate) fn by_name(name: &str) -> Result<Collection, ApiError> {
     Collection::ALL.into_iter().find(|collection| collection.as_str() == name).ok_or_else(|| {
-        ApiError::not_found(format!("there is no collection {name:?}: there are sites, candidates and annotations"))
+        ApiError::not_found(format!(
+            "there is no collection {name:?}: there are sites, candidates and annotations"
+        ))
     })
 }
 
 fn described(collection: Collection, base: &Base) -> Value {
     let (title, description) = match collection {
         Collection::Sites => ("Sites", "Places that are watched"),
-        Collection::Candidates => ("Candidates", "Structures that a detector found, with the state of their review"),
-        Collection::Annotations => ("Annotations", "Structures that analysts confirmed, with their construction window"),
+        Collection::Candidates => {
+            ("Candidates", "Structures that a detector found, with the state of their review")
+        }
+        Collection::Annotations => {
+            ("Annotations", "Structures that analysts confirmed, with their construction window")
+        }
     };
     let own = format!("/ogc/collections/{}", collection.as_str());
     json!({

@@ -37,7 +37,8 @@ pub(crate) async fn describe(
     parameters.only(&["f"])?;
     must_be_detect(&process)?;
     let mut description = summary(&base);
-    let scene = |title: &str| json!({"title": title, "minOccurs": 1, "maxOccurs": 1, "schema": {"type": "string"}});
+    let scene =
+        |title: &str| json!({"title": title, "minOccurs": 1, "maxOccurs": 1, "schema": {"type": "string"}});
     description["inputs"] = json!({
         "before": scene("Id of the scene of the first date"),
         "after": scene("Id of the scene of the second date"),
@@ -68,7 +69,11 @@ fn summary(base: &Base) -> Value {
 }
 
 fn must_be_detect(process: &str) -> Result<(), ApiError> {
-    if process == DETECT { Ok(()) } else { Err(ApiError::not_found(format!("there is no process {process:?}"))) }
+    if process == DETECT {
+        Ok(())
+    } else {
+        Err(ApiError::not_found(format!("there is no process {process:?}")))
+    }
 }
 
 pub(crate) async fn execute(
@@ -84,21 +89,39 @@ pub(crate) async fn execute(
         .blocking(move |app| {
             let scene = |name: &str| -> Result<record::Scene, ApiError> {
                 let id = inputs[name].as_str().ok_or_else(|| {
-                    ApiError::parameter(&format!("inputs.{name}"), &inputs[name].to_string(), "the id of a scene")
+                    ApiError::parameter(
+                        &format!("inputs.{name}"),
+                        &inputs[name].to_string(),
+                        "the id of a scene",
+                    )
                 })?;
                 Ok(app.store.scene(&SceneId(id.to_owned()))?)
             };
             let (before, after) = (scene("before")?, scene("after")?);
             if before.site != after.site {
-                return Err(ApiError::parameter("inputs.after", after.site.as_str(), "a scene of the site of before"));
+                return Err(ApiError::parameter(
+                    "inputs.after",
+                    after.site.as_str(),
+                    "a scene of the site of before",
+                ));
             }
             if before.id == after.id {
-                return Err(ApiError::parameter("inputs.after", after.id.as_str(), "another scene than before"));
+                return Err(ApiError::parameter(
+                    "inputs.after",
+                    after.id.as_str(),
+                    "another scene than before",
+                ));
             }
             let model = match &inputs["model"] {
                 Value::Null => None,
                 Value::String(model) if known_model(model) => Some(model.clone()),
-                other => return Err(ApiError::parameter("inputs.model", &other.to_string(), "the name of a detector")),
+                other => {
+                    return Err(ApiError::parameter(
+                        "inputs.model",
+                        &other.to_string(),
+                        "the name of a detector",
+                    ));
+                }
             };
             let input = json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
             Ok(app.store.enqueue(&actor, DETECT, input)?)
@@ -173,7 +196,12 @@ fn status(job: &Job, base: &Base) -> Value {
     let mut links = vec![base.link("self", "application/json", &own, "This job")];
     if job.status == JobStatus::Successful {
         let results = format!("{own}/results");
-        links.push(base.link("http://www.opengis.net/def/rel/ogc/1.0/results", "application/json", &results, "Its results"));
+        links.push(base.link(
+            "http://www.opengis.net/def/rel/ogc/1.0/results",
+            "application/json",
+            &results,
+            "Its results",
+        ));
     }
     let mut status = json!({
         "type": "process",

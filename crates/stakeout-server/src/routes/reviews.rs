@@ -48,14 +48,16 @@ fn new_review(value: &Value) -> Result<NewReview, ApiError> {
     };
     let verdict = serde_json::from_value(value["verdict"].clone())
         .map_err(word("verdict", "confirm, reject, unsure or bad-imagery"))?;
-    let confidence =
-        serde_json::from_value(value["confidence"].clone()).map_err(word("confidence", "low, moderate or high"))?;
+    let confidence = serde_json::from_value(value["confidence"].clone())
+        .map_err(word("confidence", "low, moderate or high"))?;
     let seen: Seen = match &value["seen"] {
         Value::Null => Seen::default(),
         seen if seen.to_string().len() > SEEN_BYTES_MAX => {
             return Err(ApiError::parameter("seen", "longer", &format!("at most {SEEN_BYTES_MAX} bytes")));
         }
-        seen => serde_json::from_value(seen.clone()).map_err(word("seen", "an object with before and after"))?,
+        seen => {
+            serde_json::from_value(seen.clone()).map_err(word("seen", "an object with before and after"))?
+        }
     };
     let text = |name: &str, bytes_max: usize| geojson::optional_text(name, &value[name], bytes_max);
     let geometry = match &value["geometry"] {

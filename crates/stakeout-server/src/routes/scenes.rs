@@ -43,9 +43,9 @@ pub(crate) async fn add(
     let looked_up = site.clone();
     // a missing site is told before gigabytes are sent
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
-    let multipart = Multipart::from_request(request, &app)
-        .await
-        .map_err(|error| ApiError::body(format!("send multipart/form-data with file and properties: {error}")))?;
+    let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
+        ApiError::body(format!("send multipart/form-data with file and properties: {error}"))
+    })?;
     let upload = receive(&app, multipart).await?;
     let scene = app.blocking(move |app| record_scene(app, &actor, &site, &upload)).await?;
     app.notify("scene", json!({"id": scene.id, "site": scene.site}));
@@ -67,7 +67,9 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Upload, ApiError> {
             }
             other => {
                 let name = other.unwrap_or_default().to_owned();
-                return Err(ApiError::body(format!("part {name:?} is unknown or repeated: send file and properties")));
+                return Err(ApiError::body(format!(
+                    "part {name:?} is unknown or repeated: send file and properties"
+                )));
             }
         }
     }
@@ -87,7 +89,13 @@ async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Res
         bytes += chunk.len() as u64;
         if bytes > bytes_max {
             let detail = format!("the file is larger than {bytes_max} bytes");
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large", detail).at("file"));
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The file is too large",
+                detail,
+            )
+            .at("file"));
         }
         file.write_all(&chunk).map_err(failed)?;
     }
@@ -154,7 +162,13 @@ fn record_scene(app: &App, actor: &Actor, site: &SiteId, upload: &Upload) -> Res
 
 fn datetime(properties: &Value) -> Result<Timestamp, ApiError> {
     let given = &properties["datetime"];
-    let wrong = || ApiError::parameter("properties.datetime", &given.to_string(), "an RFC 3339 time: when the image was taken");
+    let wrong = || {
+        ApiError::parameter(
+            "properties.datetime",
+            &given.to_string(),
+            "an RFC 3339 time: when the image was taken",
+        )
+    };
     given.as_str().ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 

@@ -79,7 +79,8 @@ pub(crate) async fn search(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    let wanted = parameters.get("collections").map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let wanted =
+        parameters.get("collections").map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
     let scenes = app
         .blocking(move |app| {
             let mut scenes = Vec::new();
@@ -106,12 +107,18 @@ fn page(scenes: Vec<Scene>, parameters: &Parameters, base: &Base, own: &str) -> 
             .is_none_or(|(from, to)| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time <= to));
         let [w, s, e, n] = scene.facts.footprint.as_ref().map_or([f64::NAN; 4], record::geojson::bounds);
         let in_place = boxes.is_empty()
-            || boxes.iter().any(|[west, south, east, north]| w <= *east && e >= *west && s <= *north && n >= *south);
+            || boxes
+                .iter()
+                .any(|[west, south, east, north]| w <= *east && e >= *west && s <= *north && n >= *south);
         in_time && in_place
     };
     let matched: Vec<&Scene> = scenes.iter().filter(|scene| meets(scene)).collect();
-    let features: Vec<Value> =
-        matched.iter().skip(offset as usize).take(limit as usize).map(|scene| stac::item(scene, base)).collect();
+    let features: Vec<Value> = matched
+        .iter()
+        .skip(offset as usize)
+        .take(limit as usize)
+        .map(|scene| stac::item(scene, base))
+        .collect();
     let mut links = vec![
         base.link("self", "application/geo+json", own, "This page"),
         base.link("root", "application/json", "/stac", "All sites"),
@@ -120,7 +127,12 @@ fn page(scenes: Vec<Scene>, parameters: &Parameters, base: &Base, own: &str) -> 
     if end < matched.len() as u64 {
         let rest = parameters.without(&["offset", "limit"]);
         let rest = if rest.is_empty() { rest } else { format!("&{rest}") };
-        links.push(base.link("next", "application/geo+json", &format!("{own}?offset={end}&limit={limit}{rest}"), "The next page"));
+        links.push(base.link(
+            "next",
+            "application/geo+json",
+            &format!("{own}?offset={end}&limit={limit}{rest}"),
+            "The next page",
+        ));
     }
     Ok(geojson(&json!({
         "type": "FeatureCollection",
