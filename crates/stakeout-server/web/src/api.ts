@@ -1,0 +1,83 @@
+// The server's interface as the page uses it.
+
+import type { Verdict } from "./decide";
+
+export interface Feature<P> {
+  readonly id: string;
+  readonly geometry: { readonly type: string; readonly coordinates: number[][][] };
+  readonly properties: P;
+}
+
+export interface SiteProperties { readonly name: string; readonly parent: string | null }
+export interface CandidateProperties {
+  readonly score: number;
+  readonly area_m2: number;
+  readonly change: string;
+  readonly state: string;
+}
+export interface Comparison {
+  readonly id: string;
+  readonly before: string;
+  readonly after: string;
+  readonly before_datetime: string;
+  readonly after_datetime: string;
+  readonly candidates: number;
+  readonly pending: number;
+  readonly fit: { readonly registrable: boolean; readonly reason: string | null; readonly residual_m: number };
+}
+export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number] }
+export interface Outcome { readonly review: { readonly id: string }; readonly state: string }
+
+/** An answer that is a problem: says what the server says. */
+export class Problem extends Error {
+  constructor(readonly status: number, detail: string) {
+    super(detail);
+  }
+}
+
+async function checked(answer: Response): Promise<Response> {
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  throw new Problem(answer.status, problem.detail ?? `the server answered ${answer.status}`);
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await checked(await fetch(path))).json();
+}
+
+/** All features of a collection, following the links to further pages. */
+export async function all<P>(path: string): Promise<Feature<P>[]> {
+  const features: Feature<P>[] = [];
+  let next: string | undefined = path;
+  while (next) {
+    const page: { features: Feature<P>[]; links: { rel: string; href: string }[] } = await get(next);
+    features.push(...page.features);
+    const href = page.links.find((link) => link.rel === "next")?.href;
+    next = href && new URL(href).pathname + new URL(href).search;
+  }
+  return features;
+}
+
+export interface ReviewBody {
+  readonly verdict: Verdict;
+  readonly structure_type?: string;
+  readonly confidence?: string;
+  readonly title?: string;
+  readonly note?: string;
+  readonly seen: Record<string, unknown>;
+}
+
+export async function review(candidate: string, body: ReviewBody, key: string): Promise<Outcome> {
+  const item = await checked(await fetch(`/ogc/collections/candidates/items/${candidate}`));
+  const headers = {
+    "content-type": "application/json",
+    "if-match": item.headers.get("etag") ?? "",
+    "idempotency-key": key,
+  };
+  const answer = await fetch(`/api/candidates/${candidate}/reviews`, { method: "POST", headers, body: JSON.stringify(body) });
+  return (await checked(answer)).json();
+}
+
+export async function undo(review: string): Promise<Outcome> {
+  return (await checked(await fetch(`/api/reviews/${review}/undo`, { method: "POST" }))).json();
+}
