@@ -1,6 +1,6 @@
 //! How this crate opens anything with GDAL: few drivers, no side files, no network.
 
-use std::{path::Path, sync::Once};
+use std::{os::unix::ffi::OsStrExt, path::Path, sync::Once};
 
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
@@ -8,10 +8,21 @@ use crate::{RasterError, header::Format};
 
 static CONFIGURED: Once = Once::new();
 
+// not bound by gdal-sys; declared in GDAL's `gdal_frmts.h`
+unsafe extern "C" {
+    fn GDALRegister_GTiff();
+    fn GDALRegister_PNG();
+    fn GDALRegister_JPEG();
+    fn GDALRegister_JP2OpenJPEG();
+    fn GDALRegister_COG();
+    fn GDALRegister_MEM();
+}
+
 /// Settings that keep GDAL to the one file it was given.
 ///
-/// `GDAL_SKIP` drops drivers that open other files; a GeoTIFF that names an `OVERVIEW_FILE` would
-/// otherwise make GDAL open it, over the network too, whatever drivers the caller allows.
+/// Only the drivers that are used are registered, so none that opens other files exists: a GeoTIFF that
+/// names an `OVERVIEW_FILE` would otherwise make GDAL open it, over the network too, whatever drivers
+/// the caller allows. `GDAL_SKIP` stands behind that, should something register the others.
 fn configure() {
     CONFIGURED.call_once(|| {
         let settings = [
@@ -29,7 +40,17 @@ fn configure() {
         }
         // GDAL's chatter: what matters comes back as an error value
         gdal::config::set_error_handler(|_, _, _| {});
-        gdal::DriverManager::register_all();
+        gdal::DriverManager::prevent_auto_registration();
+        // SAFETY: plain C functions without arguments, called once, before any other use of GDAL
+        unsafe {
+            GDALRegister_GTiff();
+            GDALRegister_PNG();
+            GDALRegister_JPEG();
+            GDALRegister_JP2OpenJPEG();
+            GDALRegister_COG();
+            GDALRegister_MEM();
+            gdal_sys::OSRSetPROJEnableNetwork(0);
+        }
     });
 }
 
@@ -53,7 +74,20 @@ pub(crate) fn open_checked(path: &Path, format: Format) -> Result<Dataset, Raste
         open_options: None,
         sibling_files: Some(&[]),
     };
-    Dataset::open_ex(path, options).map_err(RasterError::gdal(path, "opened"))
+    Dataset::open_ex(literal(path), options).map_err(RasterError::gdal(path, "opened"))
+}
+
+/// A path that GDAL takes as the name of a file, never as one of its virtual file systems (`/vsicurl/...`)
+/// or as a part of a file (`GTIFF_DIR:2:...`).
+fn literal(path: &Path) -> std::path::PathBuf {
+    let prefix = match path.as_os_str().as_bytes() {
+        [b'/', b'v', b's', b'i', ..] => "/.",
+        [b'/', ..] => "",
+        _ => "./",
+    };
+    let mut literal = std::ffi::OsString::from(prefix);
+    literal.push(path);
+    literal.into()
 }
 
 /// A GDAL driver for writing.
@@ -65,4 +99,71 @@ pub(crate) fn writer(name: &'static str, path: &Path) -> Result<gdal::Driver, Ra
 /// Makes sure that coordinate work sees the same settings as file work.
 pub(crate) fn ready() {
     configure();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::ErrorKind, net::TcpListener};
+
+    use gdal::Metadata;
+
+    use super::*;
+
+    /// A GeoTIFF whose metadata names `overview`, as GDAL itself writes it; the header check is not asked.
+    fn naming(folder: &Path, overview: &str) -> std::path::PathBuf {
+        let path = folder.join("named.tif");
+        let driver = writer("GTiff", &path).unwrap();
+        let mut dataset = driver.create(&path, 64, 64, 1).unwrap();
+        dataset.set_metadata_item("OVERVIEW_FILE", overview, "OVERVIEWS").unwrap();
+        dataset.close().unwrap();
+        assert!(std::fs::read(&path).unwrap().windows(13).any(|bytes| bytes == b"OVERVIEW_FILE"));
+        path
+    }
+
+    fn overviews(path: &Path) -> i32 {
+        let dataset = open_checked(path, Format::Tiff).unwrap();
+        let _ = dataset.rasterband(1).unwrap().read_as::<u8>((0, 0), (64, 64), (4, 4), None);
+        dataset.rasterband(1).unwrap().overview_count().unwrap()
+    }
+
+    #[test]
+    fn an_overview_on_the_network_is_not_asked_for_even_past_the_header_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let path = naming(folder.path(), &format!("/vsicurl/http://127.0.0.1:{port}/o.tif"));
+        assert_eq!(overviews(&path), 0);
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "nobody knocked");
+    }
+
+    #[test]
+    fn a_virtual_raster_named_tif_is_not_read_even_past_the_header_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let canary = folder.path().join("canary.bin");
+        std::fs::write(&canary, [99; 32 * 32]).unwrap();
+        let virtual_raster = folder.path().join("disguised.tif");
+        let band = "<VRTRasterBand dataType=\"Byte\" band=\"1\" subClass=\"VRTRawRasterBand\">";
+        let source = format!("<SourceFilename>{}</SourceFilename>", canary.display());
+        let text = format!(
+            "<VRTDataset rasterXSize=\"32\" rasterYSize=\"32\">{band}{source}</VRTRasterBand></VRTDataset>"
+        );
+        std::fs::write(&virtual_raster, text).unwrap();
+        assert_eq!(overviews(&naming(folder.path(), virtual_raster.to_str().unwrap())), 0);
+        assert!(open_checked(&virtual_raster, Format::Tiff).is_err());
+    }
+
+    #[test]
+    fn a_path_is_never_a_virtual_file_system() {
+        assert_eq!(literal(Path::new("/vsicurl/http://x")), Path::new("/./vsicurl/http://x"));
+        assert_eq!(literal(Path::new("GTIFF_DIR:1:a.tif")), Path::new("./GTIFF_DIR:1:a.tif"));
+        assert_eq!(literal(Path::new("/data/a.tif")), Path::new("/data/a.tif"));
+    }
+
+    #[test]
+    fn no_driver_is_registered_that_opens_other_files() {
+        ready();
+        let names: Vec<String> = gdal::DriverManager::all().map(|driver| driver.short_name()).collect();
+        assert_eq!(names, ["GTiff", "PNG", "JPEG", "JP2OpenJPEG", "COG", "MEM"]);
+    }
 }

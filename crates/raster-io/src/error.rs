@@ -32,6 +32,14 @@ pub enum RasterError {
         /// What it looks like.
         got: String,
     },
+    /// The header check refused the file; GDAL has not seen it.
+    #[error("{path} {refusal}")]
+    Refused {
+        /// Which file.
+        path: PathBuf,
+        /// What the check found; its words are part of this error's.
+        refusal: crate::header::Refusal,
+    },
     /// The header says something that is not taken.
     #[error("{path}: {what} is {got} but must be {wanted}")]
     Header {

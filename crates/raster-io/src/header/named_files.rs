@@ -1,0 +1,76 @@
+//! Looks through metadata for what would make GDAL open another file.
+
+use super::Refusal;
+
+/// Words that no honest image needs, in lower case, each with what GDAL would do on meeting it.
+const WORDS: [&str; 6] = [
+    "overview_file", // opens it as an overview, by any driver, over the network too
+    "geolocation",   // opens the rasters named by X_DATASET and Y_DATASET
+    "subdataset",    // offers other files as parts of this one
+    "<vrt",          // a virtual raster of other files
+    "/vsi",          // GDAL's virtual file systems: network, archives, processes
+    "derived_subdatasets",
+];
+
+/// Refuses metadata that names another file; entities of XML are read as the characters they stand for.
+pub(super) fn refuse(metadata: &[u8]) -> Result<(), Refusal> {
+    let plain = without_entities(metadata);
+    let found = WORDS
+        .into_iter()
+        .find(|word| plain.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())));
+    match found {
+        Some(word) => Err(Refusal::NamesFile { word }),
+        None => Ok(()),
+    }
+}
+
+/// Replaces numeric and the five named entities by their characters.
+fn without_entities(text: &[u8]) -> Vec<u8> {
+    const NAME_BYTES_MAX: usize = 10;
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte == b'&'
+            && let Some(end) = after.iter().take(NAME_BYTES_MAX).position(|&byte| byte == b';')
+            && let Some(character) = entity(&after[..end])
+        {
+            plain.push(character);
+            rest = &after[end + 1..];
+        } else {
+            plain.push(byte);
+            rest = after;
+        }
+    }
+    plain
+}
+
+fn entity(name: &[u8]) -> Option<u8> {
+    match name {
+        b"lt" => Some(b'<'),
+        b"gt" => Some(b'>'),
+        b"amp" => Some(b'&'),
+        b"quot" => Some(b'"'),
+        b"apos" => Some(b'\''),
+        [b'#', b'x' | b'X', digits @ ..] => u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok(),
+        [b'#', digits @ ..] => std::str::from_utf8(digits).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_file_is_found_in_any_disguise() {
+        for text in ["<Item name=\"OVERVIEW_FILE\"", "overview&#95;file", "&#x4F;VERVIEW_FILE", "/vsicurl/"] {
+            assert!(matches!(refuse(text.as_bytes()), Err(Refusal::NamesFile { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinary_metadata_passes() {
+        let text = b"<GDALMetadata><Item name=\"AREA_OR_POINT\">Area &amp; more</Item></GDALMetadata>";
+        assert!(refuse(text).is_ok());
+    }
+}
