@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod candidate;
 pub mod detect;
 mod edge_distance;
+pub mod evaluate;
 pub mod evidence;
 pub mod grid;
 pub mod model;

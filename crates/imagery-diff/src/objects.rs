@@ -143,10 +143,8 @@ impl<'a> Field<'a> {
             *arrivals += 1;
             front.push((self.height[at], std::cmp::Reverse(*arrivals), at, label));
         };
-        for at in 0..labels.len() {
-            if labels[at] != NONE {
-                push(&mut front, &mut arrivals, at, labels[at]);
-            }
+        for (at, label) in labels.iter().enumerate().filter(|(_, label)| **label != NONE) {
+            push(&mut front, &mut arrivals, at, *label);
         }
         while let Some((_, _, at, label)) = front.pop() {
             for other in self.neighbours(at) {

@@ -115,11 +115,11 @@ fn is_web_mercator(placement: &Placement) -> bool {
 /// The side of a pixel: that of a source which lies on the grid's CRS and is as coarse as wanted, so that
 /// its pixels need not be mixed, else the distance itself.
 fn pixel_side(before: (&Source, &Placement), after: (&Source, &Placement), crs: &str, gsd_m: f64) -> f64 {
-    let own = [before, after]
+    let mut own = [before, after]
         .into_iter()
         .filter(|(_, placement)| fits(placement, crs))
         .map(|(_, placement)| placement.affine.0[1]);
-    own.filter(|side| (side / gsd_m - 1.0).abs() < 0.005).next().unwrap_or(gsd_m)
+    own.find(|side| (side / gsd_m - 1.0).abs() < 0.005).unwrap_or(gsd_m)
 }
 
 fn fits(placement: &Placement, crs: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Files through the public door, judged by GDAL's own tools.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::{path::Path, process::Command};
 
 use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};

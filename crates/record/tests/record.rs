@@ -1,5 +1,7 @@
 //! The record through its public door.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::{collections::BTreeMap, path::Path};
 
 use record::{

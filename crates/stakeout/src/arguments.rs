@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Detect(Detect),
     /// Serve sites, scenes and reviews: the page, OGC API, STAC and tiles.
     Serve(Serve),
+    /// Measure a detector on labelled pairs: a folder with A/, B/ and label/.
+    Evaluate(Evaluate),
     /// Check the event chain and every blob of a data folder.
     Verify(Verify),
     /// Show the detectors that are shipped.
@@ -64,6 +66,42 @@ pub(crate) struct Serve {
     /// Settings that differ from the defaults, as JSON.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// Folder with A/ (before), B/ (after) and label/ (masks), matched by name.
+    pub(crate) folder: PathBuf,
+    /// A detector by name, or an ONNX file with its card beside it.
+    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
+    pub(crate) model: String,
+    /// Leave out candidates of a lower score, 0 to 1.
+    #[arg(long, value_name = "S", value_parser = score)]
+    pub(crate) min_score: Option<f64>,
+    /// Ground sample distance of pairs without georeference, metres.
+    #[arg(long, default_value_t = 0.5, value_name = "M")]
+    pub(crate) gsd: f64,
+    /// Only places whose name begins so.
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
+    /// Which candidates count.
+    #[arg(long, value_enum, default_value_t = Counted::Any)]
+    pub(crate) change: Counted,
+    /// Where to write all figures, as JSON; else standard output.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Where to write a page with the worst places as pictures.
+    #[arg(long)]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// Which candidates count in an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Counted {
+    /// New, removed and altered ones.
+    Any,
+    /// New and altered ones: for labels that hold new buildings only.
+    New,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod detect;
+mod evaluate;
 mod model;
 mod output;
 mod serve;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Detect(detect) => detect::run(&detect, arguments.quiet),
         Command::Serve(serve) => serve::run(&serve, arguments.quiet),
+        Command::Evaluate(evaluate) => evaluate::run(&evaluate, arguments.quiet),
         Command::Verify(verify) => verify::run(&verify.data, arguments.quiet),
         Command::Model(model) => model::run(&model),
         Command::Token(token) => token::run(&token),

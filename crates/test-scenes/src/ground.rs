@@ -187,7 +187,7 @@ fn vehicle(seed: u64, x: f64, y: f64, date: Date, share: f64) -> Option<Colour> 
     }
     let (dx, dy) = ((x - (col as f64 + 0.5) * PITCH).abs(), (y - (row as f64 + 0.5) * PITCH).abs());
     let (length, width) = if draw >> 20 & 1 == 0 { (2.2, 0.95) } else { (0.95, 2.2) };
-    (dx < length && dy < width).then(|| match draw >> 24 & 7 {
+    (dx < length && dy < width).then_some(match draw >> 24 & 7 {
         0 => [0.55, 0.10, 0.08],
         1 => [0.10, 0.18, 0.45],
         2 | 3 => [0.80, 0.80, 0.80],
@@ -204,7 +204,7 @@ fn container(seed: u64, x: f64, y: f64, date: Date) -> Option<Colour> {
         return None;
     }
     let draw = hash(seed ^ (0xc1 + date as u64), col, row);
-    if draw % 2 == 0 {
+    if draw.is_multiple_of(2) {
         return None;
     }
     let (dx, dy) = ((x - (col as f64 + 0.5) * PITCH).abs(), (y - (row as f64 + 0.5) * PITCH).abs());

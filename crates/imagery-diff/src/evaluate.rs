@@ -1,0 +1,514 @@
+//! How good a detector is, on pairs whose truth is known.
+//!
+//! Pure sums: [`Tally`] takes one place after the other, [`Tally::figures`] tells the figures with bootstrap
+//! intervals over places (Efron 1979), since pixels and structures of one place are not independent.
+
+use serde::Serialize;
+
+/// Intersections over union at which a structure counts as found.
+pub const IOU_LEVELS: [f64; 2] = [0.25, 0.5];
+/// Limits of the size classes of true structures, square metres.
+pub const SIZE_LIMITS_M2: [f64; 3] = [50.0, 200.0, 1_000.0];
+/// Bins of the reliability diagram.
+pub const RELIABILITY_BINS: usize = 10;
+/// Samples of places drawn for an interval.
+const BOOTSTRAP_SAMPLES: u64 = 1_000;
+/// Share of the samples that an interval leaves out at each end.
+const INTERVAL_TAIL: f64 = 0.025;
+
+/// One structure of a mask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// Its pixels by place in the mask, rising.
+    pub pixels: Vec<usize>,
+    /// Its score, 0 to 1; 1 for the truth.
+    pub score: f64,
+}
+
+/// What was said and what is true of one place, on one pixel grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// Name of the place.
+    pub name: String,
+    /// Area of a pixel, square metres.
+    pub pixel_m2: f64,
+    /// Number of pixels.
+    pub pixels: usize,
+    /// What the detector found.
+    pub found: Vec<Region>,
+    /// What is true.
+    pub truth: Vec<Region>,
+}
+
+/// Right and wrong, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Found and true.
+    pub hits: u64,
+    /// Found and not true.
+    pub false_alarms: u64,
+    /// True and not found.
+    pub misses: u64,
+}
+
+impl Counts {
+    /// Share of what was found that is true; 1 where nothing was found.
+    pub fn precision(&self) -> f64 {
+        share(self.hits, self.hits + self.false_alarms)
+    }
+
+    /// Share of what is true that was found; 1 where nothing is true.
+    pub fn recall(&self) -> f64 {
+        share(self.hits, self.hits + self.misses)
+    }
+
+    /// Harmonic mean of both.
+    pub fn f1(&self) -> f64 {
+        share(2 * self.hits, 2 * self.hits + self.false_alarms + self.misses)
+    }
+
+    fn add(&mut self, other: Counts) {
+        self.hits += other.hits;
+        self.false_alarms += other.false_alarms;
+        self.misses += other.misses;
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+}
+
+/// What one place adds.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Measured {
+    pixels: Counts,
+    objects: [Counts; IOU_LEVELS.len()],
+    /// True structures by size class, and how many of them were found at the highest level.
+    by_size: [(u64, u64); SIZE_LIMITS_M2.len() + 1],
+    /// Found structures that touch nothing true.
+    alarms: u64,
+    area_km2: f64,
+    /// Score of each found structure, and whether it is real at the lowest level.
+    scored: Vec<(f64, bool)>,
+}
+
+/// A figure with its 95 % interval over places.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Over all places.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// Precision, recall and F1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quality {
+    /// Share of what was found that is true.
+    pub precision: Figure,
+    /// Share of what is true that was found.
+    pub recall: Figure,
+    /// Harmonic mean of both.
+    pub f1: Figure,
+    /// The counts behind them.
+    pub counts: Counts,
+}
+
+/// Recall of true structures of a size class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SizeClass {
+    /// Least area, square metres.
+    pub from_m2: f64,
+    /// Area that is too large; `None` is open.
+    pub to_m2: Option<f64>,
+    /// True structures.
+    pub structures: u64,
+    /// Share of them found at an intersection over union of 0.5.
+    pub recall: f64,
+}
+
+/// A bin of the reliability diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ReliabilityBin {
+    /// Mean score of the structures in it.
+    pub score: f64,
+    /// Share of them that is real.
+    pub real: f64,
+    /// How many there are.
+    pub structures: u64,
+}
+
+/// A point of the free-response curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FrocPoint {
+    /// Structures of at least this score count.
+    pub score_min: f64,
+    /// Share of the true structures found.
+    pub recall: f64,
+    /// Wrong structures a square kilometre.
+    pub false_alarms_km2: f64,
+}
+
+/// All figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Places.
+    pub places: usize,
+    /// Ground in all, square kilometres.
+    pub area_km2: f64,
+    /// By pixels, pooled.
+    pub pixel: Quality,
+    /// By structures matched at an intersection over union of 0.25.
+    pub object_25: Quality,
+    /// By structures matched at 0.5.
+    pub object_50: Quality,
+    /// Structures that touch nothing true, a square kilometre.
+    pub false_alarms_km2: Figure,
+    /// Recall by size of the true structure.
+    pub by_size: Vec<SizeClass>,
+    /// Recall against false alarms as the threshold falls.
+    pub froc: Vec<FrocPoint>,
+    /// Mean distance of score from reality over the bins, weighted by their structures.
+    pub calibration_error: f64,
+    /// The bins.
+    pub reliability: Vec<ReliabilityBin>,
+}
+
+/// Figures of one place, for finding the worst.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlaceFigures {
+    /// Name of the place.
+    pub name: String,
+    /// By pixels.
+    pub pixel: Counts,
+    /// By structures matched at an intersection over union of 0.5.
+    pub object_50: Counts,
+}
+
+/// Collects places.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    places: Vec<(String, Measured)>,
+}
+
+impl Tally {
+    /// Takes a place.
+    pub fn add(&mut self, place: &Place) {
+        self.places.push((place.name.clone(), measure(place)));
+    }
+
+    /// Figures of each place, in the order in which they came.
+    pub fn by_place(&self) -> Vec<PlaceFigures> {
+        let figures = |(name, measured): &(String, Measured)| PlaceFigures {
+            name: name.clone(),
+            pixel: measured.pixels,
+            object_50: measured.objects[IOU_LEVELS.len() - 1],
+        };
+        self.places.iter().map(figures).collect()
+    }
+
+    /// The figures over all places.
+    pub fn figures(&self) -> Figures {
+        let measured: Vec<&Measured> = self.places.iter().map(|(_, measured)| measured).collect();
+        let quality = |counts: &dyn Fn(&Measured) -> Counts| Quality {
+            precision: figure(&measured, &|some| pooled(some, counts).precision()),
+            recall: figure(&measured, &|some| pooled(some, counts).recall()),
+            f1: figure(&measured, &|some| pooled(some, counts).f1()),
+            counts: pooled(&measured, counts),
+        };
+        let area = |some: &[&Measured]| some.iter().map(|place| place.area_km2).sum::<f64>();
+        let alarms = |some: &[&Measured]| some.iter().map(|place| place.alarms).sum::<u64>() as f64;
+        let (calibration_error, reliability) = reliability(&measured);
+        Figures {
+            places: measured.len(),
+            area_km2: area(&measured),
+            pixel: quality(&|place| place.pixels),
+            object_25: quality(&|place| place.objects[0]),
+            object_50: quality(&|place| place.objects[1]),
+            false_alarms_km2: figure(&measured, &|some| alarms(some) / area(some).max(f64::MIN_POSITIVE)),
+            by_size: by_size(&measured),
+            froc: froc(&measured),
+            calibration_error,
+            reliability,
+        }
+    }
+}
+
+fn pooled(some: &[&Measured], counts: &dyn Fn(&Measured) -> Counts) -> Counts {
+    let mut sum = Counts::default();
+    some.iter().for_each(|place| sum.add(counts(place)));
+    sum
+}
+
+/// A figure with its interval; the places of each sample follow from its number alone.
+fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> f64) -> Figure {
+    let value = of(places);
+    if places.is_empty() {
+        return Figure { value, low: value, high: value };
+    }
+    let mut drawn: Vec<f64> = (0..BOOTSTRAP_SAMPLES)
+        .map(|sample| {
+            let mut state = sample.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let some: Vec<&Measured> = (0..places.len())
+                .map(|_| {
+                    // xorshift64* (Vigna 2016)
+                    state ^= state >> 12;
+                    state ^= state << 25;
+                    state ^= state >> 27;
+                    let draw = state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+                    places[draw as usize % places.len()]
+                })
+                .collect();
+            of(&some)
+        })
+        .collect();
+    drawn.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| drawn[((drawn.len() - 1) as f64 * share).round() as usize];
+    Figure { value, low: at(INTERVAL_TAIL), high: at(1.0 - INTERVAL_TAIL) }
+}
+
+fn measure(place: &Place) -> Measured {
+    let matches = overlaps(place);
+    let mut measured = Measured {
+        pixels: pixel_counts(place),
+        area_km2: place.pixels as f64 * place.pixel_m2 / 1e6,
+        ..Measured::default()
+    };
+    let mut real = vec![false; place.found.len()];
+    let mut hit = vec![false; place.truth.len()];
+    for (level, iou_min) in IOU_LEVELS.into_iter().enumerate() {
+        let pairs = matched(&matches, iou_min, place.found.len(), place.truth.len());
+        measured.objects[level] = Counts {
+            hits: pairs.len() as u64,
+            false_alarms: (place.found.len() - pairs.len()) as u64,
+            misses: (place.truth.len() - pairs.len()) as u64,
+        };
+        if level == 0 {
+            pairs.iter().for_each(|(found, _)| real[*found] = true);
+        }
+        if level + 1 == IOU_LEVELS.len() {
+            pairs.iter().for_each(|(_, truth)| hit[*truth] = true);
+        }
+    }
+    for (region, hit) in place.truth.iter().zip(&hit) {
+        let class = size_class(region.pixels.len() as f64 * place.pixel_m2);
+        measured.by_size[class].0 += 1;
+        measured.by_size[class].1 += u64::from(*hit);
+    }
+    let touching = |found: usize| matches.iter().any(|(other, _, _)| *other == found);
+    measured.alarms = (0..place.found.len()).filter(|&found| !touching(found)).count() as u64;
+    measured.scored = place.found.iter().zip(&real).map(|(region, real)| (region.score, *real)).collect();
+    measured
+}
+
+fn size_class(area_m2: f64) -> usize {
+    SIZE_LIMITS_M2.iter().filter(|limit| area_m2 >= **limit).count()
+}
+
+fn pixel_counts(place: &Place) -> Counts {
+    let mask = |regions: &[Region]| {
+        let mut mask = vec![false; place.pixels];
+        regions.iter().flat_map(|region| &region.pixels).for_each(|&at| mask[at] = true);
+        mask
+    };
+    let (found, truth) = (mask(&place.found), mask(&place.truth));
+    let mut counts = Counts::default();
+    for (found, truth) in found.iter().zip(&truth) {
+        counts.hits += u64::from(*found && *truth);
+        counts.false_alarms += u64::from(*found && !truth);
+        counts.misses += u64::from(!found && *truth);
+    }
+    counts
+}
+
+/// Pairs of found and true structures that share pixels, with their intersection over union.
+fn overlaps(place: &Place) -> Vec<(usize, usize, f64)> {
+    let mut owner = vec![usize::MAX; place.pixels];
+    for (index, region) in place.truth.iter().enumerate() {
+        region.pixels.iter().for_each(|&at| owner[at] = index);
+    }
+    let mut pairs = Vec::new();
+    for (found, region) in place.found.iter().enumerate() {
+        let mut shared = std::collections::BTreeMap::new();
+        for &at in region.pixels.iter().filter(|&&at| owner[at] != usize::MAX) {
+            *shared.entry(owner[at]).or_insert(0_usize) += 1;
+        }
+        for (truth, shared) in shared {
+            let union = region.pixels.len() + place.truth[truth].pixels.len() - shared;
+            pairs.push((found, truth, shared as f64 / union as f64));
+        }
+    }
+    pairs
+}
+
+/// One-to-one pairs, the best overlaps first.
+fn matched(
+    overlaps: &[(usize, usize, f64)],
+    iou_min: f64,
+    found: usize,
+    truth: usize,
+) -> Vec<(usize, usize)> {
+    let mut candidates: Vec<_> = overlaps.iter().filter(|(_, _, iou)| *iou >= iou_min).collect();
+    candidates.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+    let (mut found_taken, mut truth_taken) = (vec![false; found], vec![false; truth]);
+    let mut pairs = Vec::new();
+    for (found, truth, _) in candidates {
+        if !found_taken[*found] && !truth_taken[*truth] {
+            found_taken[*found] = true;
+            truth_taken[*truth] = true;
+            pairs.push((*found, *truth));
+        }
+    }
+    pairs
+}
+
+fn by_size(places: &[&Measured]) -> Vec<SizeClass> {
+    (0..=SIZE_LIMITS_M2.len())
+        .map(|class| {
+            let structures = places.iter().map(|place| place.by_size[class].0).sum();
+            let hits: u64 = places.iter().map(|place| place.by_size[class].1).sum();
+            SizeClass {
+                from_m2: if class == 0 { 0.0 } else { SIZE_LIMITS_M2[class - 1] },
+                to_m2: SIZE_LIMITS_M2.get(class).copied(),
+                structures,
+                recall: share(hits, structures),
+            }
+        })
+        .collect()
+}
+
+fn froc(places: &[&Measured]) -> Vec<FrocPoint> {
+    let truth: u64 = places.iter().flat_map(|place| place.by_size.iter()).map(|(all, _)| all).sum();
+    let area: f64 = places.iter().map(|place| place.area_km2).sum();
+    (1..20)
+        .map(|step| {
+            let score_min = f64::from(step) * 0.05;
+            let kept =
+                || places.iter().flat_map(|place| &place.scored).filter(|(score, _)| *score >= score_min);
+            let hits = kept().filter(|(_, real)| *real).count();
+            let wrong = kept().count() - hits;
+            FrocPoint {
+                score_min,
+                recall: share(hits as u64, truth),
+                false_alarms_km2: wrong as f64 / area.max(f64::MIN_POSITIVE),
+            }
+        })
+        .collect()
+}
+
+fn reliability(places: &[&Measured]) -> (f64, Vec<ReliabilityBin>) {
+    let mut bins = [(0.0, 0_u64, 0_u64); RELIABILITY_BINS];
+    for (score, real) in places.iter().flat_map(|place| &place.scored) {
+        let bin = &mut bins[((score * RELIABILITY_BINS as f64) as usize).min(RELIABILITY_BINS - 1)];
+        bin.0 += score;
+        bin.1 += u64::from(*real);
+        bin.2 += 1;
+    }
+    let all: u64 = bins.iter().map(|bin| bin.2).sum();
+    let told: Vec<ReliabilityBin> = bins
+        .iter()
+        .filter(|bin| bin.2 > 0)
+        .map(|(score, real, structures)| ReliabilityBin {
+            score: score / *structures as f64,
+            real: share(*real, *structures),
+            structures: *structures,
+        })
+        .collect();
+    let error = told.iter().map(|bin| (bin.score - bin.real).abs() * bin.structures as f64).sum::<f64>();
+    (error / (all.max(1)) as f64, told)
+}
+
+/// 4-connected regions of a mask, in the order of their first pixel.
+pub fn regions(mask: &[bool], cols: usize) -> Vec<Region> {
+    let mut visited = vec![false; mask.len()];
+    let mut regions = Vec::new();
+    for start in 0..mask.len() {
+        if !mask[start] || visited[start] {
+            continue;
+        }
+        visited[start] = true;
+        let mut pixels = vec![start];
+        let mut next = 0;
+        while next < pixels.len() {
+            let at = pixels[next];
+            let col = at % cols;
+            let near = [
+                (at >= cols).then(|| at - cols),
+                (col > 0).then(|| at - 1),
+                (col + 1 < cols).then_some(at + 1),
+                (at + cols < mask.len()).then_some(at + cols),
+            ];
+            for other in near.into_iter().flatten() {
+                if mask[other] && !visited[other] {
+                    visited[other] = true;
+                    pixels.push(other);
+                }
+            }
+            next += 1;
+        }
+        pixels.sort_unstable();
+        regions.push(Region { pixels, score: 1.0 });
+    }
+    regions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(rows: &[&str]) -> Vec<bool> {
+        rows.iter().flat_map(|row| row.bytes()).map(|symbol| symbol == b'#').collect()
+    }
+
+    fn place(found: &[&str], truth: &[&str]) -> Place {
+        let cols = found[0].len();
+        let mut found_regions = regions(&mask(found), cols);
+        found_regions.iter_mut().for_each(|region| region.score = 0.8);
+        Place {
+            name: "here".to_owned(),
+            pixel_m2: 100.0,
+            pixels: mask(found).len(),
+            found: found_regions,
+            truth: regions(&mask(truth), cols),
+        }
+    }
+
+    #[test]
+    fn what_is_right_what_is_wrong_and_what_is_missed_are_counted() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["##..#", "##..."], &["##...", "##.##"]));
+        let figures = tally.figures();
+        assert_eq!(figures.pixel.counts, Counts { hits: 4, false_alarms: 1, misses: 2 });
+        assert_eq!(figures.object_50.counts, Counts { hits: 1, false_alarms: 1, misses: 1 });
+        assert_eq!(figures.false_alarms_km2.value, 1.0 / (10.0 * 100.0 / 1e6));
+    }
+
+    #[test]
+    fn one_found_structure_cannot_be_two_true_ones() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["#####"], &["##.##"]));
+        assert_eq!(tally.figures().object_25.counts, Counts { hits: 1, false_alarms: 0, misses: 1 });
+    }
+
+    #[test]
+    fn a_score_of_eight_tenths_that_is_always_right_is_two_tenths_off() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["##"], &["##"]));
+        assert!((tally.figures().calibration_error - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_interval_holds_the_value_and_is_the_same_each_time() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["##.."], &["##.."]));
+        tally.add(&place(&["...#"], &["##.."]));
+        tally.add(&place(&["##.#"], &["##.."]));
+        let figures = tally.figures();
+        assert!(
+            figures.pixel.f1.low <= figures.pixel.f1.value && figures.pixel.f1.value <= figures.pixel.f1.high
+        );
+        assert_eq!(figures, tally.figures());
+    }
+}

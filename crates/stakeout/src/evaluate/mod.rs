@@ -1,0 +1,215 @@
+//! `stakeout evaluate`: runs a detector over labelled pairs and tells how good it is.
+
+mod page;
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
+use imagery_diff::{
+    Change, DetectOptions, Detector, Grid, PairSource, Reference, detect,
+    evaluate::{Figures, Place, Region, Tally, regions},
+};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use raster_io::{CommonGridOptions, Mask, ScenePair, read_mask};
+use serde_json::json;
+use stakeout_server::detection;
+
+use crate::{
+    arguments::{Counted, Evaluate},
+    output::{check_writable, write_whole},
+};
+
+/// Places shown on the page.
+const WORST_SHOWN: usize = 24;
+
+/// A labelled pair of files.
+struct Labelled {
+    name: String,
+    before: PathBuf,
+    after: PathBuf,
+    label: PathBuf,
+}
+
+/// A place with what was found in it, in pixels of its label (x right, y down).
+struct Evaluated {
+    files: Labelled,
+    mask: Mask,
+    found: Vec<(Polygon<f64>, f64)>,
+    place: Place,
+}
+
+pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
+    for path in [&arguments.json, &arguments.html].into_iter().flatten() {
+        check_writable(path)?;
+    }
+    ensure!(arguments.gsd > 0.0, "--gsd is {} but must be above 0", arguments.gsd);
+    let detector = detection::detector(&arguments.model)?;
+    let pairs = pairs(&arguments.folder, &arguments.prefix)?;
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(pairs.len() as u64), target);
+    let mut tally = Tally::default();
+    let mut evaluated = Vec::with_capacity(pairs.len());
+    for files in pairs {
+        let one = evaluate(files, &detector, arguments)?;
+        tally.add(&one.place);
+        evaluated.push(one);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let figures = tally.figures();
+    let report = json!({
+        "folder": arguments.folder.file_name().map(|name| name.to_string_lossy()),
+        "prefix": arguments.prefix,
+        "detector": detector.id(),
+        "gsd_m_of_unplaced_pairs": arguments.gsd,
+        "figures": figures,
+        "places": tally.by_place(),
+    });
+    match &arguments.json {
+        Some(path) => write_whole(path, &format!("{report:#}\n"))?,
+        None => {
+            use std::io::Write;
+            writeln!(std::io::stdout().lock(), "{report:#}")?;
+        }
+    }
+    if let Some(path) = &arguments.html {
+        write_whole(path, &page::page(&figures, worst(&mut evaluated), &detector.id().name)?)?;
+    }
+    if !quiet {
+        tell(&figures);
+    }
+    Ok(())
+}
+
+/// Pairs of a folder by name; the images and the label may differ in their extension.
+fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
+    let by_stem = |part: &str| -> anyhow::Result<BTreeMap<String, PathBuf>> {
+        let folder = folder.join(part);
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+        let mut files = BTreeMap::new();
+        for entry in entries {
+            let path = entry?.path();
+            if let Some(stem) = path.file_stem().filter(|_| path.is_file()) {
+                files.insert(stem.to_string_lossy().into_owned(), path);
+            }
+        }
+        Ok(files)
+    };
+    let (mut before, mut after, labels) = (by_stem("A")?, by_stem("B")?, by_stem("label")?);
+    let pairs: Vec<Labelled> = labels
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(prefix))
+        .filter_map(|(name, label)| {
+            Some(Labelled { before: before.remove(&name)?, after: after.remove(&name)?, name, label })
+        })
+        .collect();
+    ensure!(!pairs.is_empty(), "{} holds no pair: A/, B/ and label/ share no name", folder.display());
+    Ok(pairs)
+}
+
+fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
+    let mask = read_mask(&files.label)?;
+    let pair =
+        ScenePair::open(&files.before, &files.after, &CommonGridOptions { gsd_m_min: detector.gsd_m_min() })?;
+    let mut options = DetectOptions::default();
+    options.score_min = arguments.min_score.unwrap_or(options.score_min);
+    let detection = detect(&pair, detector, &options, &|_| ControlFlow::Continue(()))
+        .with_context(|| format!("{} cannot be evaluated", files.name))?;
+    let to_label = to_label(pair.grid(), pair.before().info().geotransform);
+    let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
+    let found: Vec<(Polygon<f64>, f64)> = detection
+        .candidates
+        .iter()
+        .filter(|candidate| counted(candidate.change))
+        .map(|candidate| (candidate.outline.0.map_coords(&to_label), candidate.score))
+        .collect();
+    let pixel_m = match pair.before().info().gsd_m {
+        Some(gsd_m) => gsd_m,
+        None => arguments.gsd,
+    };
+    let place = Place {
+        name: files.name.clone(),
+        pixel_m2: pixel_m * pixel_m,
+        pixels: mask.set.len(),
+        found: found
+            .iter()
+            .map(|(polygon, score)| Region { pixels: pixels_in(polygon, &mask), score: *score })
+            .filter(|region| !region.pixels.is_empty())
+            .collect(),
+        truth: regions(&mask.set, mask.cols as usize),
+    };
+    Ok(Evaluated { files, mask, found, place })
+}
+
+/// From map units of the grid to pixels of the label, which has the pixels of the before image.
+fn to_label(grid: &Grid, geotransform: Option<[f64; 6]>) -> impl Fn(Coord<f64>) -> Coord<f64> + use<> {
+    let height = f64::from(grid.rows);
+    let placed = match grid.reference {
+        Reference::Projected(_) => geotransform,
+        Reference::Pixels => None,
+    };
+    move |at| match placed {
+        None => Coord { x: at.x, y: height - at.y },
+        Some([x0, a, b, y0, c, d]) => {
+            let (x, y) = (at.x - x0, at.y - y0);
+            let determinant = a * d - b * c;
+            Coord { x: (d * x - b * y) / determinant, y: (a * y - c * x) / determinant }
+        }
+    }
+}
+
+/// Pixels whose centres a polygon holds.
+fn pixels_in(polygon: &Polygon<f64>, mask: &Mask) -> Vec<usize> {
+    use geo::BoundingRect;
+    let Some(bounds) = polygon.bounding_rect() else { return Vec::new() };
+    let range = |low: f64, high: f64, size: u32| {
+        let limit = f64::from(size);
+        low.floor().clamp(0.0, limit) as usize..high.ceil().clamp(0.0, limit) as usize
+    };
+    let cols = range(bounds.min().x, bounds.max().x, mask.cols);
+    range(bounds.min().y, bounds.max().y, mask.rows)
+        .flat_map(|row| cols.clone().map(move |col| (row, col)))
+        .filter(|(row, col)| {
+            let centre = geo::Point::new(*col as f64 + 0.5, *row as f64 + 0.5);
+            polygon.contains(&centre) || polygon.exterior().intersects(&centre)
+        })
+        .map(|(row, col)| row * mask.cols as usize + col)
+        .collect()
+}
+
+/// The places with the most wrong pixels first.
+fn worst(evaluated: &mut [Evaluated]) -> &[Evaluated] {
+    let wrong = |one: &Evaluated| {
+        let mut tally = Tally::default();
+        tally.add(&one.place);
+        let counts = tally.by_place()[0].pixel;
+        counts.false_alarms + counts.misses
+    };
+    evaluated.sort_by_cached_key(|one| (std::cmp::Reverse(wrong(one)), one.files.name.clone()));
+    &evaluated[..evaluated.len().min(WORST_SHOWN)]
+}
+
+fn tell(figures: &Figures) {
+    let of = |name: &str, quality: &imagery_diff::evaluate::Quality| {
+        eprintln!(
+            "{name:22} precision {:.3}  recall {:.3}  F1 {:.3} ({:.3} to {:.3})",
+            quality.precision.value, quality.recall.value, quality.f1.value, quality.f1.low, quality.f1.high
+        );
+    };
+    eprintln!("{} places, {:.3} km2", figures.places, figures.area_km2);
+    of("pixels", &figures.pixel);
+    of("structures, IoU 0.25", &figures.object_25);
+    of("structures, IoU 0.5", &figures.object_50);
+    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value);
+    eprintln!("calibration error      {:.3}", figures.calibration_error);
+    for class in &figures.by_size {
+        let to = class.to_m2.map_or_else(|| "and more".to_owned(), |to| format!("to {to:.0}"));
+        eprintln!("recall, {:>5.0} {to:9} m2 {:.3} of {}", class.from_m2, class.recall, class.structures);
+    }
+}

@@ -1,0 +1,125 @@
+//! The page of an evaluation: figures, then the worst places as strips of pictures. One file, nothing loaded.
+
+use std::{fmt::Write, path::Path};
+
+use geo::Polygon;
+use imagery_diff::{Change, Window, evaluate::Figures, objects::Object, outline::outline};
+use raster_io::{Render, TileFormat, TileReader, encode};
+
+use super::Evaluated;
+
+/// Longer side of a picture, pixels.
+const PICTURE_PX: u32 = 384;
+
+const STYLE: &str = "body{font:14px system-ui;margin:2em;background:#fff;color:#111}\
+table{border-collapse:collapse}td,th{padding:4px 12px;border:1px solid #bbb;text-align:right}\
+.strip{display:flex;gap:8px;margin:8px 0 24px}figure{margin:0;position:relative}\
+svg{position:absolute;inset:0}figcaption{color:#555}\
+.found{fill:none;stroke:#ff9f1c;stroke-width:2}.true{fill:none;stroke:#00d0ff;stroke-width:2}";
+
+pub(super) fn page(figures: &Figures, worst: &[Evaluated], detector: &str) -> anyhow::Result<String> {
+    let mut html = format!(
+        "<!doctype html><meta charset=utf-8><title>Evaluation of {detector}</title><style>{STYLE}</style>\
+         <h1>{detector} on {} places, {:.2} km²</h1><table><tr><th><th>precision<th>recall<th>F1<th>95 %</tr>",
+        figures.places, figures.area_km2
+    );
+    for (name, quality) in [
+        ("pixels", &figures.pixel),
+        ("structures, IoU 0.25", &figures.object_25),
+        ("structures, IoU 0.5", &figures.object_50),
+    ] {
+        write!(
+            html,
+            "<tr><th>{name}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3} to {:.3}</tr>",
+            quality.precision.value, quality.recall.value, quality.f1.value, quality.f1.low, quality.f1.high
+        )?;
+    }
+    write!(
+        html,
+        "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}.</p>\
+         <p>The worst places: orange is what was found, blue what is true.</p>",
+        figures.false_alarms_km2.value, figures.calibration_error
+    )?;
+    for one in worst {
+        strip(&mut html, one)?;
+    }
+    Ok(html)
+}
+
+fn strip(html: &mut String, one: &Evaluated) -> anyhow::Result<()> {
+    let truth: Vec<Polygon<f64>> = one.place.truth.iter().map(|region| traced(&region.pixels, one)).collect();
+    let found: Vec<&Polygon<f64>> = one.found.iter().map(|(polygon, _)| polygon).collect();
+    write!(html, "<h3>{}</h3><div class=strip>", escaped(&one.files.name))?;
+    for (caption, file, drawn) in [
+        ("before", &one.files.before, false),
+        ("after", &one.files.after, false),
+        ("after, found and true", &one.files.after, true),
+    ] {
+        write!(html, "<figure><img width={PICTURE_PX} src=\"data:image/jpeg;base64,{}\">", picture(file)?)?;
+        if drawn {
+            write!(html, "<svg width={PICTURE_PX} viewBox=\"0 0 {} {}\">", one.mask.cols, one.mask.rows)?;
+            truth.iter().try_for_each(|polygon| path(html, "true", polygon))?;
+            found.iter().try_for_each(|polygon| path(html, "found", polygon))?;
+            html.push_str("</svg>");
+        }
+        write!(html, "<figcaption>{caption}</figcaption></figure>")?;
+    }
+    html.push_str("</div>");
+    Ok(())
+}
+
+fn path(html: &mut String, class: &str, polygon: &Polygon<f64>) -> std::fmt::Result {
+    write!(html, "<path class={class} vector-effect=non-scaling-stroke d=\"")?;
+    for ring in std::iter::once(polygon.exterior()).chain(polygon.interiors()) {
+        for (index, at) in ring.coords().enumerate() {
+            write!(html, "{}{:.1} {:.1}", if index == 0 { "M" } else { "L" }, at.x, at.y)?;
+        }
+    }
+    html.push_str("\"/>");
+    Ok(())
+}
+
+fn traced(pixels: &[usize], one: &Evaluated) -> Polygon<f64> {
+    let mut mask = vec![false; one.mask.set.len()];
+    pixels.iter().for_each(|&at| mask[at] = true);
+    let window = Window { row: 0, col: 0, rows: one.mask.rows, cols: one.mask.cols };
+    outline(&Object { window, mask, change: Change::New }).0
+}
+
+fn picture(file: &Path) -> anyhow::Result<String> {
+    let reader = TileReader::open(file)?;
+    let render = Render { size_px: PICTURE_PX, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
+    Ok(base64(&encode(&reader.thumbnail(PICTURE_PX, &render)?, TileFormat::Jpeg)?))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for index in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * index) & 63) as usize];
+            text.push(if index <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (plain, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+}
