@@ -46,7 +46,7 @@ EXTENSION_SHARE = 0.15
 EXTENDED_AREA_PX_MIN = 60
 
 HALL_SHARE_MAX = 0.75
-"""Longest drawn hall as a share of the crop's side: one that fills the crop shows no edge and teaches that fields are roofs."""
+"""Longest drawn hall as a share of the crop's side: with no edge in the crop it would teach that fields are roofs."""
 
 ESTATE_HOUSES_MAX = 18
 """Houses drawn in one estate: each costs about a millisecond."""
