@@ -1,0 +1,232 @@
+//! The whole run over HTTP, against the real binary, its database and rendered scenes.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Server, rendered_pair, run, text};
+
+fn confirm(server: &Server, candidate: &str) -> Value {
+    let etag = server.get(&format!("/ogc/collections/candidates/items/{candidate}")).etag;
+    let review = json!({
+        "verdict": "confirm", "structure_type": "assembly-hall", "confidence": "high", "title": "New hall",
+        "seen": {"stretch": "p2-98", "nudge": [0, 0]},
+    });
+    let made = server.post(&format!("/api/candidates/{candidate}/reviews"), &review, &[("if-match", &etag)]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.body["annotation"].clone()
+}
+
+fn candidates(server: &Server) -> Vec<String> {
+    let page = server.get("/ogc/collections/candidates/items?limit=1000").body;
+    let id = |feature: &Value| feature["id"].as_str().unwrap().to_owned();
+    page["features"].as_array().unwrap().iter().map(id).collect()
+}
+
+#[test]
+fn two_images_become_a_confirmed_annotation_that_gdal_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let job = server.compare(&first, &second);
+    let ended = server.wait_for(&job);
+    assert_eq!(
+        (ended["status"].as_str(), ended["progress"].as_u64()),
+        (Some("successful"), Some(100)),
+        "{ended}"
+    );
+    let found = candidates(&server);
+    assert!(!found.is_empty());
+    assert_eq!(server.get(&format!("{job}/results")).body["candidates"].as_u64(), Some(found.len() as u64));
+
+    let annotation = confirm(&server, &found[0]);
+    let properties = &annotation["properties"];
+    assert_eq!(properties["status"], "confirmed");
+    assert_eq!(properties["start_datetime"], "2023-05-14T02:10:00Z");
+    assert_eq!(properties["end_datetime"], "2024-10-21T02:25:00Z");
+    assert_eq!(properties["sources"].as_array().unwrap().len(), 2);
+    let stored = server.get("/ogc/collections/annotations/items").body;
+    assert_eq!(stored["features"][0], annotation);
+
+    let ogr = Command::new("ogrinfo")
+        .args(["-ro", "-so", &format!("OAPIF:{}/ogc", server.url), "annotations"])
+        .output()
+        .expect("gdal-bin is installed");
+    let told = String::from_utf8_lossy(&ogr.stdout);
+    assert!(told.contains("Feature Count: 1"), "{told}{}", String::from_utf8_lossy(&ogr.stderr));
+
+    let tiles = server.get(&format!("/tiles/{second}/tilejson.json")).body;
+    assert!(tiles["tiles"][0].as_str().unwrap().contains("WebMercatorQuad"));
+    server.kill();
+    let verified = run(&["verify", "--data", text(&data)]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[test]
+fn a_job_survives_a_power_loss_and_so_does_every_acknowledged_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let job = server.compare(&first, &second);
+    server.kill();
+
+    let server = Server::start(&data);
+    assert_eq!(server.wait_for(&job)["status"], "successful");
+    let found = candidates(&server);
+    let annotation = confirm(&server, &found[0]);
+    server.kill();
+
+    let server = Server::start(&data);
+    let kept =
+        server.get(&format!("/ogc/collections/annotations/items/{}", annotation["id"].as_str().unwrap()));
+    assert_eq!(kept.body, annotation);
+    assert!(run(&["verify", "--data", text(&data)]).status.success());
+}
+
+#[test]
+fn verify_finds_a_blob_that_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    server.kill();
+    let shelf = std::fs::read_dir(data.join("blobs")).unwrap().next().unwrap().unwrap().path();
+    let blob = std::fs::read_dir(shelf).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&blob).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&blob, bytes).unwrap();
+    let verified = run(&["verify", "--data", text(&data)]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&verified.stderr).contains("was changed"));
+}
+
+#[test]
+fn bad_uploads_are_told_and_nothing_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let whole = std::fs::read(&before).unwrap();
+    let time = json!({"datetime": "2023-05-14T02:10:00Z"});
+    let cases = [
+        (file("text.tif", b"this is a text and no image"), time.clone(), 422, "is a text that begins with"),
+        (file("empty.tif", b""), time.clone(), 422, "empty"),
+        (file("cut.tif", &whole[..whole.len() / 2]), time.clone(), 422, ""),
+        (before.clone(), json!({}), 400, "properties.datetime"),
+        (before.clone(), json!({"datetime": "yesterday"}), 400, "properties.datetime"),
+    ];
+    for (path, properties, status, words) in cases {
+        let answer = server.upload("plant", &path, &properties);
+        assert_eq!(answer.status, status, "{}: {}", path.display(), answer.body);
+        assert!(answer.body["detail"].as_str().unwrap().contains(words), "{}", answer.body);
+        assert!(answer.body["type"].as_str().unwrap().starts_with("/problems/"));
+    }
+    assert_eq!(server.upload("nowhere", &before, &time).status, 404);
+    assert_eq!(server.get("/api/sites/plant/scenes").body["scenes"], json!([]));
+    assert_eq!(std::fs::read_dir(data.join("incoming")).unwrap().count(), 0, "no upload is left behind");
+    assert!(run(&["verify", "--data", text(&data)]).status.success());
+}
+
+#[test]
+fn bad_geojson_is_told_with_the_place_of_the_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let site =
+        |geometry: Value| json!({"type": "Feature", "geometry": geometry, "properties": {"name": "Plant"}});
+    let bow_tie = json!({"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]});
+    let square = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]});
+    let cases = [
+        (json!({"hello": "world"}), "type is missing but must be \"Feature\""),
+        (site(bow_tie), "ring 0 crosses itself near [1, 1]"),
+        (json!({"type": "Feature", "geometry": square, "properties": {}}), "properties.name is missing"),
+        (site(json!(null)), "geometry.type is missing but must be \"Polygon\""),
+    ];
+    for (feature, words) in cases {
+        let answer = server.post("/ogc/collections/sites/items", &feature, &[]);
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert!(answer.body["detail"].as_str().unwrap().contains(words), "{}", answer.body);
+    }
+    assert_eq!(server.count("sites"), 0);
+}
+
+#[test]
+fn comparisons_that_cannot_be_made_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let scene = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let execute = |inputs: Value| server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[]);
+    let same = execute(json!({"inputs": {"before": scene, "after": scene}}));
+    assert_eq!((same.status, same.body["parameter"].as_str()), (400, Some("inputs.after")));
+    assert_eq!(execute(json!({"inputs": {"before": scene, "after": "nothing"}})).status, 404);
+    let file = execute(json!({"inputs": {"before": scene, "after": scene, "model": "/etc/passwd.onnx"}}));
+    assert_eq!(file.status, 400);
+    assert_eq!(server.get("/ogc/jobs").body["jobs"], json!([]));
+}
+
+#[test]
+fn writes_say_what_they_are_based_on_and_strangers_stay_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let path = "/ogc/collections/sites/items/plant";
+    assert_eq!(server.delete(path, &[]).status, 428);
+    assert_eq!(server.delete(path, &[("if-match", "\"another\"")]).status, 412);
+    let query = server.get("/ogc/collections/sites/items?limitt=3");
+    assert_eq!((query.status, query.body["parameter"].as_str()), (400, Some("limitt")));
+    let foreign =
+        server.post("/ogc/collections/sites/items", &json!({}), &[("origin", "http://elsewhere.example")]);
+    assert_eq!(foreign.status, 403);
+    let etag = server.get(path).etag;
+    assert_eq!(server.delete(path, &[("if-match", &etag)]).status, 204);
+    assert_eq!(server.count("sites"), 0);
+    server.kill();
+
+    let open = run(&["serve", "--listen", "0.0.0.0:0", "--data", text(&data)]);
+    assert_eq!(open.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&open.stderr).contains("stakeout token create"));
+}
+
+#[test]
+fn with_a_token_configured_nobody_comes_in_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let made = run(&["token", "create", "--data", text(&data), "--role", "viewer", "--name", "eve"]);
+    let secret = String::from_utf8(made.stdout).unwrap();
+    let server = Server::start(&data);
+    assert_eq!(server.get("/ogc").status, 401);
+    assert_eq!(server.get("/health/ready").status, 200);
+    let bearer = format!("Bearer {}", secret.trim());
+    let answer = server.post(
+        "/ogc/collections/sites/items",
+        &json!({
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]},
+            "properties": {"name": "Plant"},
+        }),
+        &[("authorization", &bearer)],
+    );
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.body["detail"], "eve is viewer but making a site takes admin");
+}

@@ -1,0 +1,185 @@
+//! The real binary, run as people run it.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use raster_io::write_geotiff;
+use serde_json::{Value, json};
+use test_scenes::{SceneSpec, render};
+
+const JOB_TIMEOUT: Duration = Duration::from_secs(120);
+
+pub fn stakeout() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_stakeout"))
+}
+
+pub fn run(arguments: &[&str]) -> Output {
+    stakeout().args(arguments).output().unwrap()
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A rendered pair of 384 px, in which six structures changed.
+pub fn rendered_pair(folder: &Path) -> (PathBuf, PathBuf) {
+    let rendered = render(&SceneSpec { side_px: 384, ..SceneSpec::small(2) });
+    assert!(!rendered.truth.is_empty(), "the scene has changed structures");
+    let (before, after) = (folder.join("before.tif"), folder.join("after.tif"));
+    write_geotiff(&before, rendered.pair.before()).unwrap();
+    write_geotiff(&after, rendered.pair.after()).unwrap();
+    (before, after)
+}
+
+/// A `stakeout serve` process; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+/// An answer: status, ETag and body.
+pub struct Answer {
+    pub status: u16,
+    pub etag: String,
+    pub location: String,
+    pub body: Value,
+}
+
+impl Server {
+    pub fn start(data: &Path) -> Server {
+        let mut child = stakeout()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", text(data)])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines.next().expect("the server says where it listens").unwrap();
+        let url = line.rsplit(' ').next().unwrap().trim_end_matches('/').to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        // whatever it says later must not block it
+        std::thread::spawn(move || lines.for_each(drop));
+        Server { child, url }
+    }
+
+    /// Ends the process as a power loss would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        answer(agent().get(format!("{}{path}", self.url)).call().unwrap())
+    }
+
+    pub fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request =
+            agent().post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body.to_string()).unwrap())
+    }
+
+    pub fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().delete(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call().unwrap())
+    }
+
+    /// Uploads a file with its properties as a browser's form would.
+    pub fn upload(&self, site: &str, file: &Path, properties: &Value) -> Answer {
+        const BOUNDARY: &str = "a-boundary-that-is-not-in-the-files";
+        let mut body = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"properties\"\r\ncontent-type: application/json\r\n\r\n{properties}\r\n\
+             --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n",
+            file.file_name().unwrap().to_str().unwrap()
+        )
+        .into_bytes();
+        body.extend(std::fs::read(file).unwrap());
+        body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+        answer(
+            agent()
+                .post(format!("{}/api/sites/{site}/scenes", self.url))
+                .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"))
+                .send(body)
+                .unwrap(),
+        )
+    }
+
+    pub fn add_site(&self, id: &str) {
+        let ring = json!([[[127.5, 39.8], [127.7, 39.8], [127.7, 40.0], [127.5, 40.0], [127.5, 39.8]]]);
+        let site = json!({
+            "type": "Feature",
+            "id": id,
+            "geometry": {"type": "Polygon", "coordinates": ring},
+            "properties": {"name": "February 11 plant", "tags": ["machine works"]},
+        });
+        let made = self.post("/ogc/collections/sites/items", &site, &[]);
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert!(made.location.ends_with(&format!("/ogc/collections/sites/items/{id}")));
+    }
+
+    pub fn add_scene(&self, site: &str, file: &Path, datetime: &str) -> String {
+        let made = self.upload(
+            site,
+            file,
+            &json!({"datetime": datetime, "platform": "rendered", "license": "CC0-1.0"}),
+        );
+        assert_eq!(made.status, 201, "{}", made.body);
+        made.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a comparison and returns the path of its job.
+    pub fn compare(&self, before: &str, after: &str) -> String {
+        let inputs = json!({"inputs": {"before": before, "after": after}});
+        let job = self.post("/ogc/processes/detect-new-structures/execution", &inputs, &[]);
+        assert_eq!(job.status, 201, "{}", job.body);
+        job.location[job.location.find("/ogc/jobs/").unwrap()..].to_owned()
+    }
+
+    pub fn wait_for(&self, job: &str) -> Value {
+        let until = Instant::now() + JOB_TIMEOUT;
+        loop {
+            let state = self.get(job).body;
+            if !matches!(state["status"].as_str(), Some("accepted" | "running")) {
+                return state;
+            }
+            assert!(Instant::now() < until, "the job did not end: {state}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn count(&self, collection: &str) -> u64 {
+        let page = self.get(&format!("/ogc/collections/{collection}/items?limit=1")).body;
+        page["numberMatched"].as_u64().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let header = |name: &str| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let (status, etag, location) = (response.status().as_u16(), header("etag"), header("location"));
+    let text = response.body_mut().read_to_string().unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Answer { status, etag, location, body }
+}
