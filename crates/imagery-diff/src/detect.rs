@@ -27,8 +27,8 @@ use crate::{
 
 /// Name of the baseline without a network.
 pub const CLASSICAL: &str = "classical";
-/// The detector that is used where none is named.
-pub const DEFAULT_DETECTOR: &str = "open";
+/// The detector that is used where none is named; `docs/detector.md` says why.
+pub const DEFAULT_DETECTOR: &str = "research";
 
 /// Rows of a strip.
 const STRIP_ROWS: u32 = 512;
@@ -139,6 +139,14 @@ impl Detector {
         }
     }
 
+    /// Terms of its weights; `None` for the baseline, which has none.
+    pub fn licence(&self) -> Option<&str> {
+        match self {
+            Detector::Classical(_) => None,
+            Detector::Network(model) => Some(&model.card().licence),
+        }
+    }
+
     /// The finest ground sample distance that it wants, metres.
     pub fn gsd_m_min(&self) -> f64 {
         match self {
@@ -170,8 +178,8 @@ impl Detector {
 
     fn score_options(&self) -> ScoreOptions {
         match self {
-            Detector::Classical(_) => ScoreOptions::CLASSICAL,
-            Detector::Network(_) => ScoreOptions::NETWORK,
+            Detector::Classical(_) => ScoreOptions::classical(),
+            Detector::Network(model) => model.card().score.clone().unwrap_or_else(ScoreOptions::network),
         }
     }
 }
@@ -196,7 +204,8 @@ pub fn detect<S: PairSource>(
     let tones = PairTones::of(&overview, source.samples(), detector.normalisation());
     let registration = register(source, &overview, &options.register).map_err(DetectError::Source)?;
     drop(overview);
-    let run = Run { source, detector, options, tones: &tones, registration: &registration };
+    let score = detector.score_options();
+    let run = Run { source, detector, options, tones: &tones, registration: &registration, score: &score };
     let mut tracker = BlobTracker::new(source.grid().cols, &options.blobs);
     let mut found: Vec<Found> = Vec::new();
     let mut row = 0;
@@ -234,6 +243,7 @@ struct Run<'a, S: PairSource> {
     options: &'a DetectOptions,
     tones: &'a PairTones,
     registration: &'a Registration,
+    score: &'a ScoreOptions,
 }
 
 struct Found {
@@ -295,7 +305,7 @@ impl<S: PairSource> Run<'_, S> {
         let extent = extent(&regular);
         let context = ScoreContext { grid, registration_residual_m: self.registration.fit.residual_m };
         let (score, evidence) =
-            score(patch, &object, &raw, &extent, &context, &self.detector.score_options());
+            score(patch, &object, &raw, &extent, &context, self.score);
         (score >= self.options.score_min).then(|| Found {
             candidate: Candidate {
                 outline: regular.to_map(grid),

@@ -185,6 +185,8 @@ pub struct PlaceFigures {
     pub pixel: Counts,
     /// By structures matched at an intersection over union of 0.5.
     pub object_50: Counts,
+    /// Whether each found structure is real at an intersection over union of 0.25, in their order.
+    pub real: Vec<bool>,
 }
 
 /// Collects places.
@@ -205,6 +207,7 @@ impl Tally {
             name: name.clone(),
             pixel: measured.pixels,
             object_50: measured.objects[IOU_LEVELS.len() - 1],
+            real: measured.scored.iter().map(|(_, real)| *real).collect(),
         };
         self.places.iter().map(figures).collect()
     }

@@ -4,7 +4,7 @@ use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::candidate::DetectorId;
+use crate::{candidate::DetectorId, score::ScoreOptions};
 
 /// Sides of what the network reads must be multiples of this, pixels.
 pub const MULTIPLE_PX: usize = 16;
@@ -42,6 +42,9 @@ pub struct Card {
     /// Where it fails.
     #[serde(default)]
     pub limits: String,
+    /// How evidence from this model becomes a score; without it a score is not calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreOptions>,
     /// SHA-256 of the ONNX file, lower-case hex.
     pub sha256: String,
 }
@@ -136,11 +139,18 @@ pub struct Shipped {
 }
 
 /// The shipped models.
-pub const MODELS: &[Shipped] = &[Shipped {
-    name: "open",
-    card: include_str!("../models/open.json"),
-    onnx: include_bytes!("../models/open.onnx"),
-}];
+pub const MODELS: &[Shipped] = &[
+    Shipped {
+        name: "research",
+        card: include_str!("../models/research.json"),
+        onnx: include_bytes!("../models/research.onnx"),
+    },
+    Shipped {
+        name: "open",
+        card: include_str!("../models/open.json"),
+        onnx: include_bytes!("../models/open.onnx"),
+    },
+];
 
 impl Shipped {
     /// Its card.
@@ -306,7 +316,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("the card of model open says outputs is change but must be new, removed")
+                .starts_with("the card of model research says outputs is change but must be new, removed")
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use geo::{Area, Euclidean, Length};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     blobs::Patch,
@@ -13,36 +14,36 @@ use crate::{
 };
 
 /// Coefficients of a logistic regression on the evidence: `score = 1 / (1 + exp(-(intercept + sum)))`.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// A model's card may carry its own, fitted by `training/fit_score.py`; then scores are calibrated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreOptions {
     /// Log odds where all evidence is zero.
     pub intercept: f64,
     /// Log odds by unit of the evidence of that name.
-    pub weights: &'static [(&'static str, f64)],
+    pub weights: BTreeMap<String, f64>,
 }
 
 impl ScoreOptions {
     /// For the classical detector: set by hand, not calibrated.
-    pub const CLASSICAL: ScoreOptions = ScoreOptions {
-        intercept: -6.0,
-        weights: &[
-            ("probability_mean", 5.0),
-            ("rectangularity", 2.0),
-            ("area_log10", 0.4),
-            ("change_mean", 0.8),
-        ],
-    };
+    pub fn classical() -> ScoreOptions {
+        ScoreOptions::of(
+            -6.0,
+            [("probability_mean", 5.0), ("rectangularity", 2.0), ("area_log10", 0.4), ("change_mean", 0.8)],
+        )
+    }
 
-    /// For the shipped networks: set by hand, not calibrated.
-    pub const NETWORK: ScoreOptions = ScoreOptions {
-        intercept: -5.0,
-        weights: &[
-            ("probability_mean", 5.5),
-            ("probability_max", 1.0),
-            ("rectangularity", 0.6),
-            ("area_log10", 0.3),
-        ],
-    };
+    /// For a network whose card has none: set by hand, not calibrated.
+    pub fn network() -> ScoreOptions {
+        ScoreOptions::of(
+            -5.0,
+            [("probability_mean", 5.5), ("probability_max", 1.0), ("rectangularity", 0.6), ("area_log10", 0.3)],
+        )
+    }
+
+    fn of(intercept: f64, weights: [(&str, f64); 4]) -> ScoreOptions {
+        ScoreOptions { intercept, weights: weights.map(|(name, weight)| (name.to_owned(), weight)).into() }
+    }
 }
 
 /// What the score of a structure rests on besides its own pixels.
@@ -70,7 +71,7 @@ pub fn score(
 ) -> (f64, BTreeMap<String, f64>) {
     let evidence = evidence(patch, object, outline, extent, context);
     let sum: f64 =
-        options.weights.iter().map(|(name, weight)| weight * evidence.get(*name).unwrap_or(&0.0)).sum();
+        options.weights.iter().map(|(name, weight)| weight * evidence.get(name).unwrap_or(&0.0)).sum();
     (1.0 / (1.0 + (-(options.intercept + sum)).exp()), evidence)
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
         write_whole(path, &format!("{:#}\n", report(&found, started.elapsed().as_secs_f64())))?;
     }
     if !quiet {
-        tell(&found);
+        tell(&found, detector.licence());
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn report(found: &Found, elapsed_s: f64) -> Value {
     })
 }
 
-fn tell(found: &Found) {
+fn tell(found: &Found, licence: Option<&str>) {
     let unit = if found.coordinates == Coordinates::Pixels { "px" } else { "m" };
     let fit = &found.fit;
     eprintln!(
@@ -101,6 +101,9 @@ fn tell(found: &Found) {
         eprintln!("WARNING: the images do not fit, so the candidates cannot be believed: {reason}");
     }
     eprintln!("{} structures by {} {}", found.candidates.len(), found.detector.name, found.detector.version);
+    if let Some(licence) = licence {
+        eprintln!("terms of the model: {licence}");
+    }
     if !found.candidates.is_empty() {
         eprintln!("   score  change     area {unit}2   size {unit}            at");
     }

@@ -17,7 +17,7 @@ fn json(path: &std::path::Path) -> Value {
 fn detect_writes_geojson_that_ogr_reads_and_says_how_well_the_images_fit() {
     let folder = tempfile::tempdir().unwrap();
     let (before, after) = rendered_pair(folder.path());
-    for model in ["classical", "open"] {
+    for model in ["classical", "open", "research"] {
         let (out, report) = (folder.path().join("out.geojson"), folder.path().join("report.json"));
         let done = run(&[
             "detect",
@@ -64,7 +64,7 @@ fn the_same_images_give_the_same_bytes() {
 fn an_image_and_itself_give_nothing_and_that_is_working() {
     let folder = tempfile::tempdir().unwrap();
     let (before, _) = rendered_pair(folder.path());
-    for model in ["classical", "open"] {
+    for model in ["classical", "open", "research"] {
         let out = folder.path().join("out.geojson");
         let done = run(&["detect", text(&before), text(&before), "--out", text(&out), "--model", model]);
         assert!(done.status.success());

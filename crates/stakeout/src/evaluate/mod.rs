@@ -11,12 +11,12 @@ use std::{
 use anyhow::{Context, ensure};
 use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
 use imagery_diff::{
-    Change, DetectOptions, Detector, Grid, PairSource, Reference, detect,
+    Candidate, Change, DetectOptions, Detector, Grid, PairSource, Reference, detect,
     evaluate::{Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use raster_io::{CommonGridOptions, Mask, ScenePair, read_mask};
-use serde_json::json;
+use serde_json::{Value, json};
 use stakeout_server::detection;
 
 use crate::{
@@ -39,7 +39,7 @@ struct Labelled {
 struct Evaluated {
     files: Labelled,
     mask: Mask,
-    found: Vec<(Polygon<f64>, f64)>,
+    found: Vec<(Polygon<f64>, Candidate)>,
     place: Place,
 }
 
@@ -69,6 +69,7 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         "gsd_m_of_unplaced_pairs": arguments.gsd,
         "figures": figures,
         "places": tally.by_place(),
+        "candidates": candidates(&tally, &evaluated),
     });
     match &arguments.json {
         Some(path) => write_whole(path, &format!("{report:#}\n"))?,
@@ -84,6 +85,26 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         tell(&figures);
     }
     Ok(())
+}
+
+/// Every candidate with its evidence and whether it is real: what a score can be fitted to.
+fn candidates(tally: &Tally, evaluated: &[Evaluated]) -> Vec<Value> {
+    tally
+        .by_place()
+        .iter()
+        .zip(evaluated)
+        .flat_map(|(place, one)| {
+            place.real.iter().zip(&one.found).map(|(real, (_, candidate))| {
+                json!({
+                    "place": place.name,
+                    "change": candidate.change,
+                    "score": candidate.score,
+                    "real": real,
+                    "evidence": candidate.evidence,
+                })
+            })
+        })
+        .collect()
 }
 
 /// Pairs of a folder by name; the images and the label may differ in their extension.
@@ -123,11 +144,12 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         .with_context(|| format!("{} cannot be evaluated", files.name))?;
     let to_label = to_label(pair.grid(), pair.before().info().geotransform);
     let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
-    let found: Vec<(Polygon<f64>, f64)> = detection
+    let found: Vec<(Polygon<f64>, Candidate)> = detection
         .candidates
-        .iter()
+        .into_iter()
         .filter(|candidate| counted(candidate.change))
-        .map(|candidate| (candidate.outline.0.map_coords(&to_label), candidate.score))
+        .map(|candidate| (candidate.outline.0.map_coords(&to_label), candidate))
+        .filter(|(polygon, _)| !pixels_in(polygon, &mask).is_empty())
         .collect();
     let pixel_m = match pair.before().info().gsd_m {
         Some(gsd_m) => gsd_m,
@@ -139,8 +161,7 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         pixels: mask.set.len(),
         found: found
             .iter()
-            .map(|(polygon, score)| Region { pixels: pixels_in(polygon, &mask), score: *score })
-            .filter(|region| !region.pixels.is_empty())
+            .map(|(polygon, candidate)| Region { pixels: pixels_in(polygon, &mask), score: candidate.score })
             .collect(),
         truth: regions(&mask.set, mask.cols as usize),
     };

@@ -1,0 +1,111 @@
+//! Each stage of detection, then the whole, on rendered scenes. Divan shows pixels (items) a second.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::{ops::ControlFlow, sync::OnceLock};
+
+use divan::{Bencher, counter::ItemsCount};
+use imagery_diff::{
+    AlignedPair, BlobOptions, BlobTracker, DetectOptions, Detector, EvidenceMaps, MemoryPair, Model,
+    PairSource, Shift, Strip, Window, detect,
+    evidence::{
+        classical::{ClassicalOptions, classical},
+        network::network,
+    },
+    normalise::{Normalisation, PairTones, normalise},
+    objects::{ObjectOptions, objects},
+    outline::outline,
+    register::{RegisterOptions, overview_reduction, register},
+    regularise::{RegulariseOptions, regularise},
+};
+use test_scenes::{SceneSpec, render};
+
+const WHOLE_PX: u32 = 4_096;
+const WINDOW_PX: u32 = 512;
+
+fn main() {
+    divan::main();
+}
+
+/// The rendered pair of the whole detection: made once.
+fn scene() -> &'static MemoryPair {
+    static SCENE: OnceLock<MemoryPair> = OnceLock::new();
+    SCENE.get_or_init(|| {
+        let spec = SceneSpec { side_px: WHOLE_PX, ..SceneSpec::industrial(1) };
+        MemoryPair::display(render(&spec).pair)
+    })
+}
+
+fn window() -> AlignedPair {
+    let window = Window { row: 0, col: 0, rows: WINDOW_PX, cols: WINDOW_PX };
+    scene().read(window, Shift::default()).unwrap()
+}
+
+fn tones(normalisation: Normalisation) -> PairTones {
+    PairTones::of(&window(), scene().samples(), normalisation)
+}
+
+fn model() -> Model {
+    imagery_diff::MODELS[0].load().unwrap()
+}
+
+fn window_pixels() -> ItemsCount {
+    ItemsCount::new(u64::from(WINDOW_PX * WINDOW_PX))
+}
+
+fn evidence() -> EvidenceMaps {
+    network(&normalise(window(), &tones(Normalisation::Display)), &model()).unwrap()
+}
+
+#[divan::bench(sample_count = 3)]
+fn register_whole_scene(bencher: Bencher) {
+    let overview = scene().overview(overview_reduction(scene().grid())).unwrap();
+    bencher
+        .counter(ItemsCount::new(u64::from(WHOLE_PX) * u64::from(WHOLE_PX)))
+        .bench(|| register(scene(), &overview, &RegisterOptions::default()).unwrap());
+}
+
+#[divan::bench(sample_count = 10)]
+fn read_shifted(bencher: Bencher) {
+    let all = Window { row: 64, col: 64, rows: WINDOW_PX, cols: WINDOW_PX };
+    let shift = Shift { right_px: 1.4, down_px: -0.7 };
+    bencher.counter(window_pixels()).bench(|| scene().read(all, shift).unwrap());
+}
+
+#[divan::bench(sample_count = 10)]
+fn normalise_window(bencher: Bencher) {
+    let tones = tones(Normalisation::Display);
+    bencher.counter(window_pixels()).with_inputs(window).bench_values(|pair| normalise(pair, &tones));
+}
+
+#[divan::bench(sample_count = 5)]
+fn evidence_classical(bencher: Bencher) {
+    let pair = normalise(window(), &tones(Normalisation::Contrast));
+    bencher.counter(window_pixels()).bench(|| classical(&pair, &ClassicalOptions::default()));
+}
+
+#[divan::bench(sample_count = 5)]
+fn evidence_network_on_one_core(bencher: Bencher) {
+    let (pair, model) = (normalise(window(), &tones(Normalisation::Display)), model());
+    bencher.counter(window_pixels()).bench(|| network(&pair, &model).unwrap());
+}
+
+#[divan::bench(sample_count = 10)]
+fn blobs_and_objects_and_outlines(bencher: Bencher) {
+    let maps = evidence();
+    bencher.counter(window_pixels()).bench(|| {
+        let mut tracker = BlobTracker::new(maps.cols, &BlobOptions::default());
+        let mut patches = tracker.push(&Strip { row: 0, maps: maps.clone() });
+        patches.extend(tracker.finish());
+        let structures = patches.iter().flat_map(|patch| objects(patch, &ObjectOptions::default()));
+        structures.map(|object| regularise(&outline(&object), &RegulariseOptions::default())).count()
+    });
+}
+
+#[divan::bench(args = ["classical", "research"], sample_count = 1, sample_size = 1)]
+fn whole_detection(bencher: Bencher, name: &str) {
+    let detector = Detector::named(name).unwrap();
+    bencher.counter(ItemsCount::new(u64::from(WHOLE_PX) * u64::from(WHOLE_PX))).bench(|| {
+        detect(scene(), &detector, &DetectOptions::default(), &|_| ControlFlow::Continue(())).unwrap()
+    });
+}
