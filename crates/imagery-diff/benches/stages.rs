@@ -98,7 +98,9 @@ fn blobs_and_objects_and_outlines(bencher: Bencher) {
         let mut patches = tracker.push(&Strip { row: 0, maps: maps.clone() });
         patches.extend(tracker.finish());
         let structures = patches.iter().flat_map(|patch| objects(patch, &ObjectOptions::default()));
-        structures.map(|object| regularise(&outline(&object), &RegulariseOptions::default())).count()
+        structures
+            .map(|object| regularise(&outline(&object), &RegulariseOptions::default()))
+            .collect::<Vec<_>>()
     });
 }
 

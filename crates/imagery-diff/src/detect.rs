@@ -304,8 +304,7 @@ impl<S: PairSource> Run<'_, S> {
         let regular = regularise(&raw, &self.options.regularise);
         let extent = extent(&regular);
         let context = ScoreContext { grid, registration_residual_m: self.registration.fit.residual_m };
-        let (score, evidence) =
-            score(patch, &object, &raw, &extent, &context, self.score);
+        let (score, evidence) = score(patch, &object, &raw, &extent, &context, self.score);
         (score >= self.options.score_min).then(|| Found {
             candidate: Candidate {
                 outline: regular.to_map(grid),

@@ -37,7 +37,12 @@ impl ScoreOptions {
     pub fn network() -> ScoreOptions {
         ScoreOptions::of(
             -5.0,
-            [("probability_mean", 5.5), ("probability_max", 1.0), ("rectangularity", 0.6), ("area_log10", 0.3)],
+            [
+                ("probability_mean", 5.5),
+                ("probability_max", 1.0),
+                ("rectangularity", 0.6),
+                ("area_log10", 0.3),
+            ],
         )
     }
 
