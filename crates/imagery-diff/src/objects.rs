@@ -31,10 +31,10 @@ pub struct ObjectOptions {
 impl Default for ObjectOptions {
     fn default() -> ObjectOptions {
         ObjectOptions {
-            seed_min: 140,
+            seed_min: 160,
             grow_min: 115,
-            boundary_share: 0.5,
-            seed_px_min: 4,
+            boundary_share: 1.0,
+            seed_px_min: 8,
             object_px_min: 24,
             hole_px_min: 24,
             altered_min: 150.0,

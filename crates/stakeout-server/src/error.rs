@@ -1,7 +1,7 @@
 //! Every error as RFC 9457 `application/problem+json` with a stable type.
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use raster_io::RasterError;
@@ -49,6 +49,18 @@ impl ApiError {
     /// A body that cannot be taken.
     pub(crate) fn body(detail: String) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid-body", "The body cannot be taken", detail)
+    }
+
+    /// An address that does not take a method.
+    pub(crate) fn method(method: &Method) -> ApiError {
+        let detail =
+            format!("this address does not take {method}; OPTIONS or /openapi.json say what it takes");
+        ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The method is not allowed",
+            detail,
+        )
     }
 
     pub(crate) fn not_found(detail: String) -> ApiError {

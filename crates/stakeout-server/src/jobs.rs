@@ -2,6 +2,7 @@
 
 use std::{
     ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -44,7 +45,9 @@ pub(crate) async fn work(app: App) {
 fn run_next(app: &App) -> Result<bool, RecordError> {
     let Some(job) = app.store.claim_job()? else { return Ok(false) };
     tell(app, &job);
-    let ended = match run(app, &job) {
+    // a job that breaks fails; it does not take its worker along
+    let ran = catch_unwind(AssertUnwindSafe(|| run(app, &job))).unwrap_or(Err(JobError::Broke));
+    let ended = match ran {
         Ok(result) => app.store.finish_job(&job.id, result)?,
         Err(JobError::Detection(DetectionError::Cancelled)) => app.store.job(&job.id)?,
         Err(error) => app.store.fail_job(&job.id, &causes(&error))?,
@@ -61,6 +64,8 @@ enum JobError {
     Record(#[from] RecordError),
     #[error("the inputs of the job cannot be read")]
     Input(#[from] serde_json::Error),
+    #[error("the job broke; the server's log says where")]
+    Broke,
 }
 
 /// What a comparison is asked to do.

@@ -51,6 +51,20 @@ impl Parameters {
         }
     }
 
+    /// For resources that take `f` alone, and have one format.
+    pub(crate) fn json_only(&self) -> Result<(), ApiError> {
+        self.only(&["f"])?;
+        self.is_json()
+    }
+
+    /// Refuses a format that is not served.
+    pub(crate) fn is_json(&self) -> Result<(), ApiError> {
+        match self.get("f") {
+            None | Some("json") => Ok(()),
+            Some(other) => Err(ApiError::parameter("f", other, "json")),
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.given.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }

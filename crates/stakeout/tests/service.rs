@@ -179,6 +179,8 @@ fn comparisons_that_cannot_be_made_are_told() {
     let same = execute(json!({"inputs": {"before": scene, "after": scene}}));
     assert_eq!((same.status, same.body["parameter"].as_str()), (400, Some("inputs.after")));
     assert_eq!(execute(json!({"inputs": {"before": scene, "after": "nothing"}})).status, 404);
+    let without = execute(json!({"inputs": {"before": scene}}));
+    assert_eq!((without.status, without.body["parameter"].as_str()), (400, Some("inputs.after")));
     let file = execute(json!({"inputs": {"before": scene, "after": scene, "model": "/etc/passwd.onnx"}}));
     assert_eq!(file.status, 400);
     assert_eq!(server.get("/ogc/jobs").body["jobs"], json!([]));

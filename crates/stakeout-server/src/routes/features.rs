@@ -45,9 +45,7 @@ pub(crate) async fn items(
 fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Query, ApiError> {
     let known: Vec<&str> = PAGING.iter().chain(queryable(collection)).copied().collect();
     parameters.only(&known)?;
-    if !matches!(parameters.get("f"), None | Some("json")) {
-        return Err(ApiError::parameter("f", parameters.get("f").unwrap_or_default(), "json"));
-    }
+    parameters.is_json()?;
     let limit =
         parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
     let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
@@ -109,7 +107,7 @@ pub(crate) async fn item(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     let collection = ogc::by_name(&name)?;
     let item = app.blocking(move |app| Ok(app.store.item(collection, &id)?)).await?;
     Ok(etag::answer_tagged(&headers, GEOJSON, &item.sha256, item.feature.into_bytes()))
@@ -204,7 +202,7 @@ pub(crate) async fn versions(
     Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     let events = app.blocking(move |app| Ok(app.store.annotation_versions(&AnnotationId(id))?)).await?;
     Ok(answer_json(&json!({"versions": events})))
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{delete, get, post},
@@ -44,6 +44,7 @@ pub fn router(app: App) -> Router {
     quick
         .merge(slow)
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
+        .method_not_allowed_fallback(|method: Method| async move { ApiError::method(&method) })
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(TraceLayer::new_for_http())
         .with_state(app)

@@ -24,7 +24,7 @@ const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 const OPENAPI_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
 
 pub(crate) async fn landing(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     Ok(answer(&json!({
         "title": "Stakeout",
         "description": "Sites that are watched, candidates that a detector found, and structures that analysts confirmed",
@@ -40,12 +40,12 @@ pub(crate) async fn landing(parameters: Parameters, base: Base) -> Result<Respon
 }
 
 pub(crate) async fn conformance(parameters: Parameters) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     Ok(answer(&json!({"conformsTo": CONFORMANCE})))
 }
 
 pub(crate) async fn collections(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     Ok(answer(&json!({
         "collections": Collection::ALL.map(|collection| described(collection, &base)),
         "links": [base.link("self", "application/json", "/ogc/collections", "The collections")],
@@ -57,7 +57,7 @@ pub(crate) async fn collection(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     Ok(answer(&described(by_name(&name)?, &base)))
 }
 

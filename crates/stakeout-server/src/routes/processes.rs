@@ -22,7 +22,7 @@ use crate::{
 const JOBS_LISTED: u32 = 100;
 
 pub(crate) async fn list(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     Ok(answer(&json!({
         "processes": [summary(&base)],
         "links": [base.link("self", "application/json", "/ogc/processes", "The processes")],
@@ -34,7 +34,7 @@ pub(crate) async fn describe(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     must_be_detect(&process)?;
     let mut description = summary(&base);
     let scene =
@@ -142,7 +142,7 @@ pub(crate) async fn jobs(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     let jobs = app.blocking(|app| Ok(app.store.jobs(JOBS_LISTED)?)).await?;
     Ok(answer(&json!({
         "jobs": jobs.iter().map(|job| status(job, &base)).collect::<Vec<_>>(),
@@ -156,7 +156,7 @@ pub(crate) async fn job(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
     Ok(answer(&status(&job, &base)))
 }
@@ -177,7 +177,7 @@ pub(crate) async fn results(
     Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
+    parameters.json_only()?;
     let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
     match (job.status, job.result) {
         (JobStatus::Successful, Some(result)) => Ok(answer(&result)),
