@@ -99,16 +99,16 @@ fn a_gain_of_a_whole_scene_changes_nothing() {
 
 #[test]
 fn moving_both_images_moves_what_is_found() {
-    let wide = render(&SceneSpec { side_px: 512, ..SceneSpec::small(2) }).pair;
+    let wide = render(&SceneSpec { side_px: 640, ..SceneSpec::small(1) }).pair;
     // multiples of what the network's coarsest features span, so that it sees the same
-    let window = |row, col| Window { row, col, rows: 448, cols: 448 };
+    let window = |row, col| Window { row, col, rows: 576, cols: 576 };
     let found = |window| {
         let pair = AlignedPair::new(cut(wide.before(), window), cut(wide.after(), window)).unwrap();
         detection(pair, "research").candidates
     };
     let (first, second) = (found(window(0, 0)), found(window(64, 64)));
     let grid = wide.grid();
-    let inner = geo::Rect::new(grid.to_map(112.0, 400.0), grid.to_map(400.0, 112.0));
+    let inner = geo::Rect::new(grid.to_map(112.0, 528.0), grid.to_map(528.0, 112.0));
     let mut compared = 0;
     for candidate in first.iter().filter(|candidate| {
         candidate.score > 0.5
