@@ -122,14 +122,18 @@ def earlier_steps(options: FitOptions) -> int:
 
 
 def keep(
-    options: FitOptions, network: ChangeNet, averaged: ChangeNet, optimiser: torch.optim.Optimizer, step: int
+    options: FitOptions,
+    network: ChangeNet,
+    averaged: ChangeNet,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    earlier: int,
 ) -> None:
     """Writes the checkpoint, whole or not at all."""
     partial = options.run / "checkpoint.part"
-    state = {"network": network, "average": averaged, "optimiser": optimiser}
-    torch.save(
-        {name: part.state_dict() for name, part in state.items()} | {"step": step, "seed": options.seed}, partial
-    )
+    parts = {"network": network, "average": averaged, "optimiser": optimiser}
+    weights = {name: part.state_dict() for name, part in parts.items()}
+    torch.save(weights | {"step": step, "seed": options.seed, "earlier_steps": earlier}, partial)
     partial.replace(options.run / "checkpoint.pt")
 
 
@@ -147,7 +151,7 @@ def fit(options: FitOptions) -> None:
         num_workers=options.workers,
         prefetch_factor=4 if options.workers else None,
     )
-    began, total = time.monotonic(), 0.0
+    began, total, earlier = time.monotonic(), 0.0, earlier_steps(options)
     for step, batch in enumerate(batches, first):
         pair, target, weight = (part.to(options.device).float().div_(255) for part in batch)
         for group in optimiser.param_groups:
@@ -167,4 +171,4 @@ def fit(options: FitOptions) -> None:
             print(f"step {step + 1}/{options.steps} loss {total / 50:.4f} {rate:.1f} samples/s", flush=True)
             total = 0.0
         if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == options.steps:
-            keep(options, network, averaged, optimiser, step + 1)
+            keep(options, network, averaged, optimiser, step + 1, earlier)
