@@ -19,7 +19,7 @@ import requests
 
 START_TIMEOUT_S = 30
 JOB_TIMEOUT_S = 240
-FIXTURE_PX = 1024
+FIXTURE_PX = 1280
 
 AREA = {
     "type": "Polygon",
