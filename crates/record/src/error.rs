@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{blobs::Sha256Hex, geojson::GeoJsonError};
+use crate::{blobs::Sha256Hex, filter::FilterError, geojson::GeoJsonError};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,9 @@ pub enum RecordError {
     /// GeoJSON that cannot be taken.
     #[error(transparent)]
     GeoJson(#[from] GeoJsonError),
+    /// A filter that cannot be taken.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// A blob that is not there.
     #[error("blob {sha256} is missing")]
     BlobMissing {

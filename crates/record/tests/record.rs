@@ -5,9 +5,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use record::{
-    Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, Cursor, Detector, Fit, IfMatch,
-    JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart, Query, RasterFacts, RecordError,
-    Role, Seen, SiteId, Store, Timestamp, Verdict,
+    Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, Cursor, Detector, Filter, Fit,
+    IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart, Query, RasterFacts,
+    RecordError, Role, Seen, SiteId, Store, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
     verify::{VerifyError, verify},
 };
@@ -267,6 +267,70 @@ fn a_box_and_an_interval_find_what_they_touch() {
     assert_eq!(store.items(&query).unwrap().number_matched, 0);
     query.interval_ms = Some((None, ms("2024-01-01T00:00:00Z")));
     assert_eq!(store.items(&query).unwrap().number_matched, 2);
+}
+
+/// How many of ten candidates in a row meet a filter.
+fn matched(store: &Store, filter: &str) -> Result<u64, String> {
+    let mut query = Query::first(Collection::Candidates, 100);
+    query.filter = Some(Filter::from_text(filter).map_err(|error| error.to_string())?);
+    store.items(&query).map(|page| page.number_matched).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_cql2_filter_finds_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 10);
+    for (filter, wanted) in [
+        ("score > 0.5 AND state = 'pending'", 10),
+        ("score > 0.5 AND NOT (state = 'pending')", 0),
+        ("area_m2 BETWEEN 400 AND 500", 10),
+        ("area_m2 / 2 + 1 = 251", 10),
+        ("state IN ('confirmed', 'rejected')", 0),
+        ("state LIKE 'pend%'", 10),
+        ("state LIKE 'PEND%'", 0),
+        ("CASEI(state) LIKE CASEI('PEND%')", 10),
+        ("length_m > width_m", 10),
+        ("site IS NULL", 0),
+        ("site IS NOT NULL", 10),
+        ("S_INTERSECTS(geometry, BBOX(127.6295, 39.0, 127.6405, 40.0))", 2),
+        ("S_INTERSECTS(geometry, POINT(127.6305 39.9005))", 1),
+        (
+            "S_WITHIN(geometry, POLYGON((127.595 39.8, 127.615 39.8, 127.615 40, 127.595 40, 127.595 39.8)))",
+            2,
+        ),
+        ("S_DISJOINT(geometry, POINT(127.6305 39.9005))", 9),
+        // within the bounds of the triangle, but not within the triangle
+        ("S_INTERSECTS(geometry, POLYGON((127.62 39.91, 127.65 39.91, 127.65 39.89, 127.62 39.91)))", 2),
+        ("after_datetime >= DATE('2024-10-21')", 10),
+        ("after_datetime > DATE('2024-10-21')", 0),
+        ("after_datetime = DATE('2024-10-21')", 10),
+        ("after_datetime = TIMESTAMP('2024-10-21T02:25:00Z')", 10),
+        ("before_datetime < '2024-01-01T00:00:00Z'", 10),
+        ("T_DURING(INTERVAL(before_datetime, after_datetime), INTERVAL('2023-01-01', '2024-12-31'))", 10),
+        ("T_AFTER(after_datetime, INTERVAL('..', '2024-12-31'))", 0),
+    ] {
+        assert_eq!(matched(&store, filter), Ok(wanted), "{filter}");
+    }
+    assert_eq!(matched(&store, &format!("id = '{}'", candidates[3])), Ok(1));
+}
+
+#[test]
+fn a_filter_that_cannot_be_is_told_and_never_becomes_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = store_with_candidates(folder.path(), 1);
+    for (filter, said) in [
+        ("colour = 'red'", "names \"colour\""),
+        ("\"state') OR ('1'='1\" = 'x'", "cannot be asked for"),
+        ("score = 'high'", "= has a text"),
+        ("score", "the filter has a number"),
+        ("S_INTERSECTS(geometry, state)", "s_intersects has a text"),
+        ("launch(state) = 1", "not supported"),
+        ("after_datetime > 'yesterday'", "RFC 3339"),
+    ] {
+        let error = matched(&store, filter).unwrap_err();
+        assert!(error.contains(said), "{filter}: {error}");
+    }
+    assert_eq!(matched(&store, "state = 'x'' OR 1=1 --'"), Ok(0));
 }
 
 #[test]

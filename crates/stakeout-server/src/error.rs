@@ -132,6 +132,10 @@ impl From<RecordError> for ApiError {
                 ApiError::new(StatusCode::BAD_REQUEST, "invalid-value", "A value cannot be taken", detail)
                     .at(field)
             }
+            RecordError::Filter(_) => {
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid-filter", "The filter cannot be taken", detail)
+                    .at("filter")
+            }
             RecordError::Conflict { .. } => {
                 ApiError::new(StatusCode::CONFLICT, "conflict", "Its state does not allow that", detail)
             }

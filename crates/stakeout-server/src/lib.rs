@@ -6,10 +6,12 @@
 
 mod app;
 pub mod config;
+mod crs;
 pub mod detection;
 mod error;
 mod etag;
 mod guard;
+mod html;
 mod jobs;
 mod links;
 mod page;

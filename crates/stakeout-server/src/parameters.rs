@@ -6,7 +6,7 @@ use axum::{
 };
 use record::Timestamp;
 
-use crate::ApiError;
+use crate::{ApiError, crs::Way};
 
 /// Most parameters in one request.
 const PARAMETERS_MAX: usize = 50;
@@ -92,6 +92,11 @@ impl Parameters {
     /// `bbox`: west, south, east, north in degrees, heights allowed; two boxes where it crosses the
     /// antimeridian.
     pub(crate) fn boxes(&self) -> Result<Vec<[f64; 4]>, ApiError> {
+        self.boxes_in(&Way::Same)
+    }
+
+    /// The same in another CRS.
+    pub(crate) fn boxes_in(&self, way: &Way) -> Result<Vec<[f64; 4]>, ApiError> {
         let Some(text) = self.get("bbox") else { return Ok(Vec::new()) };
         let wrong = || {
             ApiError::parameter("bbox", text, "west,south,east,north in degrees, or six numbers with heights")
@@ -101,11 +106,12 @@ impl Parameters {
             .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
             .collect::<Option<_>>()
             .ok_or_else(wrong)?;
-        let [west, south, east, north] = match *numbers.as_slice() {
+        let corners = match *numbers.as_slice() {
             [west, south, east, north] => [west, south, east, north],
             [west, south, low, east, north, high] if low <= high => [west, south, east, north],
             _ => return Err(wrong()),
         };
+        let [west, south, east, north] = way.box_to_degrees(corners).map_err(|_| wrong())?;
         let in_world = [west, east].iter().all(|lon| (-180.0..=180.0).contains(lon))
             && [south, north].iter().all(|lat| (-90.0..=90.0).contains(lat));
         if !in_world || south > north {

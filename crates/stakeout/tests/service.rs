@@ -232,3 +232,52 @@ fn with_a_token_configured_nobody_comes_in_without_one() {
     assert_eq!(answer.status, 403);
     assert_eq!(answer.body["detail"], "eve is viewer but making a site takes admin");
 }
+
+#[test]
+fn features_are_asked_for_by_filter_and_crs_and_changed_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.add_site("plant");
+    let count = |query: &str| {
+        let answer = server.get(&format!("/ogc/collections/sites/items?{query}"));
+        (answer.status, answer.body["numberMatched"].as_u64())
+    };
+    assert_eq!(count("filter=name%20LIKE%20'February%25'"), (200, Some(1)));
+    assert_eq!(count("filter=A_CONTAINS(tags,('machine%20works'))"), (200, Some(1)));
+    assert_eq!(
+        count(
+            "filter-lang=cql2-json&filter=%7B%22op%22:%22=%22,%22args%22:%5B%7B%22property%22:%22name%22%7D,%22x%22%5D%7D"
+        ),
+        (200, Some(0))
+    );
+    assert_eq!(count("name=February%2011%20plant"), (200, Some(1)));
+    assert_eq!(count("filter=colour%20=%20'red'").0, 400);
+    assert_eq!(count("filter=name%20=").0, 400);
+    assert_eq!(count("crs=EPSG:4326").0, 400);
+
+    let epsg = |code: u32| format!("http://www.opengis.net/def/crs/EPSG/0/{code}");
+    let first = |query: String| {
+        let answer = server.get(&format!("/ogc/collections/sites/items?{query}"));
+        let at = &answer.body["features"][0]["geometry"]["coordinates"][0][0];
+        [at[0].as_f64().unwrap(), at[1].as_f64().unwrap()]
+    };
+    assert_eq!(first(format!("crs={}", epsg(4326))), [39.8, 127.5]);
+    let [east, north] = first(format!("crs={}", epsg(32652)));
+    assert!((300_000.0..500_000.0).contains(&east) && (4_400_000.0..4_420_000.0).contains(&north));
+    assert_eq!(count(&format!("bbox=39.85,127.55,39.9,127.6&bbox-crs={}", epsg(4326))), (200, Some(1)));
+    assert_eq!(count(&format!("bbox=127.55,39.85,127.6,39.9&bbox-crs={}", epsg(4326))).0, 400);
+
+    for path in ["queryables", "schema"] {
+        let answer = server.get(&format!("/ogc/collections/annotations/{path}"));
+        assert_eq!(answer.body["properties"]["end_datetime"]["x-ogc-role"], "primary-interval-end", "{path}");
+    }
+    let path = "/ogc/collections/sites/items/plant";
+    let etag = server.get(path).etag;
+    let patch = json!({"properties": {"tags": ["watched"]}});
+    let changed = server.patch(path, &patch, &[("If-Match", &etag)]);
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(changed.body["properties"]["name"], "February 11 plant");
+    assert_eq!(changed.body["properties"]["tags"], json!(["watched"]));
+    assert_eq!(server.patch(path, &patch, &[("If-Match", &etag)]).status, 412);
+    assert_eq!(server.patch(path, &patch, &[]).status, 428);
+}

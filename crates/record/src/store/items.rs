@@ -1,10 +1,14 @@
 //! Features of the three collections: written with their text ready to be served, read in pages.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter, types::Value as SqlValue};
+use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter};
 use serde_json::Value;
 
-use super::{Change, Store};
-use crate::{blobs::Sha256Hex, error::RecordError, geojson, id::SiteId};
+use super::{
+    Change, Store,
+    condition::{Sql, touches_boxes},
+    cql2_sql,
+};
+use crate::{blobs::Sha256Hex, error::RecordError, filter::Filter, geojson, id::SiteId};
 
 /// One of the feature collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,8 +137,8 @@ pub struct Query {
     pub boxes: Vec<[f64; 4]>,
     /// Whose time meets this interval, in milliseconds since 1970; `None` is open.
     pub interval_ms: Option<(Option<i64>, Option<i64>)>,
-    /// Whose properties have these values, compared as text.
-    pub properties: Vec<(String, String)>,
+    /// Meeting this filter.
+    pub filter: Option<Filter>,
     /// At most so many.
     pub limit: u32,
     /// Beginning here.
@@ -149,14 +153,14 @@ impl Query {
             site: None,
             boxes: Vec::new(),
             interval_ms: None,
-            properties: Vec::new(),
+            filter: None,
             limit,
             start: PageStart::First,
         }
     }
 
     fn counts_are_kept(&self) -> bool {
-        self.boxes.is_empty() && self.interval_ms.is_none() && self.properties.is_empty()
+        self.boxes.is_empty() && self.interval_ms.is_none() && self.filter.is_none()
     }
 }
 
@@ -173,55 +177,28 @@ pub struct Page {
     pub previous: Option<Cursor>,
 }
 
-/// A condition with its bound values.
-struct Condition {
-    sql: String,
-    values: Vec<SqlValue>,
-}
-
-impl Condition {
-    fn of(query: &Query) -> Condition {
-        let mut condition = Condition {
-            sql: "collection = ? AND hidden = 0".to_owned(),
-            values: vec![query.collection.as_str().to_owned().into()],
-        };
-        if let Some(site) = &query.site {
-            condition.and("site = ?", [site.clone().into()]);
-        }
-        if !query.boxes.is_empty() {
-            condition.boxes(&query.boxes);
-        }
-        if let Some((from, to)) = query.interval_ms {
-            if let Some(to) = to {
-                condition.and("start_ms <= ?", [to.into()]);
-            }
-            if let Some(from) = from {
-                condition.and("end_ms >= ?", [from.into()]);
-            }
-        }
-        for (name, value) in &query.properties {
-            let path = format!("$.properties.\"{name}\"");
-            condition.and("CAST(json_extract(feature, ?) AS TEXT) = ?", [path.into(), value.clone().into()]);
-        }
-        condition
+/// The condition that a query sets on rows of `item`.
+fn condition(query: &Query) -> Result<Sql, RecordError> {
+    let collection = Sql::bound(query.collection.as_str().to_owned());
+    let mut condition = Sql::of("collection = {} AND hidden = 0", &[&collection]);
+    if let Some(site) = &query.site {
+        condition.and(&Sql::of("site = {}", &[&Sql::bound(site.clone())]));
     }
-
-    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = SqlValue>) {
-        self.sql.push_str(" AND ");
-        self.sql.push_str(sql);
-        self.values.extend(values);
+    if !query.boxes.is_empty() {
+        condition.and(&touches_boxes(&query.boxes));
     }
-
-    /// The R*Tree keeps 32-bit floats, rounded outwards: it finds too much, never too little, so the
-    /// exact bounds are compared too.
-    fn boxes(&mut self, boxes: &[[f64; 4]]) {
-        let tree = vec!["(maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ?)"; boxes.len()].join(" OR ");
-        let values = || boxes.iter().flat_map(|[west, south, east, north]| [*west, *east, *south, *north]);
-        self.and(
-            &format!("n IN (SELECT n FROM item_box WHERE {tree}) AND ({tree})"),
-            values().chain(values()).map(SqlValue::from),
-        );
+    if let Some((from, to)) = query.interval_ms {
+        if let Some(to) = to {
+            condition.and(&Sql::of("start_ms <= {}", &[&Sql::bound(to)]));
+        }
+        if let Some(from) = from {
+            condition.and(&Sql::of("end_ms >= {}", &[&Sql::bound(from)]));
+        }
     }
+    if let Some(filter) = &query.filter {
+        condition.and(&cql2_sql::condition(filter, query.collection)?);
+    }
+    Ok(condition)
 }
 
 impl Store {
@@ -233,7 +210,7 @@ impl Store {
         let reader = self.read()?;
         // one snapshot for the count and the page
         let snapshot = reader.unchecked_transaction()?;
-        let condition = Condition::of(query);
+        let condition = condition(query)?;
         let number_matched = count(&snapshot, query, &condition)?;
         page(&snapshot, query, condition, number_matched)
     }
@@ -247,20 +224,20 @@ impl Store {
     }
 }
 
-fn count(snapshot: &Transaction<'_>, query: &Query, condition: &Condition) -> Result<u64, RecordError> {
+fn count(snapshot: &Transaction<'_>, query: &Query, condition: &Sql) -> Result<u64, RecordError> {
     if query.counts_are_kept() {
         let sum = "SELECT coalesce(sum(items), 0) FROM item_count WHERE collection = ?1 AND (?2 IS NULL OR site = ?2)";
         let kept = (query.collection.as_str(), &query.site);
         return Ok(snapshot.prepare_cached(sum)?.query_row(kept, |row| row.get(0))?);
     }
-    let sql = format!("SELECT count(*) FROM item WHERE {}", condition.sql);
+    let sql = format!("SELECT count(*) FROM item WHERE {}", condition.text);
     Ok(snapshot.prepare_cached(&sql)?.query_row(params_from_iter(&condition.values), |row| row.get(0))?)
 }
 
 fn page(
     snapshot: &Transaction<'_>,
     query: &Query,
-    mut condition: Condition,
+    mut condition: Sql,
     number_matched: u64,
 ) -> Result<Page, RecordError> {
     let mut backwards = false;
@@ -268,16 +245,16 @@ fn page(
     match query.start {
         PageStart::First => {}
         PageStart::Offset(skipped) => offset = skipped,
-        PageStart::At(Cursor::After(n)) => condition.and("n > ?", [n.into()]),
+        PageStart::At(Cursor::After(n)) => condition.and(&Sql::of("n > {}", &[&Sql::bound(n)])),
         PageStart::At(Cursor::Before(n)) => {
-            condition.and("n < ?", [n.into()]);
+            condition.and(&Sql::of("n < {}", &[&Sql::bound(n)]));
             backwards = true;
         }
     }
     let order = if backwards { "DESC" } else { "ASC" };
     let sql = format!(
         "SELECT id, revision, sha256, feature, n FROM item WHERE {} ORDER BY n {order} LIMIT ? OFFSET ?",
-        condition.sql
+        condition.text
     );
     // one more than asked for tells whether there is another page
     condition.values.push((i64::from(query.limit) + 1).into());

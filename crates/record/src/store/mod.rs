@@ -6,6 +6,9 @@
 
 mod annotations;
 mod comparisons;
+mod condition;
+mod cql2_sql;
+mod functions;
 mod items;
 mod jobs;
 mod people;
@@ -180,6 +183,7 @@ fn open_reader(path: &Path) -> Result<Connection, RecordError> {
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    functions::add(&connection)?;
     Ok(connection)
 }
 

@@ -3,31 +3,44 @@
 use axum::{
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use record::{
-    Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Page, PageStart,
-    Query, SiteId, Timestamp, geojson,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter, Page,
+    PageStart, Query, RecordError, SiteId, Timestamp, geojson,
+    schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
 
 use super::{body, created, json as answer_json, ogc};
-use crate::{ApiError, App, etag, guard::Who, links::Base, parameters::Parameters};
+use crate::{
+    ApiError, App,
+    crs::FeatureCrs,
+    etag,
+    guard::Who,
+    html::{self, Format},
+    links::Base,
+    parameters::Parameters,
+};
 
 const GEOJSON: &str = "application/geo+json";
-const PAGING: [&str; 7] = ["limit", "offset", "cursor", "bbox", "datetime", "f", "site"];
-
-/// Properties that may be asked for by value.
-fn queryable(collection: Collection) -> &'static [&'static str] {
-    match collection {
-        Collection::Sites => &["name", "parent"],
-        Collection::Candidates => &["comparison", "before", "after", "change", "state"],
-        Collection::Annotations => {
-            &["candidate", "structure_type", "change", "title", "confidence", "status", "created_by"]
-        }
-    }
-}
+/// Parameters of `/items` beside the queryables of the collection.
+const PARAMETERS: [&str; 12] = [
+    "limit",
+    "offset",
+    "cursor",
+    "bbox",
+    "bbox-crs",
+    "datetime",
+    "crs",
+    "filter",
+    "filter-lang",
+    "filter-crs",
+    "f",
+    "site",
+];
+const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
 pub(crate) async fn items(
     State(app): State<App>,
@@ -37,15 +50,48 @@ pub(crate) async fn items(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let collection = ogc::by_name(&name)?;
-    let query = query(&app, collection, &parameters)?;
-    let page = app.blocking(move |app| Ok(app.store.items(&query)?)).await?;
-    Ok(etag::answer(&headers, GEOJSON, page_text(&page, collection, &parameters, &base)))
+    let format = Format::wanted(&parameters, &headers)?;
+    let crs = crs_of(&parameters, "crs")?;
+    let asked = parameters.clone();
+    let mut page = app
+        .blocking(move |app| {
+            let mut page = app.store.items(&query(app, collection, &asked)?)?;
+            if crs != FeatureCrs::Crs84 {
+                let way = crs.way()?;
+                for item in &mut page.items {
+                    item.feature = way.feature_text(&item.feature)?;
+                }
+            }
+            Ok(page)
+        })
+        .await?;
+    if format == Format::Html {
+        let shown = serde_json::from_str(&page_text(&page, collection, &parameters, &base))
+            .map_err(|error| ApiError::internal(&error))?;
+        let path = format!("/ogc/collections/{name}/items");
+        page.items.clear();
+        return Ok(html::features(&base, &path, &name, &shown));
+    }
+    Ok(in_crs(etag::answer(&headers, GEOJSON, page_text(&page, collection, &parameters, &base)), crs))
+}
+
+/// Tells the CRS of an answer.
+fn in_crs(mut response: Response, crs: FeatureCrs) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&crs.header()) {
+        response.headers_mut().insert(CONTENT_CRS, value);
+    }
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+fn crs_of(parameters: &Parameters, name: &str) -> Result<FeatureCrs, ApiError> {
+    parameters.get(name).map_or(Ok(FeatureCrs::Crs84), |uri| FeatureCrs::of_uri(name, uri))
 }
 
 fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Query, ApiError> {
-    let known: Vec<&str> = PAGING.iter().chain(queryable(collection)).copied().collect();
+    let names = schema::queryables(collection).map(|property| property.name);
+    let known: Vec<&str> = PARAMETERS.into_iter().chain(names.filter(|name| *name != "site")).collect();
     parameters.only(&known)?;
-    parameters.is_json()?;
     let limit =
         parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
     let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
@@ -56,19 +102,52 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
         (None, Some(offset)) => PageStart::Offset(offset),
         (None, None) => PageStart::First,
     };
-    let properties = queryable(collection)
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.to_owned())))
-        .collect();
     Ok(Query {
         collection,
-        site: parameters.get("site").map(str::to_owned),
-        boxes: parameters.boxes()?,
+        site: parameters.get("site").filter(|_| collection != Collection::Sites).map(str::to_owned),
+        boxes: parameters.boxes_in(&crs_of(parameters, "bbox-crs")?.way()?)?,
         interval_ms: parameters.interval_ms()?,
-        properties,
+        filter: filter(collection, parameters)?,
         limit: limit.min(u64::from(app.config.limit_max)) as u32,
         start,
     })
+}
+
+/// The `filter` parameter and the properties that are asked for by value, as one filter.
+fn filter(collection: Collection, parameters: &Parameters) -> Result<Option<Filter>, ApiError> {
+    let mut filters = Vec::new();
+    for property in schema::queryables(collection).filter(|property| property.name != "site") {
+        if let Some(text) = parameters.get(property.name) {
+            filters.push(Filter::property_is(property.name, property_value(property, text)?));
+        }
+    }
+    let language = parameters.get("filter-lang").unwrap_or("cql2-text");
+    if let Some(text) = parameters.get("filter") {
+        let filter = match language {
+            "cql2-text" => Filter::from_text(text),
+            "cql2-json" => Filter::from_json(text),
+            other => return Err(ApiError::parameter("filter-lang", other, "cql2-text or cql2-json")),
+        };
+        let way = crs_of(parameters, "filter-crs")?.way()?;
+        filters.push(filter.map_err(RecordError::from)?.turn_positions(&mut |at| way.to_degrees(at))?);
+    }
+    Ok(Filter::all(filters))
+}
+
+fn property_value(property: &Property, text: &str) -> Result<Value, ApiError> {
+    match property.kind {
+        Kind::Number | Kind::Integer => text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(|number| json!(number))
+            .ok_or_else(|| ApiError::parameter(property.name, text, "a number")),
+        Kind::Words(words) if !words.contains(&text) => {
+            Err(ApiError::parameter(property.name, text, &format!("one of {}", words.join(", "))))
+        }
+        Kind::Texts => Ok(json!([text])),
+        _ => Ok(json!(text)),
+    }
 }
 
 /// The page as text: stored features are put together, not parsed.
@@ -105,12 +184,26 @@ pub(crate) async fn item(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
     parameters: Parameters,
+    base: Base,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f", "crs"])?;
     let collection = ogc::by_name(&name)?;
-    let item = app.blocking(move |app| Ok(app.store.item(collection, &id)?)).await?;
-    Ok(etag::answer_tagged(&headers, GEOJSON, &item.sha256, item.feature.into_bytes()))
+    let format = Format::wanted(&parameters, &headers)?;
+    let crs = crs_of(&parameters, "crs")?;
+    let item = app
+        .blocking(move |app| {
+            let mut item = app.store.item(collection, &id)?;
+            item.feature = crs.way()?.feature_text(&item.feature)?;
+            Ok(item)
+        })
+        .await?;
+    if format == Format::Html {
+        let path = format!("/ogc/collections/{name}/items/{}", item.id);
+        return Ok(html::feature(&base, &path, &item.value()));
+    }
+    // one tag in every CRS: a write may be based on any of them
+    Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &item.sha256, item.feature.into_bytes()), crs))
 }
 
 pub(crate) async fn create(
@@ -118,12 +211,15 @@ pub(crate) async fn create(
     Path(name): Path<String>,
     Who(actor): Who,
     base: Base,
+    headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let collection = writable(ogc::by_name(&name)?)?;
+    let crs = crs_of_body(&headers)?;
     let feature = body(&bytes)?;
     let item = app
         .blocking(move |app| {
+            let feature = crs.way()?.read(feature)?;
             let id = match collection {
                 Collection::Sites => {
                     app.store.create_site(&actor, geojson::read_site(&feature)?)?.id.to_string()
@@ -148,30 +244,70 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let collection = writable(ogc::by_name(&name)?)?;
-    let feature = body(&bytes)?;
+    change(app, &name, id, actor, headers, body(&bytes)?, |_, feature| feature).await
+}
+
+/// Changes the members that are given and keeps the rest (JSON Merge Patch, RFC 7396).
+pub(crate) async fn update(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    Who(actor): Who,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    change(app, &name, id, actor, headers, body(&bytes)?, merged).await
+}
+
+async fn change(
+    app: App,
+    name: &str,
+    id: String,
+    actor: Actor,
+    headers: HeaderMap,
+    given: Value,
+    next: fn(Value, Value) -> Value,
+) -> Result<Response, ApiError> {
+    let collection = writable(ogc::by_name(name)?)?;
+    let crs = crs_of_body(&headers)?;
     let item = app
         .blocking(move |app| {
-            let if_match = etag::if_match(&headers, &app.store.item(collection, &id)?)?;
+            let given = crs.way()?.read(given)?;
+            let old = app.store.item(collection, &id)?;
+            let if_match = etag::if_match(&headers, &old)?;
+            let feature = next(old.value(), given);
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
                     app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
                 }
                 _ => {
-                    app.store.update_annotation(
-                        &actor,
-                        &AnnotationId(id.clone()),
-                        if_match,
-                        drawn(&feature)?,
-                    )?;
+                    let drawn = drawn(&feature)?;
+                    app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
                 }
             }
             app.notify(collection.singular(), json!({"id": id}));
             Ok(app.store.item(collection, &id)?)
         })
         .await?;
-    Ok(etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes()))
+    let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
+    Ok(in_crs(answer, FeatureCrs::Crs84))
+}
+
+/// A geometry is given whole: its members mean nothing alone.
+fn merged(mut old: Value, patch: Value) -> Value {
+    if let Some(geometry) = patch.get("geometry") {
+        old["geometry"] = geometry.clone();
+    }
+    for (name, value) in patch["properties"].as_object().into_iter().flatten() {
+        old["properties"][name] = value.clone();
+    }
+    old
+}
+
+/// The CRS in which a client sends positions.
+fn crs_of_body(headers: &HeaderMap) -> Result<FeatureCrs, ApiError> {
+    let Some(value) = headers.get(CONTENT_CRS) else { return Ok(FeatureCrs::Crs84) };
+    FeatureCrs::of_uri("Content-Crs", value.to_str().unwrap_or_default())
 }
 
 pub(crate) async fn remove(
@@ -218,7 +354,7 @@ pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, 
 
 pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
     let editable = writable(ogc::by_name(&name)?).is_ok();
-    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, DELETE" } else { "GET, HEAD, OPTIONS" }))
+    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, PATCH, DELETE" } else { "GET, HEAD, OPTIONS" }))
 }
 
 fn allowed(methods: &'static str) -> Response {

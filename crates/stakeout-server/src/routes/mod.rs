@@ -7,6 +7,7 @@ mod ogc;
 mod processes;
 mod reviews;
 mod scenes;
+mod schema;
 mod stac;
 mod tiles;
 
@@ -65,10 +66,13 @@ fn ogc_routes() -> Router<App> {
             "/ogc/collections/{collection}/items/{id}",
             get(features::item)
                 .put(features::replace)
+                .patch(features::update)
                 .delete(features::remove)
                 .options(features::item_options),
         )
         .route("/ogc/collections/annotations/items/{id}/versions", get(features::versions))
+        .route("/ogc/collections/{collection}/queryables", get(schema::queryables))
+        .route("/ogc/collections/{collection}/schema", get(schema::schema))
         .route("/ogc/processes", get(processes::list))
         .route("/ogc/processes/{process}", get(processes::describe))
         .route("/ogc/processes/{process}/execution", post(processes::execute))

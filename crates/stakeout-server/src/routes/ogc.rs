@@ -9,56 +9,130 @@ use record::Collection;
 use serde_json::{Value, json};
 
 use super::json as answer;
-use crate::{ApiError, App, etag, links::Base, parameters::Parameters};
+use crate::{
+    ApiError, App,
+    crs::FeatureCrs,
+    etag,
+    html::{self, Format},
+    links::Base,
+    parameters::Parameters,
+};
 
-const CONFORMANCE: [&str; 7] = [
+const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/accent-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/array-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+    "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
 ];
-const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 const OPENAPI_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
 
-pub(crate) async fn landing(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    Ok(answer(&json!({
+pub(crate) async fn landing(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let document = json!({
         "title": "Stakeout",
         "description": "Sites that are watched, candidates that a detector found, and structures that analysts confirmed",
         "links": [
             base.link("self", "application/json", "/ogc", "This page"),
+            base.link("alternate", "text/html", "/ogc?f=html", "This page, for reading"),
             base.link("service-desc", OPENAPI_TYPE, "/openapi.json", "This interface"),
+            base.link("service-doc", "text/html", "/ogc?f=html", "This interface, for reading"),
             base.link("conformance", "application/json", "/ogc/conformance", "Standards that are followed"),
             base.link("data", "application/json", "/ogc/collections", "The collections"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/processes", "application/json", "/ogc/processes", "The processes"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/job-list", "application/json", "/ogc/jobs", "The jobs"),
         ],
-    })))
+    });
+    answered(&parameters, &headers, &base, "/ogc", "Stakeout", &document)
 }
 
-pub(crate) async fn conformance(parameters: Parameters) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    Ok(answer(&json!({"conformsTo": CONFORMANCE})))
+pub(crate) async fn conformance(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let document = json!({"conformsTo": CONFORMANCE});
+    answered(&parameters, &headers, &base, "/ogc/conformance", "Standards that are followed", &document)
 }
 
-pub(crate) async fn collections(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    Ok(answer(&json!({
+pub(crate) async fn collections(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let path = "/ogc/collections";
+    let document = json!({
         "collections": Collection::ALL.map(|collection| described(collection, &base)),
-        "links": [base.link("self", "application/json", "/ogc/collections", "The collections")],
-    })))
+        "links": [
+            base.link("self", "application/json", path, "The collections"),
+            base.link("alternate", "text/html", "/ogc/collections?f=html", "The collections, for reading"),
+        ],
+    });
+    answered(&parameters, &headers, &base, path, "Collections", &document)
 }
 
 pub(crate) async fn collection(
     Path(name): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    Ok(answer(&described(by_name(&name)?, &base)))
+    parameters.only(&["f"])?;
+    let mut document = described(by_name(&name)?, &base);
+    let wanted = Format::wanted(&parameters, &headers)?;
+    if wanted == Format::Html {
+        // a hundred addresses that no person reads
+        document["crs"] = json!("CRS84, EPSG 4326, 3857 and the UTM zones");
+    }
+    let path = format!("/ogc/collections/{name}");
+    answered(&parameters, &headers, &base, &path, &name, &document)
+}
+
+fn answered(
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    base: &Base,
+    path: &str,
+    title: &str,
+    document: &Value,
+) -> Result<Response, ApiError> {
+    Ok(match Format::wanted(parameters, headers)? {
+        Format::Html => html::document(base, path, title, document),
+        Format::Json => answer(document),
+    })
 }
 
 /// A collection by the name in its address.
@@ -81,17 +155,25 @@ fn described(collection: Collection, base: &Base) -> Value {
         }
     };
     let own = format!("/ogc/collections/{}", collection.as_str());
+    let crs: Vec<String> = FeatureCrs::all().map(FeatureCrs::uri).collect();
+    let storage = FeatureCrs::Crs84.uri();
+    let schema = "application/schema+json";
     json!({
         "id": collection.as_str(),
         "title": title,
         "description": description,
         "itemType": "feature",
-        "crs": [CRS84],
-        "storageCrs": CRS84,
-        "extent": {"spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]], "crs": CRS84}},
+        "crs": crs,
+        "storageCrs": storage,
+        "extent": {"spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]], "crs": storage}},
         "links": [
             base.link("self", "application/json", &own, title),
+            base.link("alternate", "text/html", &format!("{own}?f=html"), "This page, for reading"),
             base.link("items", "application/geo+json", &format!("{own}/items"), title),
+            base.link("items", "text/html", &format!("{own}/items?f=html"), &format!("{title}, for reading")),
+            base.link("http://www.opengis.net/def/rel/ogc/1.0/queryables", schema, &format!("{own}/queryables"), "What can be asked for"),
+            base.link("http://www.opengis.net/def/rel/ogc/1.0/schema", schema, &format!("{own}/schema"), "What the features hold"),
+            base.link("describedby", schema, &format!("{own}/schema"), "What the features hold"),
         ],
     })
 }

@@ -86,6 +86,16 @@ impl Server {
         answer(request.send(body.to_string()).unwrap())
     }
 
+    pub fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent()
+            .patch(format!("{}{path}", self.url))
+            .header("content-type", "application/merge-patch+json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body.to_string()).unwrap())
+    }
+
     pub fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = agent().delete(format!("{}{path}", self.url));
         for (name, value) in headers {

@@ -1,0 +1,225 @@
+//! CQL2 filters (OGC 21-065r2): text or JSON in, one checked expression out.
+
+use serde_json::{Value, json};
+
+/// Longest filter in bytes.
+pub const FILTER_BYTES_MAX: usize = 16_384;
+/// Deepest nesting of operations.
+pub const FILTER_DEPTH_MAX: usize = 32;
+
+/// A filter that cannot be taken.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// Longer than the limit.
+    #[error("the filter has {got} bytes but may have {FILTER_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        got: usize,
+    },
+    /// Nested deeper than the limit.
+    #[error("the filter nests deeper than {FILTER_DEPTH_MAX} operations")]
+    TooDeep,
+    /// Not CQL2.
+    #[error("the filter is not {language}: {cause}")]
+    Syntax {
+        /// Encoding that was expected.
+        language: &'static str,
+        /// What the parser says.
+        cause: String,
+    },
+    /// A property that the collection has not.
+    #[error("the filter names {name:?}, which cannot be asked for here; there are {known}")]
+    UnknownProperty {
+        /// The name given.
+        name: String,
+        /// Names that would do.
+        known: String,
+    },
+    /// An operation that is not known.
+    #[error("the filter uses {op:?}, which is not supported")]
+    UnknownOperation {
+        /// The operation given.
+        op: String,
+    },
+    /// An operation with operands it cannot take.
+    #[error("{op} has {got} but takes {wanted}")]
+    Operands {
+        /// The operation.
+        op: String,
+        /// What was given.
+        got: String,
+        /// What would do.
+        wanted: &'static str,
+    },
+}
+
+/// A CQL2 expression in its JSON encoding. Names and operands are checked when it meets a collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    expression: Value,
+}
+
+impl Filter {
+    /// Reads `cql2-text`.
+    ///
+    /// # Errors
+    /// When it is too long or no CQL2.
+    pub fn from_text(text: &str) -> Result<Filter, FilterError> {
+        let syntax = |cause: String| FilterError::Syntax { language: "cql2-text", cause };
+        not_too_long(text)?;
+        let expression = cql2::parse_text(text).map_err(|error| syntax(error.to_string()))?;
+        let expression = serde_json::to_value(expression).map_err(|error| syntax(error.to_string()))?;
+        Filter { expression }.not_too_deep()
+    }
+
+    /// Reads `cql2-json`.
+    ///
+    /// # Errors
+    /// When it is too long or no CQL2.
+    pub fn from_json(text: &str) -> Result<Filter, FilterError> {
+        let syntax = |cause: String| FilterError::Syntax { language: "cql2-json", cause };
+        not_too_long(text)?;
+        let expression = cql2::parse_json(text).map_err(|error| syntax(error.to_string()))?;
+        let expression = serde_json::to_value(expression).map_err(|error| syntax(error.to_string()))?;
+        Filter { expression }.not_too_deep()
+    }
+
+    /// A property with a value.
+    pub fn property_is(name: &str, value: impl Into<Value>) -> Filter {
+        Filter { expression: json!({"op": "=", "args": [{"property": name}, value.into()]}) }
+    }
+
+    /// What meets all of some filters; `None` of no filters.
+    pub fn all(filters: Vec<Filter>) -> Option<Filter> {
+        let mut expressions: Vec<Value> = filters.into_iter().map(|filter| filter.expression).collect();
+        match expressions.len() {
+            0 => None,
+            1 => expressions.pop().map(|expression| Filter { expression }),
+            _ => Some(Filter { expression: json!({"op": "and", "args": expressions}) }),
+        }
+    }
+
+    /// The expression in its JSON encoding.
+    pub fn expression(&self) -> &Value {
+        &self.expression
+    }
+
+    /// Turns every position of the filter's geometries, for those that were given in another CRS.
+    ///
+    /// # Errors
+    /// The first error of `turn`.
+    pub fn turn_positions<E>(
+        mut self,
+        turn: &mut impl FnMut([f64; 2]) -> Result<[f64; 2], E>,
+    ) -> Result<Filter, E> {
+        turn_geometries(&mut self.expression, turn)?;
+        Ok(self)
+    }
+
+    fn not_too_deep(self) -> Result<Filter, FilterError> {
+        // coordinates of a geometry nest up to four deep below their operation
+        if depth(&self.expression) > 2 * FILTER_DEPTH_MAX { Err(FilterError::TooDeep) } else { Ok(self) }
+    }
+}
+
+fn not_too_long(text: &str) -> Result<(), FilterError> {
+    if text.len() > FILTER_BYTES_MAX { Err(FilterError::TooLong { got: text.len() }) } else { Ok(()) }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn turn_geometries<E>(
+    value: &mut Value,
+    turn: &mut impl FnMut([f64; 2]) -> Result<[f64; 2], E>,
+) -> Result<(), E> {
+    match value {
+        Value::Object(members) => {
+            if let Some(coordinates) = members.get_mut("coordinates") {
+                return turn_coordinates(coordinates, turn);
+            }
+            if let Some(Value::Array(numbers)) = members.get_mut("bbox") {
+                return turn_box(numbers, turn);
+            }
+            members.values_mut().try_for_each(|member| turn_geometries(member, turn))
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| turn_geometries(item, turn)),
+        _ => Ok(()),
+    }
+}
+
+/// Turns the positions within the coordinates of a GeoJSON geometry; a third number stays.
+///
+/// # Errors
+/// The first error of `turn`.
+pub fn turn_coordinates<E>(
+    coordinates: &mut Value,
+    turn: &mut impl FnMut([f64; 2]) -> Result<[f64; 2], E>,
+) -> Result<(), E> {
+    let Value::Array(items) = coordinates else { return Ok(()) };
+    if let [x, y, ..] = items.as_mut_slice()
+        && let (Some(given_x), Some(given_y)) = (x.as_f64(), y.as_f64())
+    {
+        let [turned_x, turned_y] = turn([given_x, given_y])?;
+        (*x, *y) = (json!(turned_x), json!(turned_y));
+        return Ok(());
+    }
+    items.iter_mut().try_for_each(|item| turn_coordinates(item, turn))
+}
+
+fn turn_box<E>(
+    numbers: &mut [Value],
+    turn: &mut impl FnMut([f64; 2]) -> Result<[f64; 2], E>,
+) -> Result<(), E> {
+    let half = numbers.len() / 2;
+    if half < 2 {
+        return Ok(());
+    }
+    for at in [0, half] {
+        if let (Some(x), Some(y)) = (numbers[at].as_f64(), numbers[at + 1].as_f64()) {
+            let [x, y] = turn([x, y])?;
+            (numbers[at], numbers[at + 1]) = (json!(x), json!(y));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_json_say_the_same() {
+        let text = Filter::from_text("score >= 0.5 AND state = 'pending'").unwrap();
+        let json = Filter::from_json(
+            r#"{"op":"and","args":[{"op":">=","args":[{"property":"score"},0.5]},
+                {"op":"=","args":[{"property":"state"},"pending"]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(text, json);
+    }
+
+    #[test]
+    fn what_is_no_cql2_is_refused() {
+        assert!(matches!(Filter::from_text("score >="), Err(FilterError::Syntax { .. })));
+        assert!(matches!(Filter::from_json("{\"op\":"), Err(FilterError::Syntax { .. })));
+        let long = format!("title = '{}'", "x".repeat(FILTER_BYTES_MAX));
+        assert!(matches!(Filter::from_text(&long), Err(FilterError::TooLong { .. })));
+        let deep =
+            format!("{}{{\"property\":\"a\"}}{}", "{\"op\":\"not\",\"args\":[".repeat(40), "]}".repeat(40));
+        assert_eq!(Filter::from_json(&deep), Err(FilterError::TooDeep));
+    }
+
+    #[test]
+    fn positions_turn_and_the_rest_stays() {
+        let filter = Filter::from_text("S_INTERSECTS(geometry, POINT(2 1))").unwrap();
+        let turned = filter.turn_positions(&mut |[x, y]| Ok::<_, ()>([y, x])).unwrap();
+        assert_eq!(turned.expression()["args"][1]["coordinates"], json!([1.0, 2.0]));
+    }
+}

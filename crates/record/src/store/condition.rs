@@ -1,0 +1,61 @@
+//! SQL with bound values, put together from parts.
+
+use rusqlite::types::Value as SqlValue;
+
+/// A piece of SQL with the values of its question marks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Sql {
+    pub(super) text: String,
+    pub(super) values: Vec<SqlValue>,
+}
+
+impl Sql {
+    /// SQL without values.
+    pub(super) fn plain(text: impl Into<String>) -> Sql {
+        Sql { text: text.into(), values: Vec::new() }
+    }
+
+    /// A bound value.
+    pub(super) fn bound(value: impl Into<SqlValue>) -> Sql {
+        Sql { text: "?".to_owned(), values: vec![value.into()] }
+    }
+
+    /// A template in which each `{}` stands for the next part. A part may be used twice.
+    pub(super) fn of(template: &str, parts: &[&Sql]) -> Sql {
+        let mut pieces = template.split("{}");
+        let mut sql = Sql::plain(pieces.next().unwrap_or_default());
+        for (piece, part) in pieces.zip(parts) {
+            sql.text.push_str(&part.text);
+            sql.text.push_str(piece);
+            sql.values.extend(part.values.iter().cloned());
+        }
+        sql
+    }
+
+    /// Parts with a word between them, in parentheses.
+    pub(super) fn joined(parts: &[Sql], word: &str) -> Sql {
+        let template = format!("({})", vec!["{}"; parts.len()].join(word));
+        Sql::of(&template, &parts.iter().collect::<Vec<_>>())
+    }
+
+    /// Adds a condition that must hold too.
+    pub(super) fn and(&mut self, other: &Sql) {
+        *self = Sql::of("{} AND {}", &[&self.clone(), other]);
+    }
+}
+
+/// Rows whose bounds touch one of some boxes (west, south, east, north).
+///
+/// The R*Tree keeps 32-bit floats, rounded outwards: it finds too much, never too little, so the exact
+/// bounds are compared too.
+pub(super) fn touches_boxes(boxes: &[[f64; 4]]) -> Sql {
+    let touching: Vec<Sql> = boxes
+        .iter()
+        .map(|[west, south, east, north]| {
+            let numbers = [*west, *east, *south, *north].map(Sql::bound);
+            Sql::of("(maxx >= {} AND minx <= {} AND maxy >= {} AND miny <= {})", &numbers.each_ref())
+        })
+        .collect();
+    let touching = Sql::joined(&touching, " OR ");
+    Sql::of("(n IN (SELECT n FROM item_box WHERE {}) AND {})", &[&touching, &touching])
+}

@@ -1,0 +1,270 @@
+//! Answers as pages for people who open a link: no script, nothing from another site.
+
+use std::fmt::Write as _;
+
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use crate::{ApiError, links::Base, parameters::Parameters};
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON or GeoJSON.
+    Json,
+    /// A page.
+    Html,
+}
+
+impl Format {
+    /// What the client wants: `f` first, then the Accept header, JSON where it does not care.
+    ///
+    /// # Errors
+    /// When `f` names another format.
+    pub(crate) fn wanted(parameters: &Parameters, headers: &HeaderMap) -> Result<Format, ApiError> {
+        match parameters.get("f") {
+            Some("json") => return Ok(Format::Json),
+            Some("html") => return Ok(Format::Html),
+            Some(other) => return Err(ApiError::parameter("f", other, "json or html")),
+            None => {}
+        }
+        let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let html = accept.find("text/html");
+        let json = accept.find("json");
+        Ok(if html.is_some_and(|html| json.is_none_or(|json| html < json)) {
+            Format::Html
+        } else {
+            Format::Json
+        })
+    }
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1c2430;background:#f6f7f9}\
+main{max-width:68rem;margin:0 auto;padding:1.5rem}nav{font-size:.9rem;color:#5a6675}h1{font-size:1.6rem;margin:.4rem 0 1rem}\
+a{color:#0b5cad}table{border-collapse:collapse;width:100%;background:#fff;box-shadow:0 1px 3px #0002}\
+th,td{text-align:left;vertical-align:top;padding:.4rem .7rem;border-bottom:1px solid #e4e8ee;overflow-wrap:anywhere}\
+th{font-weight:600;white-space:nowrap;color:#3c4858}svg{width:100%;height:auto;background:#e9eef2;border-radius:.4rem;margin:0 0 1rem}\
+.links{display:flex;gap:1rem;flex-wrap:wrap;margin:0 0 1rem;padding:0;list-style:none}\
+@media(prefers-color-scheme:dark){body{background:#12161c;color:#dde4ee}table{background:#1a2029}th,td{border-color:#2c3440}\
+th{color:#aab6c6}a{color:#74b3f7}svg{background:#1f2832}nav{color:#93a1b3}}";
+
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Side of the map in its own units.
+const MAP_WIDTH: f64 = 1000.0;
+const MAP_HEIGHT: f64 = 420.0;
+/// Share of the map kept free at its edges.
+const MAP_MARGIN: f64 = 0.06;
+/// Rows of a table of features.
+const ROWS_MAX: usize = 1_000;
+
+/// A JSON document as a page: its links on top, its members as a table.
+pub(crate) fn document(base: &Base, path: &str, title: &str, document: &Value) -> Response {
+    let mut body = links(document);
+    if let Some(collections) = document["collections"].as_array() {
+        body.push_str("<table>");
+        for collection in collections {
+            let (id, title) = (text(&collection["id"]), text(&collection["title"]));
+            let _ = write!(
+                body,
+                "<tr><th><a href=\"{}\">{title}</a></th><td>{}</td></tr>",
+                escaped(&base.to(&format!("{path}/{id}"))),
+                text(&collection["description"])
+            );
+        }
+        body.push_str("</table>");
+    } else {
+        body.push_str(&members(document, &["links"]));
+    }
+    page(base, path, title, &body)
+}
+
+/// Features as a page: a map and a table.
+pub(crate) fn features(base: &Base, path: &str, title: &str, collection: &Value) -> Response {
+    let empty = Vec::new();
+    let features = collection["features"].as_array().unwrap_or(&empty);
+    let mut body = map(features);
+    let _ = write!(
+        body,
+        "<p>{} of {} features</p>",
+        features.len(),
+        collection["numberMatched"].as_u64().unwrap_or(features.len() as u64)
+    );
+    body.push_str(&links(collection));
+    body.push_str("<table>");
+    for feature in features.iter().take(ROWS_MAX) {
+        let id = text(&feature["id"]);
+        let properties = &feature["properties"];
+        let name = ["name", "title", "structure_type", "state"]
+            .iter()
+            .find_map(|name| properties[*name].as_str())
+            .map_or_else(|| id.clone(), escaped);
+        let facts: Vec<String> =
+            ["score", "area_m2", "change", "status", "site", "start_datetime", "end_datetime"]
+                .iter()
+                .filter(|name| !properties[**name].is_null())
+                .map(|name| format!("{name} {}", text(&properties[*name])))
+                .collect();
+        let _ = write!(
+            body,
+            "<tr><th><a href=\"{}\">{name}</a></th><td>{}</td></tr>",
+            escaped(&base.to(&format!("{path}/{id}"))),
+            facts.join(" · ")
+        );
+    }
+    body.push_str("</table>");
+    page(base, path, title, &body)
+}
+
+/// One feature as a page: a map and its properties.
+pub(crate) fn feature(base: &Base, path: &str, feature: &Value) -> Response {
+    let title = ["name", "title"]
+        .iter()
+        .find_map(|name| feature["properties"][*name].as_str())
+        .or(feature["id"].as_str())
+        .unwrap_or("Feature");
+    let body = format!("{}{}", map(std::slice::from_ref(feature)), members(&feature["properties"], &[]));
+    page(base, path, title, &body)
+}
+
+fn page(base: &Base, path: &str, title: &str, body: &str) -> Response {
+    let text = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Stakeout</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
+         <body><main><nav aria-label=\"Path\">{}</nav><h1>{title}</h1>{body}</main></body></html>",
+        trail(base, path),
+        title = escaped(title),
+    );
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::VARY, HeaderValue::from_static("Accept")),
+    ];
+    (StatusCode::OK, headers, text).into_response()
+}
+
+/// The way from the landing page to here, and the same as JSON.
+fn trail(base: &Base, path: &str) -> String {
+    let mut at = String::new();
+    let mut steps: Vec<String> = Vec::new();
+    for step in path.split('/').filter(|step| !step.is_empty()) {
+        at = format!("{at}/{step}");
+        steps.push(format!("<a href=\"{}\">{}</a>", escaped(&base.to(&at)), escaped(step)));
+    }
+    format!("{} · <a href=\"{}?f=json\">as JSON</a>", steps.join(" / "), escaped(&base.to(path)))
+}
+
+fn links(document: &Value) -> String {
+    let Some(links) = document["links"].as_array() else { return String::new() };
+    let mut list = "<ul class=\"links\">".to_owned();
+    for link in links.iter().filter(|link| !matches!(link["rel"].as_str(), Some("self" | "alternate"))) {
+        let title = link["title"].as_str().or(link["rel"].as_str()).unwrap_or_default();
+        let _ = write!(list, "<li><a href=\"{}\">{}</a></li>", text(&link["href"]), escaped(title));
+    }
+    list + "</ul>"
+}
+
+fn members(object: &Value, without: &[&str]) -> String {
+    let mut table = "<table>".to_owned();
+    for (name, value) in object.as_object().into_iter().flatten() {
+        if !without.contains(&name.as_str()) && !value.is_null() {
+            let _ = write!(table, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), text(value));
+        }
+    }
+    table + "</table>"
+}
+
+/// Outlines drawn to scale, north up, longitudes shortened by the latitude.
+fn map(features: &[Value]) -> String {
+    let rings: Vec<Vec<[f64; 2]>> = features
+        .iter()
+        .filter_map(|feature| feature["geometry"]["coordinates"].as_array())
+        .flatten()
+        .map(|ring| {
+            let position = |at: &Value| Some([at[0].as_f64()?, at[1].as_f64()?]);
+            ring.as_array().into_iter().flatten().filter_map(position).collect()
+        })
+        .collect();
+    let all = || rings.iter().flatten();
+    let (Some(west), Some(east)) =
+        (all().map(|at| at[0]).reduce(f64::min), all().map(|at| at[0]).reduce(f64::max))
+    else {
+        return String::new();
+    };
+    let south = all().map(|at| at[1]).fold(f64::INFINITY, f64::min);
+    let north = all().map(|at| at[1]).fold(f64::NEG_INFINITY, f64::max);
+    let shorten = ((south + north) / 2.0).to_radians().cos().max(0.01);
+    let free = 1.0 - 2.0 * MAP_MARGIN;
+    let scale = (MAP_WIDTH * free / ((east - west) * shorten).max(1e-9))
+        .min(MAP_HEIGHT * free / (north - south).max(1e-9));
+    let (middle_lon, middle_lat) = ((west + east) / 2.0, (south + north) / 2.0);
+    let mut svg =
+        format!("<svg viewBox=\"0 0 {MAP_WIDTH} {MAP_HEIGHT}\" role=\"img\" aria-label=\"Outlines\">");
+    for ring in &rings {
+        let points: Vec<String> = ring
+            .iter()
+            .map(|[lon, lat]| {
+                let x = MAP_WIDTH / 2.0 + (lon - middle_lon) * shorten * scale;
+                let y = MAP_HEIGHT / 2.0 - (lat - middle_lat) * scale;
+                format!("{x:.1},{y:.1}")
+            })
+            .collect();
+        let _ = write!(
+            svg,
+            "<polygon points=\"{}\" fill=\"#e07b00\" fill-opacity=\".25\" stroke=\"#c25e00\" stroke-width=\"2\"/>",
+            points.join(" ")
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text x=\"12\" y=\"{}\" font-size=\"18\" fill=\"#808b99\">{middle_lat:.5}, {middle_lon:.5}</text></svg>",
+        MAP_HEIGHT - 12.0
+    );
+    svg
+}
+
+/// A value as text of a page.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => escaped(text),
+        Value::Null => String::new(),
+        other => escaped(&other.to_string()),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(query: &str, accept: &str) -> Format {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        Format::wanted(&Parameters::parse(query).unwrap(), &headers).unwrap()
+    }
+
+    #[test]
+    fn a_browser_gets_a_page_and_a_program_json() {
+        assert_eq!(wanted("", "text/html,application/xhtml+xml,*/*;q=0.8"), Format::Html);
+        assert_eq!(wanted("f=json", "text/html"), Format::Json);
+        assert_eq!(wanted("", "application/geo+json"), Format::Json);
+        assert_eq!(wanted("", "*/*"), Format::Json);
+        assert_eq!(wanted("f=html", "*/*"), Format::Html);
+    }
+
+    #[test]
+    fn what_people_wrote_cannot_become_markup() {
+        assert_eq!(escaped("<script>\"'&"), "&lt;script&gt;&quot;&#39;&amp;");
+    }
+}

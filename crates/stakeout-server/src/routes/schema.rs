@@ -1,0 +1,111 @@
+//! What the features of a collection hold: queryables (Part 3) and schema (Part 5), as JSON Schema.
+
+use axum::{extract::Path, http::HeaderMap, response::Response};
+use record::{
+    Collection,
+    schema::{self, Kind, Property, SetBy},
+};
+use serde_json::{Map, Value, json};
+
+use super::{ogc, with_type};
+use crate::{
+    ApiError,
+    html::{self, Format},
+    links::Base,
+    parameters::Parameters,
+};
+
+const SCHEMA_JSON: &str = "application/schema+json";
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+const POLYGON_FORMAT: &str = "geometry-polygon";
+
+pub(crate) async fn queryables(
+    Path(name): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let collection = ogc::by_name(&name)?;
+    let mut properties = Map::new();
+    properties.insert("id".to_owned(), json!({"title": "Id", "type": "string", "x-ogc-role": "id"}));
+    properties.insert("geometry".to_owned(), geometry());
+    properties.extend(described(collection, schema::queryables(collection)));
+    let path = format!("/ogc/collections/{name}/queryables");
+    let mut document = document(&base, &path, &format!("What {name} can be asked for"), properties);
+    // anything else in a filter is refused
+    document["additionalProperties"] = json!(false);
+    answer(&parameters, &headers, &base, &path, &document)
+}
+
+pub(crate) async fn schema(
+    Path(name): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let collection = ogc::by_name(&name)?;
+    let mut properties = Map::new();
+    properties.insert(
+        "id".to_owned(),
+        json!({"title": "Id", "type": "string", "x-ogc-role": "id", "readOnly": true}),
+    );
+    properties.insert("geometry".to_owned(), geometry());
+    properties.extend(described(collection, schema::properties(collection).iter()));
+    let path = format!("/ogc/collections/{name}/schema");
+    let document = document(&base, &path, &format!("What {name} hold"), properties);
+    answer(&parameters, &headers, &base, &path, &document)
+}
+
+fn answer(
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    base: &Base,
+    path: &str,
+    document: &Value,
+) -> Result<Response, ApiError> {
+    Ok(match Format::wanted(parameters, headers)? {
+        Format::Html => html::document(base, path, document["title"].as_str().unwrap_or_default(), document),
+        Format::Json => with_type(SCHEMA_JSON, document),
+    })
+}
+
+fn document(base: &Base, path: &str, title: &str, properties: Map<String, Value>) -> Value {
+    json!({"$schema": DIALECT, "$id": base.to(path), "title": title, "type": "object", "properties": properties})
+}
+
+fn geometry() -> Value {
+    json!({"title": "Outline", "format": POLYGON_FORMAT, "x-ogc-role": "primary-geometry"})
+}
+
+fn described<'a>(
+    collection: Collection,
+    properties: impl Iterator<Item = &'a Property>,
+) -> impl Iterator<Item = (String, Value)> {
+    let [start, end] = schema::time_properties(collection);
+    properties.enumerate().map(move |(at, property)| {
+        let mut described = match property.kind {
+            Kind::Text => json!({"type": "string"}),
+            Kind::Words(words) => json!({"type": "string", "enum": words}),
+            Kind::Number => json!({"type": "number"}),
+            Kind::Integer => json!({"type": "integer"}),
+            Kind::Time => json!({"type": "string", "format": "date-time"}),
+            Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Kind::Document => json!({}),
+        };
+        described["title"] = json!(property.title);
+        described["x-ogc-propertySeq"] = json!(at + 1);
+        if property.set_by == SetBy::Server {
+            described["readOnly"] = json!(true);
+        }
+        if start == end && property.name == start {
+            described["x-ogc-role"] = json!("primary-instant");
+        } else if property.name == start {
+            described["x-ogc-role"] = json!("primary-interval-start");
+        } else if property.name == end {
+            described["x-ogc-role"] = json!("primary-interval-end");
+        }
+        (property.name.to_owned(), described)
+    })
+}
