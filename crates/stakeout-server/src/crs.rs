@@ -80,7 +80,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) fn from_degrees(&self, [lon, lat]: [f64; 2]) -> Result<[f64; 2], ApiError> {
+    pub(crate) fn out_of_degrees(&self, [lon, lat]: [f64; 2]) -> Result<[f64; 2], ApiError> {
         Ok(match self {
             Way::Same => [lon, lat],
             Way::Swapped => [lat, lon],
@@ -105,7 +105,7 @@ impl Way {
         }
         let mut feature: Value = serde_json::from_str(text).map_err(|error| ApiError::internal(&error))?;
         turn_coordinates(&mut feature["geometry"]["coordinates"], &mut |position| {
-            self.from_degrees(position)
+            self.out_of_degrees(position)
         })?;
         Ok(feature.to_string())
     }

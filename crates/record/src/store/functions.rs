@@ -25,7 +25,7 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
         Ok(context.get::<Option<String>>(0)?.map(|text| text.to_lowercase()))
     })?;
     connection.create_scalar_function(c"accenti", 1, flags, |context| {
-        Ok(context.get::<Option<String>>(0)?.map(|text| unaccent::unaccent(text)))
+        Ok(context.get::<Option<String>>(0)?.map(unaccent::unaccent))
     })?;
     connection.create_scalar_function(c"is_like", 2, flags, |context| {
         let (text, pattern): (Option<String>, Option<String>) = (context.get(0)?, context.get(1)?);
