@@ -62,6 +62,14 @@ pub enum RasterError {
         /// What GDAL says.
         cause: String,
     },
+    /// The process in which the file was decoded refused it or did not get through.
+    #[error("{path}: {cause}")]
+    Ingest {
+        /// Which file.
+        path: PathBuf,
+        /// What that process said, or how it ended.
+        cause: String,
+    },
     /// One file has a georeference, the other has none.
     #[error("{placed} has a georeference but {unplaced} has none")]
     OneUnplaced {

@@ -42,9 +42,11 @@ pub struct IngestedScene {
 
 /// Makes the working copy: a cloud optimised GeoTIFF in the original's CRS, lossless, with overviews.
 ///
+/// Gives the display range of each picture band, as in [`IngestedScene::stretch`].
+///
 /// # Errors
 /// When the original cannot be opened, the corners make no sense, or the copy cannot be written.
-pub fn ingest(request: &IngestRequest) -> Result<IngestedScene, RasterError> {
+pub(crate) fn make_working_copy(request: &IngestRequest) -> Result<Vec<[f64; 2]>, RasterError> {
     let source = open(&request.input)?;
     let partial = request.output.with_extension("partial.tif");
     let made = source.with_dataset(|dataset| copy(dataset, &source, request, &partial)).and_then(|()| {
@@ -57,8 +59,7 @@ pub fn ingest(request: &IngestRequest) -> Result<IngestedScene, RasterError> {
     }
     made?;
     let working = open(&request.output)?;
-    let stretch = working.with_dataset(|dataset| stretch(dataset, &working))?;
-    Ok(IngestedScene { info: working.info().clone(), media_type: source.info().format.media_type(), stretch })
+    working.with_dataset(|dataset| stretch(dataset, &working))
 }
 
 fn copy(

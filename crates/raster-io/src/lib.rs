@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file -> header check (Rust) -> open (GDAL, four drivers) -> common grid -> windows of an AlignedPair
-//! upload -> header check -> ingest -> working COG -> tiles
+//! upload -> header check -> ingest, in a confined child process -> working COG -> tiles
 //! ```
 //!
 //! Knows neither sites nor HTTP. Pixel coordinates count from the upper left corner throughout.
@@ -21,15 +21,17 @@ mod reprojection;
 mod sampling;
 mod source;
 mod tiles;
+mod worker;
 mod write;
 
 pub use error::RasterError;
 pub use grid::CommonGridOptions;
-pub use ingest::{IngestRequest, IngestedScene, ingest};
+pub use ingest::{IngestRequest, IngestedScene};
 pub use lonlat::LonLat;
 pub use mask::{Mask, read_mask};
 pub use pair::ScenePair;
 pub use reprojection::Reprojection;
 pub use source::{Source, SourceInfo, open};
 pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};
+pub use worker::{IngestWorker, WorkerLimits, work};
 pub use write::write_geotiff;

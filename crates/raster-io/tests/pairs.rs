@@ -6,7 +6,8 @@ use std::{path::Path, process::Command};
 
 use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};
 use raster_io::{
-    CommonGridOptions, IngestRequest, RasterError, Render, ScenePair, TileReader, ingest, open, write_geotiff,
+    CommonGridOptions, IngestRequest, IngestWorker, RasterError, Render, ScenePair, TileReader, WorkerLimits,
+    open, write_geotiff,
 };
 
 /// Smooth colours, so that resampling can be compared to within a few grey values.
@@ -20,6 +21,10 @@ fn smooth(rows: u32, cols: u32, origin: MapPoint, crs: &str) -> Raster {
         .flat_map(|band| (0..rows).flat_map(move |row| (0..cols).map(move |col| value(band, row, col))))
         .collect();
     Raster::new(grid, 3, values, vec![true; (rows * cols) as usize]).unwrap()
+}
+
+fn worker() -> IngestWorker {
+    IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", WorkerLimits::default())
 }
 
 fn hamhung(rows: u32, cols: u32) -> Raster {
@@ -189,8 +194,9 @@ fn a_screenshot_is_placed_by_its_corners_and_tiled() {
     let unplaced = Raster::new(Grid::pixels(300, 400), 3, values, vec![true; 300 * 400]).unwrap();
     write_geotiff(&plain, &unplaced).unwrap();
     let corners = [[127.60, 39.901], [127.603, 39.901], [127.603, 39.899], [127.60, 39.899]];
-    let scene =
-        ingest(&IngestRequest { input: plain, output: working.clone(), corners: Some(corners) }).unwrap();
+    let scene = worker()
+        .ingest(&IngestRequest { input: plain, output: working.clone(), corners: Some(corners) })
+        .unwrap();
     assert_eq!(scene.info.crs.as_deref(), Some("EPSG:32652"));
     assert!((scene.info.gsd_m.unwrap() - 0.69).abs() < 0.1, "{:?}", scene.info.gsd_m);
     let tiles = TileReader::open(&working).unwrap();

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
@@ -27,6 +28,9 @@ pub struct Inner {
     /// Who acts where no tokens are configured.
     pub(crate) local_actor: Actor,
     blocking: Semaphore,
+    pub(crate) ingest_worker: IngestWorker,
+    /// One permit for each file that is decoded.
+    pub(crate) ingests: Semaphore,
 }
 
 /// Something that listeners of `/api/events` are told.
@@ -46,11 +50,17 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Opens the store and puts jobs that a stop interrupted back into the queue.
+    /// Opens the store and puts jobs that a stop interrupted back into the queue. `ingest_program` is a program and
+    /// its one argument, which must do nothing but call [`raster_io::work`].
     ///
     /// # Errors
     /// When the store cannot be opened.
-    pub fn open(data: &std::path::Path, config: Config, local_actor: Actor) -> Result<App, RecordError> {
+    pub fn open(
+        data: &std::path::Path,
+        config: Config,
+        ingest_program: (PathBuf, &'static str),
+        local_actor: Actor,
+    ) -> Result<App, RecordError> {
         let store = Store::open(data)?;
         store.requeue_jobs()?;
         let inner = Inner {
@@ -58,6 +68,8 @@ impl App {
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
             blocking: Semaphore::new(config.blocking_max),
+            ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
+            ingests: Semaphore::new(config.ingests_parallel),
             local_actor,
             config,
             store,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use raster_io::WorkerLimits;
 use serde::Deserialize;
 
 /// Settings; a file holds those that differ from the defaults, as JSON.
@@ -29,6 +30,10 @@ pub struct Config {
     pub tile_cache_bytes: u64,
     /// Working copies kept open for tiles.
     pub open_scenes_max: usize,
+    /// Files that are decoded at the same time, each in a process of its own.
+    pub ingests_parallel: usize,
+    /// What such a process may use up.
+    pub ingest: WorkerLimits,
     /// Longest time for a request that is not an upload, seconds.
     pub request_timeout_s: u64,
 }
@@ -46,6 +51,8 @@ impl Default for Config {
             limit_max: 10_000,
             tile_cache_bytes: 128 << 20,
             open_scenes_max: 16,
+            ingests_parallel: 2,
+            ingest: WorkerLimits::default(),
             request_timeout_s: 60,
         }
     }

@@ -97,6 +97,14 @@ pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+impl ApiError {
+    /// Says `name` where the detail names a path of this machine.
+    pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> ApiError {
+        self.detail = self.detail.replace(&*path.to_string_lossy(), name);
+        self
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut problem = json!({

@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Name of the task that `serve` starts for every uploaded file.
+pub(crate) const INGEST_WORKER: &str = "ingest-worker";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Find structures that changed between two images of a place.
@@ -33,6 +36,9 @@ pub(crate) enum Command {
     /// Manage the tokens of a data folder.
     #[command(subcommand)]
     Token(Token),
+    /// Decode one file in a confined process, for `serve`.
+    #[command(name = INGEST_WORKER, hide = true)]
+    IngestWorker,
 }
 
 #[derive(Debug, Args)]

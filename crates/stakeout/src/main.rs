@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify::run(&verify.data, arguments.quiet),
         Command::Model(model) => model::run(&model),
         Command::Token(token) => token::run(&token),
+        Command::IngestWorker => return raster_io::work(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

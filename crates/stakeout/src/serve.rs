@@ -8,17 +8,20 @@ use stakeout_server::{App, Config, router};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::arguments::Serve;
+use crate::arguments::{INGEST_WORKER, Serve};
 
 /// Name of the one person on a loopback server without tokens, where the system tells none.
 const LOCAL_NAME: &str = "local";
+
+/// The running binary, even where a newer one lies at its path by now.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let level = if quiet { "error" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
-    let app = App::open(&arguments.data, config, local_actor())
+    let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
         anyhow::bail!(

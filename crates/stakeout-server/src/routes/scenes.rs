@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use raster_io::{IngestRequest, ingest};
+use raster_io::IngestRequest;
 use record::{
     Actor, NewScene, RasterFacts, Scene, SceneId, Sha256Hex, SiteId, Timestamp,
     geojson::{NAME_BYTES_MAX, optional_text},
@@ -47,6 +47,7 @@ pub(crate) async fn add(
         ApiError::body(format!("send multipart/form-data with file and properties: {error}"))
     })?;
     let upload = receive(&app, multipart).await?;
+    let _permit = app.ingests.acquire().await.expect("the semaphore is never closed");
     let scene = app.blocking(move |app| record_scene(app, &actor, &site, &upload)).await?;
     app.notify("scene", json!({"id": scene.id, "site": scene.site}));
     Ok(created(&base.to(&stac::path(&scene)), geojson(&stac::item(&scene, &base))))
@@ -126,9 +127,16 @@ fn record_scene(app: &App, actor: &Actor, site: &SiteId, upload: &Upload) -> Res
     let datetime = datetime(properties)?;
     let text = |name: &str| optional_text(&format!("properties.{name}"), &properties[name], NAME_BYTES_MAX);
     let original = upload.folder.path().join("original");
-    let working = upload.folder.path().join("working.tif");
+    // the process that decodes may write in a folder of its own, where nothing else is
+    let made = upload.folder.path().join("made");
+    std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
+    let working = made.join("working.tif");
     let corners = corners(&properties["footprint"])?;
-    let ingested = ingest(&IngestRequest { input: original.clone(), output: working.clone(), corners })?;
+    let request = IngestRequest { input: original.clone(), output: working.clone(), corners };
+    let ingested = app
+        .ingest_worker
+        .ingest(&request)
+        .map_err(|error| ApiError::from(error).naming(&original, &upload.file_name))?;
     let (sha256, bytes) = app.store.blobs().put_file(&original)?;
     let (working, _) = app.store.blobs().put_file(&working)?;
     let info = ingested.info;

@@ -1,0 +1,258 @@
+//! Decoding of untrusted files in a process of its own.
+//!
+//! ```text
+//! service: header check (Rust) -> child: confine itself -> GDAL -> working copy -> service: header check, open
+//! ```
+//!
+//! The child is the same binary under another name of task. It takes one [`Order`] on its standard input, gives
+//! up everything but that order's files (see [`confine`]), makes the working copy and says one [`Report`] on its
+//! standard output. Its death, hang or greed is an error about that file and nothing else.
+
+mod confine;
+
+use std::{
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    RasterError, header,
+    ingest::{IngestRequest, IngestedScene, make_working_copy},
+    source::open,
+};
+
+/// Longest order or report, bytes.
+const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+/// Shortest and longest pause between two looks at the child.
+const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+/// Where PROJ and GDAL keep their tables, besides what the environment names.
+const TABLES: [&str; 4] =
+    ["/usr/share/proj", "/usr/share/gdal", "/usr/local/share/proj", "/usr/local/share/gdal"];
+/// Names of the environment that say where those tables are; the child sees no others.
+const TABLE_VARIABLES: [&str; 3] = ["PROJ_DATA", "PROJ_LIB", "GDAL_DATA"];
+
+/// What a child may use up on one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerLimits {
+    /// Address space, bytes.
+    pub memory_bytes: u64,
+    /// Processor time, seconds.
+    pub cpu_s: u64,
+    /// Time from start to end, seconds.
+    pub wall_s: u64,
+    /// Largest file it may write, bytes.
+    pub output_bytes: u64,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> WorkerLimits {
+        WorkerLimits { memory_bytes: 3 << 30, cpu_s: 3_600, wall_s: 3_600, output_bytes: 24 << 30 }
+    }
+}
+
+/// What the service asks of a child.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    input: PathBuf,
+    output: PathBuf,
+    corners: Option<[[f64; 2]; 4]>,
+    tables: Vec<PathBuf>,
+    limits: WorkerLimits,
+}
+
+/// What a child answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Report {
+    Stretch(Vec<[f64; 2]>),
+    Refused(String),
+}
+
+/// Starts a child for each file.
+#[derive(Clone, Debug)]
+pub struct IngestWorker {
+    program: PathBuf,
+    task: &'static str,
+    limits: WorkerLimits,
+}
+
+impl IngestWorker {
+    /// Children run `program task`, which must do nothing but call [`work`].
+    pub fn new(program: PathBuf, task: &'static str, limits: WorkerLimits) -> IngestWorker {
+        IngestWorker { program, task, limits }
+    }
+
+    /// Makes the working copy of a file in a child. The folder of the output must hold nothing else: the child may
+    /// write in it.
+    ///
+    /// # Errors
+    /// When the header check refuses the file (no child is started), the child refuses it, fails, or uses more than
+    /// its limits, or the working copy is none.
+    pub fn ingest(&self, request: &IngestRequest) -> Result<IngestedScene, RasterError> {
+        let header = header::check(&request.input)?;
+        let stretch = self.ask(request).inspect_err(|_| sweep(&request.output))?;
+        // what a child that was taken over might leave instead: a link to somewhere else
+        let whole = std::fs::symlink_metadata(&request.output).is_ok_and(|made| made.is_file());
+        if !whole {
+            return Err(refused(request, format!("{} was not made", request.output.display())));
+        }
+        let working = open(&request.output)?;
+        Ok(IngestedScene { info: working.info().clone(), media_type: header.format.media_type(), stretch })
+    }
+
+    fn ask(&self, request: &IngestRequest) -> Result<Vec<[f64; 2]>, RasterError> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path).map_err(|source| RasterError::Read { path: path.to_owned(), source })
+        };
+        let order = Order {
+            input: absolute(&request.input)?,
+            output: absolute(&request.output)?,
+            corners: request.corners,
+            tables: tables(),
+            limits: self.limits.clone(),
+        };
+        let mut child = self.start().map_err(|error| {
+            refused(request, format!("the process that decodes it did not start: {error}"))
+        })?;
+        let text = serde_json::to_vec(&order).expect("an order is plain data");
+        // a child that died already is told below, by its exit status
+        let _ = child.stdin.take().expect("asked for above").write_all(&text);
+        let said = child.stdout.take().expect("asked for above");
+        let listener = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            said.take(MESSAGE_BYTES_MAX).read_to_end(&mut text).map(|_| text)
+        });
+        let status = wait(&mut child, Duration::from_secs(self.limits.wall_s));
+        let said = listener.join().ok().and_then(Result::ok).unwrap_or_default();
+        match (status, serde_json::from_slice(&said)) {
+            (Some(status), Ok(Report::Stretch(stretch))) if status.success() => Ok(stretch),
+            (Some(_), Ok(Report::Refused(cause))) => Err(refused(request, cause)),
+            (Some(status), _) => Err(refused(request, self.death(status))),
+            (None, _) => Err(refused(
+                request,
+                format!("decoding it took more than {} s and was stopped", self.limits.wall_s),
+            )),
+        }
+    }
+
+    fn start(&self) -> std::io::Result<Child> {
+        let known = TABLE_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        Command::new(&self.program)
+            .arg(self.task)
+            .env_clear()
+            .envs(known)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+    }
+
+    fn death(&self, status: ExitStatus) -> String {
+        use std::os::unix::process::ExitStatusExt;
+        match status.signal() {
+            Some(libc::SIGXCPU | libc::SIGKILL) => {
+                format!(
+                    "decoding it took more than {} s of processor time and was stopped",
+                    self.limits.cpu_s
+                )
+            }
+            Some(libc::SIGXFSZ) => {
+                format!("its working copy is larger than {} bytes", self.limits.output_bytes)
+            }
+            Some(signal) => format!(
+                "the process that decoded it died (signal {signal}); it may use {} bytes of memory",
+                self.limits.memory_bytes
+            ),
+            None => format!("the process that decoded it failed ({status})"),
+        }
+    }
+}
+
+fn refused(request: &IngestRequest, cause: String) -> RasterError {
+    RasterError::Ingest { path: request.input.clone(), cause }
+}
+
+/// Removes what a child left in the folder of its output when it was stopped.
+fn sweep(output: &Path) {
+    let files = output.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    for file in files.into_iter().flatten().flatten() {
+        // the caller removes the folder as well
+        let _ = std::fs::remove_file(file.path());
+    }
+}
+
+fn tables() -> Vec<PathBuf> {
+    let named = TABLE_VARIABLES.iter().filter_map(std::env::var_os);
+    let named: Vec<PathBuf> =
+        named.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()).collect();
+    TABLES.iter().map(PathBuf::from).chain(named).filter(|folder| folder.is_dir()).collect()
+}
+
+/// Waits for a child; one that takes too long is ended, and the answer is `None`.
+fn wait(child: &mut Child, at_most: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + at_most;
+    let [mut pause, longest] = LOOK_EVERY;
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if Instant::now() >= until {
+            // it may have ended in between
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(longest);
+    }
+}
+
+/// The child's whole life: one order, one report. Never returns to code that would do anything else.
+pub fn work() -> ExitCode {
+    let report = match order() {
+        Ok(order) => obey(&order),
+        Err(cause) => Report::Refused(cause),
+    };
+    let done = matches!(report, Report::Stretch(_));
+    let text = serde_json::to_vec(&report).expect("a report is plain data");
+    let said = std::io::stdout().write_all(&text);
+    if done && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn order() -> Result<Order, String> {
+    let mut text = Vec::new();
+    std::io::stdin()
+        .take(MESSAGE_BYTES_MAX)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("no order came: {error}"))?;
+    serde_json::from_slice(&text).map_err(|error| format!("the order is none: {error}"))
+}
+
+fn obey(order: &Order) -> Report {
+    if let Err(error) = confine::confine(&order.input, &order.output, &order.tables, &order.limits) {
+        return Report::Refused(format!("this machine cannot decode it safely: {error}"));
+    }
+    let request =
+        IngestRequest { input: order.input.clone(), output: order.output.clone(), corners: order.corners };
+    match make_working_copy(&request) {
+        Ok(stretch) => Report::Stretch(stretch),
+        Err(error) => Report::Refused(with_causes(&error)),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
