@@ -6,7 +6,7 @@ use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
-use crate::{config::Config, error::ApiError, jobs, tile_cache::TileCache};
+use crate::{config::Config, error::ApiError, jobs, tile_cache::TileCache, uploads::Uploads};
 
 /// Notices that a slow listener may lag behind before it has to start anew.
 const NOTICES_KEPT: usize = 256;
@@ -28,6 +28,7 @@ pub struct Inner {
     /// Who acts where no tokens are configured.
     pub(crate) local_actor: Actor,
     blocking: Semaphore,
+    pub(crate) uploads: Uploads,
     pub(crate) ingest_worker: IngestWorker,
     /// One permit for each file that is decoded.
     pub(crate) ingests: Semaphore,
@@ -68,12 +69,14 @@ impl App {
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
             blocking: Semaphore::new(config.blocking_max),
+            uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
             ingests: Semaphore::new(config.ingests_parallel),
             local_actor,
             config,
             store,
         };
+        inner.uploads.sweep();
         Ok(App { inner: Arc::new(inner) })
     }
 

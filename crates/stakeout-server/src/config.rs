@@ -5,6 +5,8 @@ use std::path::Path;
 use raster_io::WorkerLimits;
 use serde::Deserialize;
 
+use crate::uploads::UploadLimits;
+
 /// Settings; a file holds those that differ from the defaults, as JSON.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub tile_cache_bytes: u64,
     /// Working copies kept open for tiles.
     pub open_scenes_max: usize,
+    /// Bounds on resumable uploads.
+    pub uploads: UploadLimits,
     /// Files that are decoded at the same time, each in a process of its own.
     pub ingests_parallel: usize,
     /// What such a process may use up.
@@ -51,6 +55,7 @@ impl Default for Config {
             limit_max: 10_000,
             tile_cache_bytes: 128 << 20,
             open_scenes_max: 16,
+            uploads: UploadLimits::default(),
             ingests_parallel: 2,
             ingest: WorkerLimits::default(),
             request_timeout_s: 60,

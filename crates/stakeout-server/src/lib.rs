@@ -19,9 +19,11 @@ mod parameters;
 mod routes;
 mod stac;
 mod tile_cache;
+mod uploads;
 
 pub use app::App;
 pub use config::Config;
 pub use error::ApiError;
 pub use guard::is_loopback;
 pub use routes::router;
+pub use uploads::UploadLimits;

@@ -10,6 +10,7 @@ mod scenes;
 mod schema;
 mod stac;
 mod tiles;
+mod uploads;
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
+    routing::{delete, get, head, post},
 };
 use serde_json::Value;
 use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
@@ -33,6 +34,16 @@ pub fn router(app: App) -> Router {
     // uploads and events last as long as they last
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
+        .route("/uploads", post(uploads::create).options(uploads::options))
+        .route("/uploads/", post(uploads::create).options(uploads::options))
+        .route(
+            "/uploads/{upload}",
+            head(uploads::state)
+                .patch(uploads::append)
+                .delete(uploads::remove)
+                .post(uploads::overridden)
+                .options(uploads::options),
+        )
         .layer(DefaultBodyLimit::disable())
         .route("/api/events", get(api::events));
     let quick = ogc_routes()

@@ -1,6 +1,9 @@
 //! Scenes of a site: uploaded, listed, and their files.
 
-use std::{io::Write, path::Path as FilePath};
+use std::{
+    io::Write,
+    path::{Path as FilePath, PathBuf},
+};
 
 use axum::{
     body::Body,
@@ -18,18 +21,20 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use super::{created, geojson, json as answer};
-use crate::{ApiError, App, guard::Who, links::Base, parameters::Parameters, stac};
+use crate::{ApiError, App, guard::Who, links::Base, parameters::Parameters, stac, uploads::HeldUpload};
 
 /// Largest `properties` part, bytes.
 const PROPERTIES_BYTES_MAX: usize = 64 << 10;
 /// Bytes read from a blob at a time when it is sent.
 const SEND_BYTES: usize = 256 << 10;
 
-/// What an upload brought.
-struct Upload {
-    folder: tempfile::TempDir,
+/// A file that has come whole, with what is said of it.
+struct Arrival {
+    original: PathBuf,
     file_name: String,
     properties: Value,
+    /// For files on their way; removed with all that is in it.
+    folder: tempfile::TempDir,
 }
 
 pub(crate) async fn add(
@@ -43,17 +48,68 @@ pub(crate) async fn add(
     let looked_up = site.clone();
     // a missing site is told before gigabytes are sent
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
-    let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
-        ApiError::body(format!("send multipart/form-data with file and properties: {error}"))
-    })?;
-    let upload = receive(&app, multipart).await?;
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = media_type.is_some_and(|media_type| media_type.starts_with("application/json"));
+    let (arrival, upload) = if is_json {
+        let (arrival, upload) = finished_upload(&app, &actor, request).await?;
+        (arrival, Some(upload))
+    } else {
+        let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
+            let detail =
+                "send multipart/form-data with file and properties, or JSON with upload and properties";
+            ApiError::body(format!("{detail}: {error}"))
+        })?;
+        (receive(&app, multipart).await?, None)
+    };
     let _permit = app.ingests.acquire().await.expect("the semaphore is never closed");
-    let scene = app.blocking(move |app| record_scene(app, &actor, &site, &upload)).await?;
+    let scene = app
+        .blocking(move |app| {
+            let scene = record_scene(app, &actor, &site, &arrival)?;
+            // a file that was refused stays, so that it can be sent again with other properties
+            if let Some(upload) = upload {
+                upload.remove();
+            }
+            Ok(scene)
+        })
+        .await?;
     app.notify("scene", json!({"id": scene.id, "site": scene.site}));
     Ok(created(&base.to(&stac::path(&scene)), geojson(&stac::item(&scene, &base))))
 }
 
-async fn receive(app: &App, mut parts: Multipart) -> Result<Upload, ApiError> {
+/// The file of a finished resumable upload: `{"upload": ID, "properties": {...}}`.
+async fn finished_upload(
+    app: &App,
+    actor: &Actor,
+    request: Request,
+) -> Result<(Arrival, HeldUpload), ApiError> {
+    let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
+        .await
+        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
+    let body = super::body(&bytes)?;
+    let upload = &body["upload"];
+    // the whole address is as good as the id at its end
+    let id = upload.as_str().map(|text| text.rsplit('/').next().unwrap_or(text).to_owned());
+    let id =
+        id.ok_or_else(|| ApiError::parameter("upload", &upload.to_string(), "the id of a finished upload"))?;
+    let by = actor.name.clone();
+    let held =
+        app.blocking(move |app| app.uploads.hold(&id, &by)).await.map_err(|error| error.at("upload"))?;
+    let (got, wanted) = (held.offset()?, held.announced.length);
+    if got != wanted {
+        let detail = format!("{got} of {wanted} bytes of the upload have come");
+        return Err(ApiError::new(StatusCode::CONFLICT, "unfinished", "The upload is not finished", detail)
+            .at("upload"));
+    }
+    let arrival = Arrival {
+        original: held.path().to_owned(),
+        file_name: held.announced.file_name.clone(),
+        properties: body["properties"].clone(),
+        folder: app.incoming()?,
+    };
+    Ok((arrival, held))
+}
+
+async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
     let folder = app.incoming()?;
     let (mut file_name, mut properties) = (None, None);
     while let Some(part) = parts.next_field().await.map_err(|error| ApiError::body(error.body_text()))? {
@@ -75,7 +131,8 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Upload, ApiError> {
         }
     }
     let missing = |name: &str| ApiError::body(format!("part {name} is missing")).at(name);
-    Ok(Upload {
+    Ok(Arrival {
+        original: folder.path().join("original"),
         folder,
         file_name: file_name.ok_or_else(|| missing("file"))?,
         properties: properties.ok_or_else(|| missing("properties"))?,
@@ -115,20 +172,20 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
 }
 
 /// The last part of a path, without control characters: a name to show, never one to open.
-fn safe_name(name: &str) -> String {
+pub(super) fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let kept: String = last.chars().filter(|letter| !letter.is_control()).take(NAME_BYTES_MAX / 4).collect();
     if kept.is_empty() { "scene".to_owned() } else { kept }
 }
 
 /// Ingests an uploaded file and records the scene; nothing is recorded where anything fails.
-fn record_scene(app: &App, actor: &Actor, site: &SiteId, upload: &Upload) -> Result<Scene, ApiError> {
-    let properties = &upload.properties;
+fn record_scene(app: &App, actor: &Actor, site: &SiteId, arrival: &Arrival) -> Result<Scene, ApiError> {
+    let properties = &arrival.properties;
     let datetime = datetime(properties)?;
     let text = |name: &str| optional_text(&format!("properties.{name}"), &properties[name], NAME_BYTES_MAX);
-    let original = upload.folder.path().join("original");
+    let original = &arrival.original;
     // the process that decodes may write in a folder of its own, where nothing else is
-    let made = upload.folder.path().join("made");
+    let made = arrival.folder.path().join("made");
     std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
     let working = made.join("working.tif");
     let corners = corners(&properties["footprint"])?;
@@ -136,8 +193,8 @@ fn record_scene(app: &App, actor: &Actor, site: &SiteId, upload: &Upload) -> Res
     let ingested = app
         .ingest_worker
         .ingest(&request)
-        .map_err(|error| ApiError::from(error).naming(&original, &upload.file_name))?;
-    let (sha256, bytes) = app.store.blobs().put_file(&original)?;
+        .map_err(|error| ApiError::from(error).naming(original, &arrival.file_name))?;
+    let (sha256, bytes) = app.store.blobs().put_file(original)?;
     let (working, _) = app.store.blobs().put_file(&working)?;
     let info = ingested.info;
     let facts = NewScene {
@@ -150,7 +207,7 @@ fn record_scene(app: &App, actor: &Actor, site: &SiteId, upload: &Upload) -> Res
             sha256,
             bytes,
             media_type: ingested.media_type.to_owned(),
-            file_name: upload.file_name.clone(),
+            file_name: arrival.file_name.clone(),
         },
         working,
         raster: RasterFacts {

@@ -7,6 +7,9 @@ import requests
 from openapi_spec_validator import validate
 from owslib.ogcapi.features import Features
 from pystac_client import Client
+from tusclient.client import TusClient
+
+from conftest import AREA
 
 
 def test_owslib_reads_every_annotation(server):
@@ -32,3 +35,20 @@ def test_pystac_client_finds_both_scenes(server):
 
 def test_the_openapi_document_is_valid(server):
     validate(server.get("/openapi.json"))
+
+
+def test_tuspy_goes_on_with_an_upload_that_was_interrupted(server):
+    site = {"type": "Feature", "id": "annex", "geometry": AREA, "properties": {"name": "Annex"}}
+    server.post("/ogc/collections/sites/items", site)
+    file = server.fixture / "before.tif"
+    metadata = {"filename": "before.tif", "filetype": "image/tiff"}
+    sending = {"chunk_size": file.stat().st_size // 3 + 1, "metadata": metadata, "upload_checksum": True}
+    first = TusClient(f"{server.url}/uploads").uploader(str(file), **sending)
+    first.upload_chunk()
+    second = TusClient(f"{server.url}/uploads").uploader(str(file), **sending, url=first.url)
+    assert second.offset == first.offset > 0
+    second.upload()
+    body = {"upload": second.url, "properties": {"datetime": "2023-05-14T02:10:00Z"}}
+    item = server.post("/api/sites/annex/scenes", body).json()
+    assert item["assets"]["original"]["file:size"] == file.stat().st_size
+    assert item["assets"]["original"]["title"] == "before.tif"

@@ -1,0 +1,263 @@
+//! Files on their way in, piece by piece, across lost connections and restarts.
+//!
+//! ```text
+//! DIR/uploads/ID.part    what has come so far; its length is the offset
+//! DIR/uploads/ID.json    what was announced
+//! ```
+//!
+//! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::ApiError;
+
+/// Length of an id: a UUID without hyphens.
+const ID_LETTERS: usize = 32;
+
+/// What was announced of an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    /// Bytes in all.
+    pub(crate) length: u64,
+    /// `Upload-Metadata` as it came; echoed.
+    pub(crate) metadata: String,
+    /// Name of the file, to show.
+    pub(crate) file_name: String,
+    /// Who announced it; nobody else goes on with it.
+    pub(crate) by: String,
+}
+
+/// Bounds on what lies about unfinished.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UploadLimits {
+    /// Uploads that are announced and not yet a scene.
+    pub open_max: usize,
+    /// Bytes of all of them together, as announced.
+    pub bytes_max: u64,
+    /// Time after the last piece until an upload is removed, seconds.
+    pub expires_s: u64,
+}
+
+impl Default for UploadLimits {
+    fn default() -> UploadLimits {
+        UploadLimits { open_max: 64, bytes_max: 64 << 30, expires_s: 24 * 3_600 }
+    }
+}
+
+/// The uploads of a data folder.
+#[derive(Debug)]
+pub(crate) struct Uploads {
+    folder: PathBuf,
+    limits: UploadLimits,
+    held: Arc<Mutex<HashSet<String>>>,
+}
+
+/// An upload that nobody else writes to, reads or removes as long as this lives.
+#[derive(Debug)]
+pub(crate) struct HeldUpload {
+    id: String,
+    part: PathBuf,
+    announcement: PathBuf,
+    pub(crate) announced: Announced,
+    expires: Duration,
+    held: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Uploads {
+    pub(crate) fn new(data: &Path, limits: UploadLimits) -> Uploads {
+        Uploads { folder: data.join("uploads"), limits, held: Arc::default() }
+    }
+
+    /// Announces a file; gives its id.
+    pub(crate) fn announce(&self, announced: &Announced) -> Result<String, ApiError> {
+        let failed = |error: std::io::Error| ApiError::internal(&error);
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        self.sweep();
+        let open = self.open();
+        let bytes: u64 = open.iter().map(|(_, announced)| announced.length).sum();
+        if open.len() >= self.limits.open_max
+            || bytes.saturating_add(announced.length) > self.limits.bytes_max
+        {
+            let detail = format!(
+                "{} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
+                open.len(),
+                self.limits.open_max,
+                self.limits.bytes_max
+            );
+            return Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail));
+        }
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let part = File::create_new(self.part(&id)).map_err(failed)?;
+        part.sync_all().map_err(failed)?;
+        let text = serde_json::to_vec(announced).expect("an announcement is plain data");
+        // the announcement makes the upload; until it is whole there is none
+        let writing = self.folder.join(format!("{id}.writing"));
+        fs::write(&writing, text)
+            .and_then(|()| File::open(&writing)?.sync_all())
+            .and_then(|()| fs::rename(&writing, self.announcement(&id)))
+            .and_then(|()| File::open(&self.folder)?.sync_all())
+            .map_err(failed)?;
+        Ok(id)
+    }
+
+    /// Takes hold of an upload of `by`.
+    ///
+    /// # Errors
+    /// 404 when there is none (any more), 423 when another request holds it.
+    pub(crate) fn hold(&self, id: &str, by: &str) -> Result<HeldUpload, ApiError> {
+        let missing = || ApiError::not_found(format!("there is no upload {id:?}, or it has expired"));
+        if !is_id(id) {
+            return Err(missing());
+        }
+        if !self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned()) {
+            let detail = "another request is writing to this upload".to_owned();
+            return Err(ApiError::new(StatusCode::LOCKED, "locked", "The upload is in use", detail));
+        }
+        // from here on dropping `held` lets go
+        let mut held = HeldUpload {
+            id: id.to_owned(),
+            part: self.part(id),
+            announcement: self.announcement(id),
+            announced: Announced {
+                length: 0,
+                metadata: String::new(),
+                file_name: String::new(),
+                by: String::new(),
+            },
+            expires: Duration::from_secs(self.limits.expires_s),
+            held: Arc::clone(&self.held),
+        };
+        held.announced =
+            read(&held.announcement).filter(|announced| announced.by == by).ok_or_else(missing)?;
+        if held.has_expired() {
+            held.remove();
+            return Err(missing());
+        }
+        Ok(held)
+    }
+
+    /// Removes uploads that nobody went on with.
+    pub(crate) fn sweep(&self) {
+        for (id, announced) in self.open() {
+            // holding one that has expired removes it; one that is in use is left alone
+            let _ = self.hold(&id, &announced.by);
+        }
+    }
+
+    fn open(&self) -> Vec<(String, Announced)> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        files
+            .filter_map(|file| {
+                let name = file.file_name().into_string().ok()?;
+                let id = name.strip_suffix(".json")?.to_owned();
+                Some((id, read(&file.path())?))
+            })
+            .collect()
+    }
+
+    fn part(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.part"))
+    }
+
+    fn announcement(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == ID_LETTERS
+        && text.bytes().all(|letter| letter.is_ascii_hexdigit() && !letter.is_ascii_uppercase())
+}
+
+fn read(path: &Path) -> Option<Announced> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+impl HeldUpload {
+    /// The file of what has come so far.
+    pub(crate) fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Bytes that have come so far.
+    pub(crate) fn offset(&self) -> Result<u64, ApiError> {
+        fs::metadata(&self.part).map(|part| part.len()).map_err(|error| ApiError::internal(&error))
+    }
+
+    /// When it is removed unless another piece comes.
+    pub(crate) fn expires(&self) -> SystemTime {
+        let touched = fs::metadata(&self.part).and_then(|part| part.modified());
+        touched.unwrap_or_else(|_| SystemTime::now()) + self.expires
+    }
+
+    fn has_expired(&self) -> bool {
+        self.expires() < SystemTime::now()
+    }
+
+    /// Removes it.
+    pub(crate) fn remove(self) {
+        for path in [&self.announcement, &self.part] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(upload = self.id, %error, "an upload could not be removed");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for HeldUpload {
+    fn drop(&mut self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(length: u64) -> Announced {
+        Announced { length, metadata: String::new(), file_name: "a.tif".to_owned(), by: "kim".to_owned() }
+    }
+
+    #[test]
+    fn an_upload_is_held_by_one_at_a_time_and_only_by_who_announced_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(folder.path(), UploadLimits::default());
+        let id = uploads.announce(&announced(10)).unwrap();
+        let held = uploads.hold(&id, "kim").unwrap();
+        assert!(uploads.hold(&id, "kim").is_err());
+        drop(held);
+        assert!(uploads.hold(&id, "lee").is_err());
+        uploads.hold(&id, "kim").unwrap().remove();
+        assert!(uploads.hold(&id, "kim").is_err());
+        assert!(uploads.hold("../../etc/passwd", "kim").is_err());
+    }
+
+    #[test]
+    fn what_is_open_is_bounded_and_expires() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = UploadLimits { open_max: 2, bytes_max: 100, expires_s: 3_600 };
+        let uploads = Uploads::new(folder.path(), limits.clone());
+        uploads.announce(&announced(60)).unwrap();
+        assert!(uploads.announce(&announced(60)).is_err(), "over the bytes");
+        uploads.announce(&announced(30)).unwrap();
+        assert!(uploads.announce(&announced(1)).is_err(), "over the count");
+        let later = Uploads::new(folder.path(), UploadLimits { expires_s: 0, ..limits });
+        std::thread::sleep(Duration::from_millis(5));
+        later.sweep();
+        assert_eq!(fs::read_dir(folder.path().join("uploads")).unwrap().count(), 0);
+    }
+}

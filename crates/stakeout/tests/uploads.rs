@@ -1,0 +1,110 @@
+//! Resumable uploads against the real server, killed in between.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use serde_json::json;
+use support::{Server, rendered_pair};
+
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+const PIECE: (&str, &str) = ("content-type", "application/offset+octet-stream");
+
+/// Sends a request of the protocol; gives status and headers.
+fn tus(method: &str, url: &str, headers: Headers, body: &[u8]) -> (u16, ureq::http::HeaderMap) {
+    let mut request = ureq::http::Request::builder().method(method).uri(url).header("tus-resumable", "1.0.0");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .build()
+        .into();
+    let answer = agent.run(request.body(body).unwrap()).unwrap();
+    (answer.status().as_u16(), answer.headers().clone())
+}
+
+fn header<'h>(headers: &'h ureq::http::HeaderMap, name: &str) -> &'h str {
+    headers[name].to_str().unwrap()
+}
+
+fn announce(server: &Server, length: usize) -> String {
+    let length = length.to_string();
+    // "before.tif"
+    let metadata = ("upload-metadata", "filename YmVmb3JlLnRpZg==,filetype aW1hZ2UvdGlmZg==");
+    let (status, headers) =
+        tus("POST", &format!("{}/uploads", server.url), &[("upload-length", &length), metadata], b"");
+    assert_eq!(status, 201);
+    assert!(headers.contains_key("upload-expires"));
+    let location = header(&headers, "location");
+    location[location.find("/uploads/").unwrap()..].to_owned()
+}
+
+#[test]
+fn an_upload_goes_on_after_a_power_loss_and_becomes_a_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let bytes = std::fs::read(before).unwrap();
+    let (half, data) = (bytes.len() / 2, folder.path().join("data"));
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let path = announce(&server, bytes.len());
+    let url = format!("{}{path}", server.url);
+    let (status, headers) = tus("PATCH", &url, &[PIECE, ("upload-offset", "0")], &bytes[..half]);
+    assert_eq!((status, header(&headers, "upload-offset")), (204, half.to_string().as_str()));
+    let unfinished = json!({"upload": path, "properties": {"datetime": "2023-05-14T02:10:00Z"}});
+    assert_eq!(server.post("/api/sites/plant/scenes", &unfinished, &[]).status, 409);
+    server.kill();
+
+    let server = Server::start(&data);
+    let url = format!("{}{path}", server.url);
+    let (status, headers) = tus("HEAD", &url, &[], b"");
+    assert_eq!((status, header(&headers, "upload-offset")), (200, half.to_string().as_str()));
+    assert_eq!(header(&headers, "upload-length"), bytes.len().to_string());
+    assert_eq!(header(&headers, "cache-control"), "no-store");
+    let offset = half.to_string();
+    assert_eq!(tus("PATCH", &url, &[PIECE, ("upload-offset", &offset)], &bytes[half..]).0, 204);
+
+    let wrong = json!({"upload": path, "properties": {}});
+    assert_eq!(server.post("/api/sites/plant/scenes", &wrong, &[]).status, 400);
+    let made = server.post("/api/sites/plant/scenes", &unfinished, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(made.body["assets"]["original"]["title"], json!("before.tif"));
+    assert_eq!(tus("HEAD", &url, &[], b"").0, 404, "a scene by now");
+    assert_eq!(std::fs::read_dir(data.join("uploads")).unwrap().count(), 0);
+}
+
+#[test]
+fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let path = announce(&server, 10);
+    let url = format!("{}{path}", server.url);
+    let patch = |headers: Headers, body: &[u8]| tus("PATCH", &url, headers, body).0;
+    let at = |offset| ("upload-offset", offset);
+    assert_eq!(patch(&[PIECE, at("5")], b"hello"), 409);
+    assert_eq!(patch(&[at("0")], b"hello"), 415);
+    assert_eq!(patch(&[PIECE], b"hello"), 400);
+    assert_eq!(patch(&[PIECE, at("0"), ("upload-checksum", "sha1 AAAA")], b"hello"), 460);
+    assert_eq!(patch(&[PIECE, at("0"), ("upload-checksum", "md5 AAAA")], b"hello"), 400);
+    assert_eq!(patch(&[PIECE, at("0")], b"hello hello hello"), 413);
+    assert_eq!(header(&tus("HEAD", &url, &[], b"").1, "upload-offset"), "0");
+    // SHA-1 of "hello"
+    let checksum = ("upload-checksum", "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=");
+    assert_eq!(patch(&[PIECE, at("0"), checksum], b"hello"), 204);
+    let overridden = [PIECE, at("5"), ("x-http-method-override", "PATCH")];
+    assert_eq!(tus("POST", &url, &overridden, b"hello").0, 204);
+    assert_eq!(tus("POST", &url, &[("tus-resumable", "0.2")], b"").0, 405);
+    assert_eq!(tus("DELETE", &url, &[], b"").0, 204);
+    assert_eq!(tus("HEAD", &url, &[], b"").0, 404);
+    let uploads = format!("{}/uploads", server.url);
+    assert_eq!(tus("POST", &uploads, &[("upload-length", "99999999999999")], b"").0, 413);
+    assert_eq!(tus("POST", &uploads, &[("upload-length", "-1")], b"").0, 400);
+    let (status, headers) = tus("OPTIONS", &uploads, &[], b"");
+    assert_eq!(
+        (status, header(&headers, "tus-extension")),
+        (204, "creation,checksum,expiration,termination")
+    );
+}
