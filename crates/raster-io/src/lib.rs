@@ -1,4 +1,4 @@
-//! The only crate that knows GDAL: opens, warps, ingests and tiles rasters.
+//! The only crate that knows GDAL: opens, warps, ingests and tiles rasters, and writes outlines for other programs.
 //!
 //! ```text
 //! file -> header check (Rust) -> open (GDAL, four drivers) -> common grid -> windows of an AlignedPair
@@ -21,6 +21,7 @@ mod reprojection;
 mod sampling;
 mod source;
 mod tiles;
+mod vector;
 mod worker;
 mod write;
 
@@ -33,5 +34,6 @@ pub use pair::ScenePair;
 pub use reprojection::Reprojection;
 pub use source::{Source, SourceInfo, open};
 pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};
+pub use vector::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
 pub use worker::{IngestWorker, WorkerLimits, work};
 pub use write::write_geotiff;

@@ -34,6 +34,8 @@ pub use job::{Job, JobStatus};
 pub use review::{NewReview, Review, ReviewOutcome, Seen, Verdict};
 pub use scene::{NewScene, RasterFacts, Scene};
 pub use site::Site;
-pub use store::{Collection, Cursor, IfMatch, Item, NewComparison, Page, PageStart, Query, Store};
+pub use store::{
+    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, Page, PageStart, Query, Store,
+};
 pub use taxonomy::StructureType;
 pub use token::{NewToken, Token};

@@ -10,6 +10,7 @@ mod crs;
 pub mod detection;
 mod error;
 mod etag;
+pub mod export;
 mod guard;
 mod html;
 mod jobs;

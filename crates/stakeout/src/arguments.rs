@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use record::Role;
+use record::{Collection, Role};
+use stakeout_server::export::ExportFormat;
 
 /// Watches sites from above: finds structures that appeared between two images, and keeps what analysts
 /// confirmed.
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     /// Manage the tokens of a data folder.
     #[command(subcommand)]
     Token(Token),
+    /// Write the annotations or candidates of a site for other programs.
+    Export(Export),
     /// Decode one file in a confined process, for `serve`.
     #[command(name = INGEST_WORKER, hide = true)]
     IngestWorker,
@@ -117,6 +120,43 @@ pub(crate) struct Verify {
     pub(crate) data: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Folder of the database and the images.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Id of the site.
+    #[arg(long)]
+    pub(crate) site: String,
+    /// gpkg, fgb, kmz, geoparquet, shp, csv or geojson.
+    #[arg(long, value_parser = export_format)]
+    pub(crate) format: ExportFormat,
+    /// Where to write; a file that is there is replaced.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Exported::Annotations)]
+    pub(crate) collection: Exported,
+}
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Exported {
+    /// What people recorded; withdrawn ones are left out.
+    Annotations,
+    /// What detectors found, with the state of its review.
+    Candidates,
+}
+
+impl From<Exported> for Collection {
+    fn from(exported: Exported) -> Collection {
+        match exported {
+            Exported::Annotations => Collection::Annotations,
+            Exported::Candidates => Collection::Candidates,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// List detectors, one a line: name, version, parameters, licence.
@@ -156,6 +196,13 @@ pub(crate) enum Token {
         /// Its id, as the list shows it.
         id: String,
     },
+}
+
+fn export_format(text: &str) -> Result<ExportFormat, String> {
+    ExportFormat::named(text).ok_or_else(|| {
+        let names: Vec<&str> = ExportFormat::ALL.iter().map(|(name, _)| *name).collect();
+        format!("must be one of {}", names.join(", "))
+    })
 }
 
 fn score(text: &str) -> Result<f64, String> {

@@ -7,6 +7,7 @@
 mod arguments;
 mod detect;
 mod evaluate;
+mod export;
 mod model;
 mod output;
 mod serve;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Evaluate(evaluate) => evaluate::run(&evaluate, arguments.quiet),
         Command::Verify(verify) => verify::run(&verify.data, arguments.quiet),
         Command::Model(model) => model::run(&model),
+        Command::Export(export) => export::run(&export, arguments.quiet),
         Command::Token(token) => token::run(&token),
         Command::IngestWorker => return raster_io::work(),
     };

@@ -281,3 +281,60 @@ fn features_are_asked_for_by_filter_and_crs_and_changed_in_part() {
     assert_eq!(server.patch(path, &patch, &[("If-Match", &etag)]).status, 412);
     assert_eq!(server.patch(path, &patch, &[]).status, 428);
 }
+
+#[test]
+fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let before = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let after = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    server.wait_for(&server.compare(&before, &after));
+    let candidates = candidates(&server);
+    for candidate in candidates.iter().take(2) {
+        confirm(&server, candidate);
+    }
+    for (format, ending) in [
+        ("gpkg", "gpkg"),
+        ("fgb", "fgb"),
+        ("kmz", "kmz"),
+        ("shp", "shp"),
+        ("csv", "csv"),
+        ("geojson", "geojson"),
+    ] {
+        let out = folder.path().join(format!("made.{ending}"));
+        let arguments =
+            ["export", "--data", text(&data), "--site", "plant", "--format", format, "--out", text(&out)];
+        let done = run(&arguments);
+        assert!(done.status.success(), "{format}: {}", String::from_utf8_lossy(&done.stderr));
+        let read = std::process::Command::new("ogrinfo").args(["-so", "-al", text(&out)]).output().unwrap();
+        let said = String::from_utf8_lossy(&read.stdout);
+        assert!(said.contains("Feature Count: 2"), "{format}: {said}");
+    }
+    let parquet = folder.path().join("made.parquet");
+    let arguments = [
+        "export",
+        "--data",
+        text(&data),
+        "--site",
+        "plant",
+        "--format",
+        "geoparquet",
+        "--out",
+        text(&parquet),
+    ];
+    assert!(run(&arguments).status.success());
+    let bytes = std::fs::read(&parquet).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    assert_eq!(server.get("/api/sites/plant/export?format=csv").status, 200);
+    assert_eq!(server.get("/api/sites/plant/export?format=exe").status, 400);
+    assert_eq!(server.get("/api/sites/nowhere/export?format=kmz").status, 404);
+    let nowhere = folder.path().join("nowhere.gpkg");
+    let arguments =
+        ["export", "--data", text(&data), "--site", "nowhere", "--format", "gpkg", "--out", text(&nowhere)];
+    let refused = run(&arguments);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!nowhere.exists(), "{}", String::from_utf8_lossy(&refused.stderr));
+}

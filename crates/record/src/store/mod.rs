@@ -37,7 +37,8 @@ use crate::{
 
 /// Migrations in order; a database holds the number of those it has seen as its `user_version`.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
-const DATABASE_FILE: &str = "stakeout.sqlite";
+/// Name of the database in a data folder.
+pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";
 /// Connections that read at the same time.
 const READERS: usize = 4;

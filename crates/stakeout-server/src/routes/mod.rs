@@ -1,6 +1,7 @@
 //! A file a resource; this one puts them together.
 
 mod api;
+mod export;
 mod features;
 mod health;
 mod ogc;
@@ -34,6 +35,7 @@ pub fn router(app: App) -> Router {
     // uploads and events last as long as they last
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
+        .route("/api/sites/{site}/export", get(export::export))
         .route("/uploads", post(uploads::create).options(uploads::options))
         .route("/uploads/", post(uploads::create).options(uploads::options))
         .route(

@@ -52,3 +52,13 @@ def test_tuspy_goes_on_with_an_upload_that_was_interrupted(server):
     item = server.post("/api/sites/annex/scenes", body).json()
     assert item["assets"]["original"]["file:size"] == file.stat().st_size
     assert item["assets"]["original"]["title"] == "before.tif"
+
+
+def test_geopandas_reads_the_geoparquet_export(server):
+    answer = requests.get(f"{server.url}/api/sites/plant/export?format=geoparquet", timeout=60)
+    assert answer.ok, answer.text
+    frame = geopandas.read_parquet(io.BytesIO(answer.content))
+    assert len(frame) == server.get("/ogc/collections/annotations/items?limit=1")["numberMatched"]
+    assert frame.crs.to_authority() == ("OGC", "CRS84")
+    assert frame.geometry.is_valid.all()
+    assert (frame["start_datetime"] < frame["end_datetime"]).all()

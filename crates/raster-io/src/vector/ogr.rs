@@ -1,0 +1,126 @@
+//! The formats that GDAL writes.
+
+use std::{path::Path, sync::Once};
+
+use gdal::vector::{Feature, Geometry, LayerAccess, LayerOptions, OGRFieldType, OGRwkbGeometryType};
+
+use super::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, geoparquet::wkb};
+use crate::{RasterError, drivers, placement::spatial_ref};
+
+/// Longest text in a shapefile, bytes.
+const SHAPEFILE_TEXT_BYTES: usize = 254;
+
+// not bound by gdal-sys; declared in GDAL's `ogrsf_frmts.h`
+unsafe extern "C" {
+    fn RegisterOGRShape();
+    fn RegisterOGRGeoPackage();
+    fn RegisterOGRFlatGeobuf();
+    fn RegisterOGRLIBKML();
+    fn RegisterOGRCSV();
+}
+
+static REGISTERED: Once = Once::new();
+
+/// Registers the drivers that write. They are not there before something is exported, so the processes that decode
+/// strangers' files never have them.
+fn register() {
+    drivers::ready();
+    // SAFETY: plain C functions without arguments, called once, after GDAL was configured
+    REGISTERED.call_once(|| unsafe {
+        RegisterOGRShape();
+        RegisterOGRGeoPackage();
+        RegisterOGRFlatGeobuf();
+        RegisterOGRLIBKML();
+        RegisterOGRCSV();
+    });
+}
+
+fn driver_name(format: VectorFormat) -> &'static str {
+    match format {
+        VectorFormat::GeoPackage => "GPKG",
+        VectorFormat::FlatGeobuf => "FlatGeobuf",
+        VectorFormat::Kmz => "LIBKML",
+        VectorFormat::Shapefile => "ESRI Shapefile",
+        VectorFormat::Csv => "CSV",
+        VectorFormat::GeoParquet => "Parquet",
+    }
+}
+
+pub(super) fn write(
+    path: &Path,
+    format: VectorFormat,
+    table: &Table,
+    placemarks: PlacemarkColumns,
+) -> Result<(), RasterError> {
+    register();
+    let fails = RasterError::gdal(path, "written");
+    if format == VectorFormat::Kmz {
+        let settings = [
+            ("LIBKML_NAME_FIELD", placemarks.name),
+            ("LIBKML_DESCRIPTION_FIELD", placemarks.description),
+            ("LIBKML_BEGIN_FIELD", placemarks.begin),
+            ("LIBKML_END_FIELD", placemarks.end),
+        ];
+        for (key, column) in settings {
+            gdal::config::set_config_option(key, column).map_err(&fails)?;
+        }
+    }
+    let mut file = drivers::writer(driver_name(format), path)?.create_vector_only(path).map_err(&fails)?;
+    let degrees = spatial_ref("EPSG:4326")?;
+    let options: &[&str] = match format {
+        VectorFormat::Shapefile => &["ENCODING=UTF-8"],
+        VectorFormat::Csv => &["GEOMETRY=AS_WKT"],
+        _ => &[],
+    };
+    let layer = file
+        .create_layer(LayerOptions {
+            name: &table.name,
+            srs: Some(&degrees),
+            ty: OGRwkbGeometryType::wkbPolygon,
+            options: Some(options),
+        })
+        .map_err(&fails)?;
+    let fields: Vec<_> =
+        table.columns.iter().map(|column| (name(column, format), field_type(column.kind, format))).collect();
+    layer.create_defn_fields(&fields).map_err(&fails)?;
+    for (outline, cells) in &table.rows {
+        let mut feature = Feature::new(layer.defn()).map_err(&fails)?;
+        feature.set_geometry(Geometry::from_wkb(&wkb(outline)).map_err(&fails)?).map_err(&fails)?;
+        for (index, cell) in cells.iter().enumerate() {
+            match cell {
+                Cell::Null => feature.set_field_null(index),
+                Cell::Text(text) if format == VectorFormat::Shapefile => {
+                    feature.set_field_string(index, cut(text, SHAPEFILE_TEXT_BYTES))
+                }
+                // a zero byte cannot be written to any of these
+                Cell::Text(text) => feature.set_field_string(index, &text.replace('\0', "")),
+                Cell::Real(value) => feature.set_field_double(index, *value),
+                Cell::Integer(value) => feature.set_field_integer64(index, *value),
+                Cell::Time(text, _) => feature.set_field_string(index, text),
+            }
+            .map_err(&fails)?;
+        }
+        feature.create(&layer).map_err(&fails)?;
+    }
+    file.close().map_err(&fails)
+}
+
+fn name(column: &Column, format: VectorFormat) -> &'static str {
+    if format == VectorFormat::Shapefile { column.short_name } else { column.name }
+}
+
+fn field_type(kind: ColumnKind, format: VectorFormat) -> OGRFieldType::Type {
+    match kind {
+        ColumnKind::Text => OGRFieldType::OFTString,
+        ColumnKind::Real => OGRFieldType::OFTReal,
+        ColumnKind::Integer => OGRFieldType::OFTInteger64,
+        // a shapefile has days, no times
+        ColumnKind::Time if format == VectorFormat::Shapefile => OGRFieldType::OFTString,
+        ColumnKind::Time => OGRFieldType::OFTDateTime,
+    }
+}
+
+/// The beginning of a text, at most so many bytes, whole letters.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}

@@ -1,0 +1,74 @@
+//! Tables as files, judged by GDAL's own tools.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::process::Command;
+
+use geo::polygon;
+use raster_io::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
+
+fn hall() -> Table {
+    let column = |name, short_name, kind| Column { name, short_name, kind };
+    Table {
+        name: "annotations".to_owned(),
+        columns: vec![
+            column("title", "title", ColumnKind::Text),
+            column("area_m2", "area_m2", ColumnKind::Real),
+            column("revision", "revision", ColumnKind::Integer),
+            column("start_datetime", "start_dt", ColumnKind::Time),
+        ],
+        rows: vec![(
+            polygon![
+                exterior: [(x: 127.6, y: 39.9), (x: 127.61, y: 39.9), (x: 127.61, y: 39.91), (x: 127.6, y: 39.91)],
+                interiors: [[(x: 127.602, y: 39.902), (x: 127.602, y: 39.904), (x: 127.604, y: 39.904)]],
+            ],
+            vec![
+                Cell::Text("조립동 – hall".to_owned()),
+                Cell::Real(1_234.5),
+                Cell::Integer(3),
+                Cell::Time("2023-05-14T02:10:00Z".to_owned(), 1_684_030_200_000),
+            ],
+        )],
+    }
+}
+
+#[test]
+fn every_format_comes_back_as_it_was_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let placemarks = PlacemarkColumns {
+        name: "title",
+        description: "title",
+        begin: "start_datetime",
+        end: "start_datetime",
+    };
+    for format in [
+        VectorFormat::GeoPackage,
+        VectorFormat::FlatGeobuf,
+        VectorFormat::Kmz,
+        VectorFormat::Shapefile,
+        VectorFormat::Csv,
+    ] {
+        let path = folder.path().join("made").with_extension(format.extension());
+        for _ in 0..2 {
+            write_table(&path, format, &hall(), placemarks).unwrap();
+        }
+        let read = Command::new("ogrinfo").arg("-al").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&read.stdout);
+        assert!(said.contains("Feature Count: 1"), "{format:?}: {said}");
+        assert!(said.contains("조립동 – hall") && said.contains("1234.5"), "{format:?}: {said}");
+        assert!(said.contains("127.602 39.904"), "{format:?} lost the hole: {said}");
+        assert!(
+            said.contains("2023/05/14 02:10:00") || said.contains("2023-05-14T02:10:00Z"),
+            "{format:?}: {said}"
+        );
+    }
+    let parquet = folder.path().join("made.parquet");
+    write_table(&parquet, VectorFormat::GeoParquet, &hall(), placemarks).unwrap();
+    let bytes = std::fs::read(&parquet).unwrap();
+    assert!(String::from_utf8_lossy(&bytes).contains("\"primary_column\":\"geometry\""));
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        5 + 1 + 4,
+        "side files of the shapefile only"
+    );
+}

@@ -1,0 +1,213 @@
+//! The features of a site as a file that other programs open.
+
+use std::{io::Write, path::Path};
+
+use raster_io::{Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table};
+use record::{
+    Collection, PageStart, Query, RecordError, SiteId, Store, Timestamp,
+    geojson::read_polygon,
+    schema::{Kind, Property, properties},
+};
+use serde_json::{Value, json};
+
+/// Features read at a time.
+const PAGE: u32 = 1_000;
+/// Most features in one file: they are gathered in memory.
+pub const EXPORT_FEATURES_MAX: u64 = 1_000_000;
+
+/// A format that features are exported in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// GeoJSON, all there is to a feature.
+    GeoJson,
+    /// A table, nested properties as JSON text.
+    Table(VectorFormat),
+}
+
+impl ExportFormat {
+    /// The formats by their names.
+    pub const ALL: [(&'static str, ExportFormat); 7] = [
+        ("gpkg", ExportFormat::Table(VectorFormat::GeoPackage)),
+        ("fgb", ExportFormat::Table(VectorFormat::FlatGeobuf)),
+        ("kmz", ExportFormat::Table(VectorFormat::Kmz)),
+        ("geoparquet", ExportFormat::Table(VectorFormat::GeoParquet)),
+        ("shp", ExportFormat::Table(VectorFormat::Shapefile)),
+        ("csv", ExportFormat::Table(VectorFormat::Csv)),
+        ("geojson", ExportFormat::GeoJson),
+    ];
+
+    /// A format by its name.
+    pub fn named(name: &str) -> Option<ExportFormat> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, format)| format)
+    }
+
+    /// Ending of a file's name, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            ExportFormat::GeoJson => "geojson",
+            ExportFormat::Table(format) => format.extension(),
+        }
+    }
+}
+
+/// An export that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The record cannot be read, or there is no such site.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] RasterError),
+    /// More features than fit one file.
+    #[error("the site has {got} features but a file takes {EXPORT_FEATURES_MAX}")]
+    TooMany {
+        /// How many there are.
+        got: u64,
+    },
+}
+
+/// Writes the candidates or annotations of a site to a file, whole or not at all, and gives their number. What was
+/// withdrawn is left out.
+///
+/// # Errors
+/// When there is no such site, it has too many features, or the file cannot be written.
+pub fn export(
+    store: &Store,
+    site: &SiteId,
+    collection: Collection,
+    format: ExportFormat,
+    path: &Path,
+) -> Result<usize, ExportError> {
+    store.site(site)?;
+    let features = features(store, site, collection)?;
+    match format {
+        ExportFormat::GeoJson => write_geojson(path, &features)?,
+        ExportFormat::Table(format) => {
+            write_table(path, format, &table(collection, &features)?, placemarks(collection))?;
+        }
+    }
+    Ok(features.len())
+}
+
+fn features(store: &Store, site: &SiteId, collection: Collection) -> Result<Vec<Value>, ExportError> {
+    let mut query = Query { site: Some(site.to_string()), ..Query::first(collection, PAGE) };
+    let mut features = Vec::new();
+    loop {
+        let page = store.items(&query)?;
+        if page.number_matched > EXPORT_FEATURES_MAX {
+            return Err(ExportError::TooMany { got: page.number_matched });
+        }
+        features.extend(page.items.iter().map(record::Item::value));
+        match page.next {
+            Some(cursor) => query.start = PageStart::At(cursor),
+            None => return Ok(features),
+        }
+    }
+}
+
+fn write_geojson(path: &Path, features: &[Value]) -> Result<(), RasterError> {
+    let fails = |source| RasterError::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut partial = tempfile::NamedTempFile::new_in(folder).map_err(fails)?;
+    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+    partial.write_all(text.as_bytes()).map_err(fails)?;
+    partial.persist(path).map_err(|error| fails(error.error))?;
+    Ok(())
+}
+
+fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordError> {
+    let properties = properties(collection);
+    let mut columns = vec![Column { name: "id", short_name: "id", kind: ColumnKind::Text }];
+    columns.extend(properties.iter().map(column));
+    let rows = features
+        .iter()
+        .map(|feature| {
+            let outline = read_polygon(&feature["geometry"])?;
+            let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
+            let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
+            Ok((outline, cells.collect()))
+        })
+        .collect::<Result<_, RecordError>>()?;
+    Ok(Table { name: collection.as_str().to_owned(), columns, rows })
+}
+
+fn column(property: &Property) -> Column {
+    let kind = match property.kind {
+        Kind::Number => ColumnKind::Real,
+        Kind::Integer => ColumnKind::Integer,
+        Kind::Time => ColumnKind::Time,
+        Kind::Text | Kind::Words(_) | Kind::Texts | Kind::Document => ColumnKind::Text,
+    };
+    Column { name: property.name, short_name: short_name(property.name), kind }
+}
+
+/// Names of at most ten letters, told apart.
+fn short_name(name: &'static str) -> &'static str {
+    match name {
+        "before_datetime" => "before_dt",
+        "after_datetime" => "after_dt",
+        "start_datetime" => "start_dt",
+        "end_datetime" => "end_dt",
+        "orientation_deg" => "orient_deg",
+        "structure_type" => "struct_typ",
+        "comparison" => "comparison",
+        _ => &name[..name.len().min(10)],
+    }
+}
+
+fn cell(kind: Kind, value: &Value) -> Cell {
+    let as_text = || match value {
+        Value::Null => Cell::Null,
+        Value::String(text) => Cell::Text(text.clone()),
+        other => Cell::Text(other.to_string()),
+    };
+    match kind {
+        Kind::Number => value.as_f64().map_or(Cell::Null, Cell::Real),
+        Kind::Integer => value.as_i64().map_or(Cell::Null, Cell::Integer),
+        Kind::Time => {
+            let time = value.as_str().and_then(|text| Some((text, text.parse::<Timestamp>().ok()?)));
+            time.map_or(Cell::Null, |(text, time)| Cell::Time(text.to_owned(), time.as_millisecond()))
+        }
+        Kind::Texts => match value.as_array() {
+            Some(texts) => Cell::Text(texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
+            None => Cell::Null,
+        },
+        Kind::Text | Kind::Words(_) | Kind::Document => as_text(),
+    }
+}
+
+fn placemarks(collection: Collection) -> PlacemarkColumns {
+    match collection {
+        Collection::Annotations => PlacemarkColumns {
+            name: "title",
+            description: "note",
+            begin: "start_datetime",
+            end: "end_datetime",
+        },
+        Collection::Candidates | Collection::Sites => PlacemarkColumns {
+            name: "id",
+            description: "state",
+            begin: "before_datetime",
+            end: "after_datetime",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_are_short_and_told_apart() {
+        for collection in Collection::ALL {
+            let mut names: Vec<_> =
+                properties(collection).iter().map(|property| short_name(property.name)).collect();
+            assert!(names.iter().all(|name| name.len() <= 10), "{names:?}");
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), properties(collection).len());
+        }
+    }
+}
