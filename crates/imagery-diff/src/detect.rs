@@ -36,6 +36,8 @@ const STRIP_ROWS: u32 = 512;
 const WINDOW_COLS: u32 = 512;
 /// Most candidates that one run tells: the best are kept.
 pub const CANDIDATES_MAX: usize = 20_000;
+/// Networks see more in images coarser than the first number (metres a pixel) when they are enlarged by the second.
+const ENLARGE: (f64, f64) = (0.9, 1.5);
 
 /// What turns a window of a pair into evidence.
 #[derive(Debug)]
@@ -152,6 +154,16 @@ impl Detector {
         match self {
             Detector::Classical(_) => 0.3,
             Detector::Network(model) => model.card().input.gsd_m_best,
+        }
+    }
+
+    /// Above which ground sample distance (metres) it sees more in enlarged images, and how many times enlarged.
+    ///
+    /// Measured on pairs reduced to 1.0 and 1.5 m; `training/tried.md` has the figures.
+    pub fn enlarge(&self) -> Option<(f64, f64)> {
+        match self {
+            Detector::Classical(_) => None,
+            Detector::Network(_) => Some(ENLARGE),
         }
     }
 

@@ -17,11 +17,24 @@ pub(crate) const GRID_SIDE_PX_MAX: u32 = 150_000;
 pub struct CommonGridOptions {
     /// Pixels are made no smaller than this, metres: the finest that the detector wants.
     pub gsd_m_min: f64,
+    /// Images with larger pixels than the first number (metres) are enlarged by the second.
+    pub enlarge: Option<(f64, f64)>,
 }
 
 impl Default for CommonGridOptions {
     fn default() -> CommonGridOptions {
-        CommonGridOptions { gsd_m_min: 0.3 }
+        CommonGridOptions { gsd_m_min: 0.3, enlarge: None }
+    }
+}
+
+impl CommonGridOptions {
+    /// Side of a pixel of the grid for images of this ground sample distance, metres.
+    fn pixel_m(&self, gsd_m: f64) -> f64 {
+        let side = match self.enlarge {
+            Some((above_m, times)) if gsd_m > above_m => gsd_m / times,
+            _ => gsd_m,
+        };
+        side.max(self.gsd_m_min)
     }
 }
 
@@ -71,7 +84,7 @@ fn placed_grid(
     let (first, second) = (outline(before)?, outline(after)?);
     let shared = shared_extent(&first, &second).ok_or_else(|| no_overlap(before.0, after.0))?;
     let gsd = |source: &Source| source.info().gsd_m.expect("a placed source has a ground sample distance");
-    let pixel_m = pixel_side(before, after, &crs, gsd(before.0).max(gsd(after.0)).max(options.gsd_m_min));
+    let pixel_m = pixel_side(before, after, &crs, options.pixel_m(gsd(before.0).max(gsd(after.0))));
     let anchor = anchor(before, after, &crs, pixel_m, &shared);
     let steps = |from: f64, to: f64| ((to - from) / pixel_m + 1e-6).floor().max(0.0);
     // whole pixels inside the shared extent, counted from the anchor

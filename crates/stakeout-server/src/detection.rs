@@ -94,7 +94,11 @@ pub fn detect_files(
     options: &DetectOptions,
     progress: &OnProgress<'_>,
 ) -> Result<Found, DetectionError> {
-    let pair = ScenePair::open(before, after, &CommonGridOptions { gsd_m_min: detector.gsd_m_min() })?;
+    let pair = ScenePair::open(
+        before,
+        after,
+        &CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() },
+    )?;
     let detection = detect(&pair, detector, options, progress)?;
     let grid = pair.grid();
     let lonlat = LonLat::of(grid)?;

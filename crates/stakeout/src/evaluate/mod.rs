@@ -136,8 +136,11 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
 
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
     let mask = read_mask(&files.label)?;
-    let pair =
-        ScenePair::open(&files.before, &files.after, &CommonGridOptions { gsd_m_min: detector.gsd_m_min() })?;
+    let pair = ScenePair::open(
+        &files.before,
+        &files.after,
+        &CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() },
+    )?;
     let mut options = DetectOptions::default();
     options.score_min = arguments.min_score.unwrap_or(options.score_min);
     let detection = detect(&pair, detector, &options, &|_| ControlFlow::Continue(()))
