@@ -78,6 +78,38 @@ export async function review(candidate: string, body: ReviewBody, key: string): 
   return (await checked(answer)).json();
 }
 
+export interface SceneItem {
+  readonly id: string;
+  readonly properties: { readonly datetime: string; readonly platform?: string };
+  readonly assets: Record<string, { readonly title?: string }>;
+}
+
+async function post(path: string, body: unknown): Promise<Response> {
+  return checked(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
+}
+
+/** Makes a site; gives its id. */
+export async function createSite(properties: { name: string; parent?: string }, geometry: unknown): Promise<string> {
+  const made = await post("/ogc/collections/sites/items", { type: "Feature", geometry, properties });
+  return decodeURIComponent(made.headers.get("location")?.split("/").pop() ?? "");
+}
+
+export async function scenes(site: string): Promise<SceneItem[]> {
+  return (await get<{ scenes: SceneItem[] }>(`/api/sites/${site}/scenes`)).scenes;
+}
+
+export async function addUploadedScene(site: string, upload: string, properties: Record<string, string>): Promise<void> {
+  await post(`/api/sites/${site}/scenes`, { upload, properties });
+}
+
+export async function compare(before: string, after: string): Promise<void> {
+  await post("/ogc/processes/detect-new-structures/execution", { inputs: { before, after } });
+}
+
+export async function dismiss(job: string): Promise<void> {
+  await checked(await fetch(`/ogc/jobs/${job}`, { method: "DELETE" }));
+}
+
 export async function undo(review: string): Promise<Outcome> {
   return (await checked(await fetch(`/api/reviews/${review}/undo`, { method: "POST" }))).json();
 }

@@ -1,12 +1,15 @@
 // Puts the page together: loads a site, shows its comparison, records verdicts.
 
 import "./app.css";
-import { type CandidateProperties, type Comparison, Problem, type ReviewBody, type SiteProperties, type TileJson, all, get, review as send, undo } from "./api";
+import { type CandidateProperties, type Comparison, type ReviewBody, type SiteProperties, type TileJson, all, get, review as send, scenes, undo } from "./api";
+import { openDesk, showJob, words as faultWords } from "./desk";
 import { type Action, type Candidate, type State, type Verdict, decide, empty, queue } from "./decide";
 import { ReviewMap } from "./map";
 import { Swipe } from "./swipe";
 
 const KEYS: Record<string, Verdict> = { c: "confirm", r: "reject", u: "unsure", b: "bad-imagery" };
+
+const EXPORTS = [["geojson", "GeoJSON"], ["gpkg", "GeoPackage"], ["kmz", "Google Earth"], ["fgb", "FlatGeobuf"], ["geoparquet", "GeoParquet"], ["csv", "CSV"]] as const;
 
 function element<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
@@ -103,26 +106,39 @@ async function whileBusy(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    tell(error instanceof Problem ? error.message : `the server cannot be reached: ${error}`);
+    tell(faultWords(error));
   } finally {
     busy = false;
     render();
   }
 }
 
-async function showComparison(chosen: Comparison | undefined): Promise<void> {
-  comparison = chosen ?? null;
-  if (!chosen) {
-    review = empty;
-    map.showCandidates([]);
-    render();
-    tell("this site has no comparison yet: add two scenes and start one");
-    return;
-  }
-  const [before, after] = await Promise.all([chosen.before, chosen.after].map((scene) => get<TileJson>(`/tiles/${scene}/tilejson.json`)));
-  map.showScenes(before as TileJson, after as TileJson);
-  element("before-date").textContent = `before: ${chosen.before_datetime.slice(0, 10)}`;
-  element("after-date").textContent = `after: ${chosen.after_datetime.slice(0, 10)}`;
+interface Shown { readonly id: string; readonly datetime: string }
+
+async function showScenes(before: Shown | undefined, after: Shown | undefined): Promise<void> {
+  const [first, second] = await Promise.all(
+    [before, after].map((scene) => (scene ? get<TileJson>(`/tiles/${scene.id}/tilejson.json`) : undefined)),
+  );
+  map.showScenes(first, second);
+  element("before-date").textContent = before ? `before: ${before.datetime.slice(0, 10)}` : "";
+  element("after-date").textContent = after ? `after: ${after.datetime.slice(0, 10)}` : "";
+}
+
+/** A site without a comparison shows its last two scenes. */
+async function showUncompared(site: string): Promise<void> {
+  review = empty;
+  map.showCandidates([]);
+  render();
+  element("fit").hidden = true;
+  const own = (await scenes(site)).map(({ id, properties }) => ({ id, datetime: properties.datetime }));
+  own.sort((a, b) => a.datetime.localeCompare(b.datetime));
+  await showScenes(own.at(-2), own.at(-1));
+  tell(own.length < 2 ? `this site has ${own.length} of the two scenes that a comparison takes: Add scene` : "nothing was compared here yet: Compare");
+}
+
+async function showComparison(chosen: Comparison): Promise<void> {
+  comparison = chosen;
+  await showScenes({ id: chosen.before, datetime: chosen.before_datetime }, { id: chosen.after, datetime: chosen.after_datetime });
   const fit = element("fit");
   fit.hidden = chosen.fit.registrable;
   fit.textContent = `These images do not fit, so the candidates cannot be believed: ${chosen.fit.reason ?? ""}`;
@@ -139,25 +155,30 @@ async function showComparison(chosen: Comparison | undefined): Promise<void> {
   act({ type: "loaded", candidates });
 }
 
+function exportLink(site: string, format: string, label: string): HTMLElement {
+  const link = document.createElement("a");
+  link.href = `/api/sites/${site}/export?format=${format}`;
+  link.download = "";
+  link.textContent = label;
+  return link;
+}
+
 async function showSite(site: string): Promise<void> {
   const { comparisons } = await get<{ comparisons: Comparison[] }>(`/api/comparisons?site=${site}`);
   const choice = element<HTMLSelectElement>("comparison");
   choice.replaceChildren(
     ...comparisons.map((each) => new Option(`${each.before_datetime.slice(0, 10)} to ${each.after_datetime.slice(0, 10)} (${each.pending} to review)`, each.id)),
   );
-  choice.onchange = () => whileBusy(() => showComparison(comparisons.find((each) => each.id === choice.value)));
-  element<HTMLAnchorElement>("export").href = `/ogc/collections/annotations/items?site=${site}&limit=10000`;
-  await showComparison(comparisons[0]);
+  choice.onchange = () => whileBusy(() => showComparison(comparisons.find((each) => each.id === choice.value) as Comparison));
+  element("export").replaceChildren(...EXPORTS.flatMap(([format, label]) => [exportLink(site, format, label), " "]));
+  const [latest] = comparisons;
+  comparison = latest ?? null;
+  await (latest ? showComparison(latest) : showUncompared(site));
 }
 
-async function start(): Promise<void> {
-  const [sites, { types }, session] = await Promise.all([
-    all<SiteProperties>("/ogc/collections/sites/items?limit=1000"),
-    get<{ types: { id: string; label: string }[] }>("/api/taxonomy"),
-    get<{ actor: string; role: string }>("/api/session"),
-  ]);
-  element("who").textContent = `${session.actor} (${session.role})`;
-  element("structure-type").replaceChildren(new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id)));
+/** Lists the sites and shows one: the given one, or the first within a larger site, where scenes are. */
+async function showSites(shown?: string): Promise<void> {
+  const sites = await all<SiteProperties>("/ogc/collections/sites/items?limit=1000");
   const choice = element<HTMLSelectElement>("site");
   const name = (id: string | null) => sites.find((site) => site.id === id)?.properties.name;
   choice.replaceChildren(
@@ -166,20 +187,32 @@ async function start(): Promise<void> {
       return new Option(parent ? `${site.properties.name} · ${parent}` : site.properties.name, site.id);
     }),
   );
-  choice.onchange = () => whileBusy(() => showSite(choice.value));
-  // a site within a larger one is where the scenes are
-  const first = sites.find((site) => site.properties.parent) ?? sites[0];
-  if (!first) return tell("there is no site yet: post one to /ogc/collections/sites/items");
+  element("site-parent").replaceChildren(new Option("no larger site", ""), ...sites.map((site) => new Option(site.properties.name, site.id)));
+  const first = sites.find((site) => site.id === shown) ?? sites.find((site) => site.properties.parent) ?? sites[0];
+  for (const id of ["scene-open", "compare-open"]) element<HTMLButtonElement>(id).disabled = !first;
+  if (!first) return tell("there is no site yet: make one with New site");
   choice.value = first.id;
   await showSite(first.id);
+}
+
+async function start(): Promise<void> {
+  const [{ types }, session] = await Promise.all([
+    get<{ types: { id: string; label: string }[] }>("/api/taxonomy"),
+    get<{ actor: string; role: string }>("/api/session"),
+  ]);
+  element("who").textContent = `${session.actor} (${session.role})`;
+  element("structure-type").replaceChildren(new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id)));
+  element("ogc-address").textContent = `${location.origin}/ogc`;
+  const choice = element<HTMLSelectElement>("site");
+  choice.onchange = () => whileBusy(() => showSite(choice.value));
+  await showSites();
 }
 
 function listen(): void {
   const events = new EventSource("/api/events");
   events.addEventListener("job", (event) => {
-    const job = JSON.parse((event as MessageEvent<string>).data) as { status: string; progress: number; message: string };
-    const running = job.status === "running" || job.status === "accepted";
-    element("progress").textContent = running ? `comparison ${job.progress} %: ${job.message}` : `comparison ${job.status}`;
+    const job = JSON.parse((event as MessageEvent<string>).data) as Parameters<typeof showJob>[0];
+    showJob(job);
     if (job.status === "successful") void whileBusy(() => showSite(element<HTMLSelectElement>("site").value));
   });
 }
@@ -198,6 +231,7 @@ element<HTMLInputElement>("score").addEventListener("input", (event) => {
 
 function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
+  if (document.querySelector("dialog[open]")) return true;
   return target.matches("input:not([type=range]), textarea, select") || event.ctrlKey || event.metaKey || event.altKey;
 }
 
@@ -217,6 +251,7 @@ document.addEventListener("keyup", (event) => {
   if (event.key === " ") map.showBeforeOnly(false);
 });
 
+openDesk({ site: () => element<HTMLSelectElement>("site").value, changed: (site) => showSites(site), tell });
 render();
 listen();
 void whileBusy(start);

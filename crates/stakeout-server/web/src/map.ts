@@ -58,10 +58,12 @@ export class ReviewMap {
     this.map.on("pointermove", (event) => pointed(toLonLat(event.coordinate) as [number, number]));
   }
 
-  showScenes(before: TileJson, after: TileJson): void {
-    this.before.setSource(tiles(before));
-    this.after.setSource(tiles(after));
-    this.map.getView().fit(transformExtent(after.bounds, DATA, VIEW), { padding: [20, 20, 20, 20] });
+  /** Shows two scenes, one, or none. */
+  showScenes(before: TileJson | undefined, after: TileJson | undefined): void {
+    this.before.setSource(before ? tiles(before) : null);
+    this.after.setSource(after ? tiles(after) : null);
+    const bounds = (after ?? before)?.bounds;
+    if (bounds) this.map.getView().fit(transformExtent(bounds, DATA, VIEW), { padding: [20, 20, 20, 20] });
   }
 
   showCandidates(candidates: readonly Json<CandidateProperties>[]): void {

@@ -9,7 +9,7 @@ BROWSER_TIMEOUT_S = 300
 
 def test_the_page_in_chromium(server):
     script = Path(__file__).parent / "browser"
-    environment = os.environ | {"STAKEOUT_URL": server.url, "STAKEOUT_DATA_DIR": str(server.data)}
+    environment = os.environ | {"STAKEOUT_URL": server.url, "STAKEOUT_FIXTURE": str(server.fixture)}
     run = subprocess.run(
         ["npm", "test", "--silent"], cwd=script, env=environment, capture_output=True, text=True, timeout=BROWSER_TIMEOUT_S
     )

@@ -124,6 +124,42 @@ test("the page works on a large dark screen", async () => {
   await wide.context().close();
 });
 
+test("an analyst makes a site, adds two scenes, compares them and exports", async () => {
+  const own = await open();
+  const area = [[[127.58, 39.88], [127.62, 39.88], [127.62, 39.92], [127.58, 39.92], [127.58, 39.88]]];
+  await own.locator("#site-open").click();
+  await own.locator("#site-name").fill("Second plant");
+  await own.locator("#site-area").fill("{no GeoJSON");
+  await own.getByRole("button", { name: "Make the site" }).click();
+  await own.getByText("the area is no GeoJSON").waitFor();
+  await own.locator("#site-area").fill(JSON.stringify({ type: "Polygon", coordinates: area }));
+  await own.getByRole("button", { name: "Make the site" }).click();
+  await own.getByText("site Second plant made").waitFor();
+  const site = await own.locator("#site").inputValue();
+  for (const [name, time] of [["before.tif", "2023-05-14T02:10"], ["after.tif", "2024-10-21T02:25"]]) {
+    await own.locator("#scene-open").click();
+    await own.locator("#scene-file").setInputFiles(`${process.env.STAKEOUT_FIXTURE}/${name}`);
+    await own.locator("#scene-time").fill(time);
+    await own.locator("#scene-platform").fill("rendered");
+    if (pictures && name === "before.tif") await own.screenshot({ path: `${pictures}/add-scene-1280.png` });
+    await own.getByRole("button", { name: "Add the scene" }).click();
+    await own.getByText(`scene ${name} added`).waitFor();
+    await own.locator("#scene-dialog").waitFor({ state: "hidden" });
+  }
+  const { scenes } = await json(`/api/sites/${site}/scenes`);
+  assert.deepEqual(scenes.map((scene) => scene.properties.datetime).sort(), ["2023-05-14T02:10:00Z", "2024-10-21T02:25:00Z"]);
+  await own.locator("#compare-open").click();
+  await own.getByRole("button", { name: "Find what is new" }).click();
+  await own.locator("#queue button").first().waitFor({ timeout: 120_000 });
+  const found = await json(`/ogc/collections/candidates/items?site=${site}&limit=1`);
+  assert.equal(await own.locator("#queue button").count(), found.numberMatched);
+  await own.getByText("Export what was confirmed").click();
+  const [download] = await Promise.all([own.waitForEvent("download"), own.getByRole("link", { name: "GeoPackage" }).click()]);
+  assert.equal(download.suggestedFilename(), `${site}-annotations.gpkg`);
+  if (pictures) await own.screenshot({ path: `${pictures}/new-site-1280.png` });
+  await own.context().close();
+});
+
 test("nothing was loaded from another host and nothing failed", () => {
   assert.deepEqual(foreign, []);
   assert.deepEqual(faults, []);
