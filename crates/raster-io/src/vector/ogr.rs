@@ -1,6 +1,9 @@
 //! The formats that GDAL writes.
 
-use std::{path::Path, sync::Once};
+use std::{
+    path::Path,
+    sync::{Mutex, Once, PoisonError},
+};
 
 use gdal::vector::{Feature, Geometry, LayerAccess, LayerOptions, OGRFieldType, OGRwkbGeometryType};
 
@@ -20,6 +23,9 @@ unsafe extern "C" {
 }
 
 static REGISTERED: Once = Once::new();
+
+/// One writer at a time: GDAL takes a placemark's columns from settings of the whole process.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Registers the drivers that write. They are not there before something is exported, so the processes that decode
 /// strangers' files never have them.
@@ -53,6 +59,7 @@ pub(super) fn write(
     placemarks: PlacemarkColumns,
 ) -> Result<(), RasterError> {
     register();
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let fails = RasterError::gdal(path, "written");
     if format == VectorFormat::Kmz {
         let settings = [
