@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gdal::{Dataset, raster::RasterCreationOptions};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     RasterError, drivers,
@@ -17,7 +18,7 @@ const STATISTICS_PX: usize = 1_024;
 const STRETCH_SHARES: [f64; 2] = [0.02, 0.98];
 
 /// What to ingest, and where to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IngestRequest {
     /// The original.
     pub input: PathBuf,

@@ -22,6 +22,7 @@ mod sampling;
 mod source;
 mod tiles;
 mod vector;
+mod whole;
 mod worker;
 mod write;
 
@@ -35,5 +36,6 @@ pub use reprojection::Reprojection;
 pub use source::{Source, SourceInfo, open};
 pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};
 pub use vector::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
+pub use whole::{folder_of, write_whole};
 pub use worker::{IngestWorker, WorkerLimits, work};
 pub use write::write_geotiff;

@@ -71,6 +71,16 @@ impl Desk {
         self.at("scene.tif")
     }
 
+    /// The scene in each format.
+    fn of_each_format(&self) -> [PathBuf; 4] {
+        [
+            self.scene(),
+            self.translated("a.png", &["-of", "PNG"]),
+            self.translated("a.jpg", &["-of", "JPEG"]),
+            self.translated("a.jp2", &["-of", "JP2OpenJPEG"]),
+        ]
+    }
+
     /// What GDAL's own tool makes of the scene.
     fn translated(&self, name: &str, options: &[&str]) -> PathBuf {
         let scene = self.scene();
@@ -213,13 +223,7 @@ fn loops_lies_and_polyglots_are_told() {
 #[test]
 fn a_file_cut_at_any_power_of_two_is_an_error_or_a_picture() {
     let desk = Desk::new();
-    let scenes = [
-        desk.scene(),
-        desk.translated("a.png", &["-of", "PNG"]),
-        desk.translated("a.jpg", &["-of", "JPEG"]),
-        desk.translated("a.jp2", &["-of", "JP2OpenJPEG"]),
-    ];
-    for scene in scenes {
+    for scene in desk.of_each_format() {
         let whole = std::fs::read(&scene).unwrap();
         let mut length = 1;
         while length < whole.len() {
@@ -233,12 +237,6 @@ fn a_file_cut_at_any_power_of_two_is_an_error_or_a_picture() {
 fn a_hundred_changed_files_of_each_format_end_in_an_error_or_a_picture() {
     const CHANGED: u64 = 100;
     let desk = Desk::new();
-    let scenes = [
-        desk.scene(),
-        desk.translated("a.png", &["-of", "PNG"]),
-        desk.translated("a.jpg", &["-of", "JPEG"]),
-        desk.translated("a.jp2", &["-of", "JP2OpenJPEG"]),
-    ];
     let mut chance: u64 = 0x5eed;
     let mut next = |below: usize| {
         // xorshift64*: the same files every run
@@ -247,7 +245,7 @@ fn a_hundred_changed_files_of_each_format_end_in_an_error_or_a_picture() {
         chance ^= chance >> 27;
         (chance.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % below
     };
-    for scene in scenes {
+    for scene in desk.of_each_format() {
         let whole = std::fs::read(&scene).unwrap();
         for _ in 0..CHANGED {
             let mut changed = whole.clone();

@@ -66,11 +66,7 @@ impl Filter {
     /// # Errors
     /// When it is too long or no CQL2.
     pub fn from_text(text: &str) -> Result<Filter, FilterError> {
-        let syntax = |cause: String| FilterError::Syntax { language: "cql2-text", cause };
-        not_too_long(text)?;
-        let expression = cql2::parse_text(text).map_err(|error| syntax(error.to_string()))?;
-        let expression = serde_json::to_value(expression).map_err(|error| syntax(error.to_string()))?;
-        Filter { expression }.not_too_deep()
+        Filter::read(text, "cql2-text", cql2::parse_text)
     }
 
     /// Reads `cql2-json`.
@@ -78,9 +74,17 @@ impl Filter {
     /// # Errors
     /// When it is too long or no CQL2.
     pub fn from_json(text: &str) -> Result<Filter, FilterError> {
-        let syntax = |cause: String| FilterError::Syntax { language: "cql2-json", cause };
+        Filter::read(text, "cql2-json", cql2::parse_json)
+    }
+
+    fn read<E: std::fmt::Display>(
+        text: &str,
+        language: &'static str,
+        parse: impl FnOnce(&str) -> Result<cql2::Expr, E>,
+    ) -> Result<Filter, FilterError> {
+        let syntax = |cause: String| FilterError::Syntax { language, cause };
         not_too_long(text)?;
-        let expression = cql2::parse_json(text).map_err(|error| syntax(error.to_string()))?;
+        let expression = parse(text).map_err(|error| syntax(error.to_string()))?;
         let expression = serde_json::to_value(expression).map_err(|error| syntax(error.to_string()))?;
         Filter { expression }.not_too_deep()
     }

@@ -83,6 +83,11 @@ pub fn detector(model: &str) -> Result<Detector, DetectionError> {
     Ok(Detector::Network(Box::new(Model::load(&onnx, Model::read_card(&card)?)?)))
 }
 
+/// The grid that a detector wants a pair on.
+pub fn grid_options(detector: &Detector) -> CommonGridOptions {
+    CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() }
+}
+
 /// Looks for structures that changed between two files.
 ///
 /// # Errors
@@ -94,11 +99,7 @@ pub fn detect_files(
     options: &DetectOptions,
     progress: &OnProgress<'_>,
 ) -> Result<Found, DetectionError> {
-    let pair = ScenePair::open(
-        before,
-        after,
-        &CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() },
-    )?;
+    let pair = ScenePair::open(before, after, &grid_options(detector))?;
     let detection = detect(&pair, detector, options, progress)?;
     let grid = pair.grid();
     let lonlat = LonLat::of(grid)?;

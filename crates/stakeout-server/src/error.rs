@@ -72,6 +72,12 @@ impl ApiError {
         self
     }
 
+    /// Says `name` where the detail names a path of this machine.
+    pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> ApiError {
+        self.detail = self.detail.replace(&*path.to_string_lossy(), name);
+        self
+    }
+
     /// Something broke here; the cause is logged, not told.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
         tracing::error!(error = %causes(error), "a request failed");
@@ -95,14 +101,6 @@ pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         cause = inner.source();
     }
     text
-}
-
-impl ApiError {
-    /// Says `name` where the detail names a path of this machine.
-    pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> ApiError {
-        self.detail = self.detail.replace(&*path.to_string_lossy(), name);
-        self
-    }
 }
 
 impl IntoResponse for ApiError {

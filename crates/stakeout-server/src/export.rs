@@ -1,8 +1,10 @@
 //! The features of a site as a file that other programs open.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
-use raster_io::{Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table};
+use raster_io::{
+    Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table, write_whole,
+};
 use record::{
     Collection, PageStart, Query, RecordError, SiteId, Store, Timestamp,
     geojson::read_polygon,
@@ -83,7 +85,10 @@ pub fn export(
     store.site(site)?;
     let features = features(store, site, collection)?;
     match format {
-        ExportFormat::GeoJson => write_geojson(path, &features)?,
+        ExportFormat::GeoJson => {
+            let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+            write_whole(path, text.as_bytes())?;
+        }
         ExportFormat::Table(format) => {
             write_table(path, format, &table(collection, &features)?, placemarks(collection))?;
         }
@@ -105,16 +110,6 @@ fn features(store: &Store, site: &SiteId, collection: Collection) -> Result<Vec<
             None => return Ok(features),
         }
     }
-}
-
-fn write_geojson(path: &Path, features: &[Value]) -> Result<(), RasterError> {
-    let fails = |source| RasterError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut partial = tempfile::NamedTempFile::new_in(folder).map_err(fails)?;
-    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
-    partial.write_all(text.as_bytes()).map_err(fails)?;
-    partial.persist(path).map_err(|error| fails(error.error))?;
-    Ok(())
 }
 
 fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordError> {
@@ -152,7 +147,6 @@ fn short_name(name: &'static str) -> &'static str {
         "end_datetime" => "end_dt",
         "orientation_deg" => "orient_deg",
         "structure_type" => "struct_typ",
-        "comparison" => "comparison",
         _ => &name[..name.len().min(10)],
     }
 }

@@ -66,11 +66,17 @@ pub(crate) struct Uploads {
 /// An upload that nobody else writes to, reads or removes as long as this lives.
 #[derive(Debug)]
 pub(crate) struct HeldUpload {
-    id: String,
     part: PathBuf,
     announcement: PathBuf,
     pub(crate) announced: Announced,
     expires: Duration,
+    hold: Hold,
+}
+
+/// Lets go of an upload when it is dropped.
+#[derive(Debug)]
+struct Hold {
+    id: String,
     held: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -124,22 +130,11 @@ impl Uploads {
             let detail = "another request is writing to this upload".to_owned();
             return Err(ApiError::new(StatusCode::LOCKED, "locked", "The upload is in use", detail));
         }
-        // from here on dropping `held` lets go
-        let mut held = HeldUpload {
-            id: id.to_owned(),
-            part: self.part(id),
-            announcement: self.announcement(id),
-            announced: Announced {
-                length: 0,
-                metadata: String::new(),
-                file_name: String::new(),
-                by: String::new(),
-            },
-            expires: Duration::from_secs(self.limits.expires_s),
-            held: Arc::clone(&self.held),
-        };
-        held.announced =
-            read(&held.announcement).filter(|announced| announced.by == by).ok_or_else(missing)?;
+        let hold = Hold { id: id.to_owned(), held: Arc::clone(&self.held) };
+        let announcement = self.announcement(id);
+        let announced = read(&announcement).filter(|announced| announced.by == by).ok_or_else(missing)?;
+        let expires = Duration::from_secs(self.limits.expires_s);
+        let held = HeldUpload { part: self.part(id), announcement, announced, expires, hold };
         if held.has_expired() {
             held.remove();
             return Err(missing());
@@ -210,7 +205,7 @@ impl HeldUpload {
         for path in [&self.announcement, &self.part] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    tracing::warn!(upload = self.id, %error, "an upload could not be removed");
+                    tracing::warn!(upload = self.hold.id, %error, "an upload could not be removed");
                 }
                 _ => {}
             }
@@ -218,7 +213,7 @@ impl HeldUpload {
     }
 }
 
-impl Drop for HeldUpload {
+impl Drop for Hold {
     fn drop(&mut self) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }

@@ -4,14 +4,12 @@ use std::{ops::ControlFlow, path::Path, time::Instant};
 
 use imagery_diff::{DetectOptions, Progress, Stage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use raster_io::write_whole;
 use record::{Change, geojson::Coordinates, geojson::Run, geojson::run_collection};
 use serde_json::{Value, json};
 use stakeout_server::detection::{self, Found, detect_files};
 
-use crate::{
-    arguments::Detect,
-    output::{check_writable, write_whole},
-};
+use crate::{arguments::Detect, output::check_writable};
 
 /// Structures shown on the terminal; the file has all.
 const SHOWN_MAX: usize = 20;
@@ -39,9 +37,9 @@ pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
         fit: &found.fit,
         coordinates: found.coordinates,
     };
-    write_whole(&arguments.out, &format!("{:#}\n", run_collection(&run, &found.candidates)))?;
+    write_whole(&arguments.out, format!("{:#}\n", run_collection(&run, &found.candidates)).as_bytes())?;
     if let Some(path) = &arguments.report {
-        write_whole(path, &format!("{:#}\n", report(&found, started.elapsed().as_secs_f64())))?;
+        write_whole(path, format!("{:#}\n", report(&found, started.elapsed().as_secs_f64())).as_bytes())?;
     }
     if !quiet {
         tell(&found, detector.licence());

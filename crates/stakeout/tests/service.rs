@@ -312,6 +312,8 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
         let read = std::process::Command::new("ogrinfo").args(["-so", "-al", text(&out)]).output().unwrap();
         let said = String::from_utf8_lossy(&read.stdout);
         assert!(said.contains("Feature Count: 2"), "{format}: {said}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&out).unwrap().permissions());
+        assert_eq!(mode & 0o444, 0o444, "{format} can be read by others, as files are");
     }
     let parquet = folder.path().join("made.parquet");
     let arguments = [

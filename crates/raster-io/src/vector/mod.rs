@@ -10,7 +10,7 @@ use std::{
 
 use geo::Polygon;
 
-use crate::RasterError;
+use crate::{RasterError, whole::folder_of};
 
 /// A file format for outlines with properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,14 +118,13 @@ pub fn write_table(
     placemarks: PlacemarkColumns,
 ) -> Result<(), RasterError> {
     let fails = |source| RasterError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let made = tempfile::Builder::new().prefix(".export-").tempdir_in(folder).map_err(fails)?;
+    let made = tempfile::Builder::new().prefix(".export-").tempdir_in(folder_of(path)).map_err(fails)?;
     // GDAL tells a KMZ from a KML by the name alone
     let stem = path.file_stem().map_or_else(|| "export".into(), std::ffi::OsStr::to_os_string);
     let partial = made.path().join(&stem).with_extension(format.extension());
-    match format {
-        VectorFormat::GeoParquet => geoparquet::write(&partial, table)?,
-        _ => ogr::write(&partial, format, table, placemarks)?,
+    match ogr::driver_name(format) {
+        Some(driver) => ogr::write(&partial, driver, format, table, placemarks)?,
+        None => geoparquet::write(&partial, table)?,
     }
     for entry in fs::read_dir(made.path()).map_err(fails)? {
         let part = entry.map_err(fails)?.path();

@@ -41,19 +41,21 @@ fn register() {
     });
 }
 
-fn driver_name(format: VectorFormat) -> &'static str {
+/// The GDAL driver of a format, where GDAL writes it.
+pub(super) fn driver_name(format: VectorFormat) -> Option<&'static str> {
     match format {
-        VectorFormat::GeoPackage => "GPKG",
-        VectorFormat::FlatGeobuf => "FlatGeobuf",
-        VectorFormat::Kmz => "LIBKML",
-        VectorFormat::Shapefile => "ESRI Shapefile",
-        VectorFormat::Csv => "CSV",
-        VectorFormat::GeoParquet => "Parquet",
+        VectorFormat::GeoPackage => Some("GPKG"),
+        VectorFormat::FlatGeobuf => Some("FlatGeobuf"),
+        VectorFormat::Kmz => Some("LIBKML"),
+        VectorFormat::Shapefile => Some("ESRI Shapefile"),
+        VectorFormat::Csv => Some("CSV"),
+        VectorFormat::GeoParquet => None,
     }
 }
 
 pub(super) fn write(
     path: &Path,
+    driver: &'static str,
     format: VectorFormat,
     table: &Table,
     placemarks: PlacemarkColumns,
@@ -72,7 +74,7 @@ pub(super) fn write(
             gdal::config::set_config_option(key, column).map_err(&fails)?;
         }
     }
-    let mut file = drivers::writer(driver_name(format), path)?.create_vector_only(path).map_err(&fails)?;
+    let mut file = drivers::writer(driver, path)?.create_vector_only(path).map_err(&fails)?;
     let degrees = spatial_ref("EPSG:4326")?;
     let options: &[&str] = match format {
         VectorFormat::Shapefile => &["ENCODING=UTF-8"],

@@ -58,9 +58,7 @@ impl Default for WorkerLimits {
 /// What the service asks of a child.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
-    input: PathBuf,
-    output: PathBuf,
-    corners: Option<[[f64; 2]; 4]>,
+    request: IngestRequest,
     tables: Vec<PathBuf>,
     limits: WorkerLimits,
 }
@@ -110,9 +108,11 @@ impl IngestWorker {
             std::path::absolute(path).map_err(|source| RasterError::Read { path: path.to_owned(), source })
         };
         let order = Order {
-            input: absolute(&request.input)?,
-            output: absolute(&request.output)?,
-            corners: request.corners,
+            request: IngestRequest {
+                input: absolute(&request.input)?,
+                output: absolute(&request.output)?,
+                corners: request.corners,
+            },
             tables: tables(),
             limits: self.limits.clone(),
         };
@@ -235,12 +235,11 @@ fn order() -> Result<Order, String> {
 }
 
 fn obey(order: &Order) -> Report {
-    if let Err(error) = confine::confine(&order.input, &order.output, &order.tables, &order.limits) {
+    let Order { request, tables, limits } = order;
+    if let Err(error) = confine::confine(&request.input, &request.output, tables, limits) {
         return Report::Refused(format!("this machine cannot decode it safely: {error}"));
     }
-    let request =
-        IngestRequest { input: order.input.clone(), output: order.output.clone(), corners: order.corners };
-    match make_working_copy(&request) {
+    match make_working_copy(request) {
         Ok(stretch) => Report::Stretch(stretch),
         Err(error) => Report::Refused(with_causes(&error)),
     }

@@ -8,7 +8,7 @@ use axum::{
 use record::Collection;
 use serde_json::{Value, json};
 
-use super::json as answer;
+use super::with_type;
 use crate::{
     ApiError, App,
     crs::FeatureCrs,
@@ -52,6 +52,7 @@ const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
 ];
+const JSON: &str = "application/json";
 const OPENAPI_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
 
 pub(crate) async fn landing(
@@ -74,7 +75,7 @@ pub(crate) async fn landing(
             base.link("http://www.opengis.net/def/rel/ogc/1.0/job-list", "application/json", "/ogc/jobs", "The jobs"),
         ],
     });
-    answered(&parameters, &headers, &base, "/ogc", "Stakeout", &document)
+    answered(&parameters, &headers, &base, "/ogc", "Stakeout", &document, JSON)
 }
 
 pub(crate) async fn conformance(
@@ -84,7 +85,7 @@ pub(crate) async fn conformance(
 ) -> Result<Response, ApiError> {
     parameters.only(&["f"])?;
     let document = json!({"conformsTo": CONFORMANCE});
-    answered(&parameters, &headers, &base, "/ogc/conformance", "Standards that are followed", &document)
+    answered(&parameters, &headers, &base, "/ogc/conformance", "Standards that are followed", &document, JSON)
 }
 
 pub(crate) async fn collections(
@@ -101,7 +102,7 @@ pub(crate) async fn collections(
             base.link("alternate", "text/html", "/ogc/collections?f=html", "The collections, for reading"),
         ],
     });
-    answered(&parameters, &headers, &base, path, "Collections", &document)
+    answered(&parameters, &headers, &base, path, "Collections", &document, JSON)
 }
 
 pub(crate) async fn collection(
@@ -118,20 +119,22 @@ pub(crate) async fn collection(
         document["crs"] = json!("CRS84, EPSG 4326, 3857 and the UTM zones");
     }
     let path = format!("/ogc/collections/{name}");
-    answered(&parameters, &headers, &base, &path, &name, &document)
+    answered(&parameters, &headers, &base, &path, &name, &document, JSON)
 }
 
-fn answered(
+/// A document in the format that the client wants: a page for reading, or JSON of a media type.
+pub(super) fn answered(
     parameters: &Parameters,
     headers: &HeaderMap,
     base: &Base,
     path: &str,
     title: &str,
     document: &Value,
+    media_type: &'static str,
 ) -> Result<Response, ApiError> {
     Ok(match Format::wanted(parameters, headers)? {
         Format::Html => html::document(base, path, title, document),
-        Format::Json => answer(document),
+        Format::Json => with_type(media_type, document),
     })
 }
 

@@ -7,13 +7,8 @@ use record::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{ogc, with_type};
-use crate::{
-    ApiError,
-    html::{self, Format},
-    links::Base,
-    parameters::Parameters,
-};
+use super::ogc;
+use crate::{ApiError, links::Base, parameters::Parameters};
 
 const SCHEMA_JSON: &str = "application/schema+json";
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -32,10 +27,11 @@ pub(crate) async fn queryables(
     properties.insert("geometry".to_owned(), geometry());
     properties.extend(described(collection, schema::queryables(collection)));
     let path = format!("/ogc/collections/{name}/queryables");
-    let mut document = document(&base, &path, &format!("What {name} can be asked for"), properties);
+    let title = format!("What {name} can be asked for");
+    let mut document = document(&base, &path, &title, properties);
     // anything else in a filter is refused
     document["additionalProperties"] = json!(false);
-    answer(&parameters, &headers, &base, &path, &document)
+    ogc::answered(&parameters, &headers, &base, &path, &title, &document, SCHEMA_JSON)
 }
 
 pub(crate) async fn schema(
@@ -54,21 +50,9 @@ pub(crate) async fn schema(
     properties.insert("geometry".to_owned(), geometry());
     properties.extend(described(collection, schema::properties(collection).iter()));
     let path = format!("/ogc/collections/{name}/schema");
-    let document = document(&base, &path, &format!("What {name} hold"), properties);
-    answer(&parameters, &headers, &base, &path, &document)
-}
-
-fn answer(
-    parameters: &Parameters,
-    headers: &HeaderMap,
-    base: &Base,
-    path: &str,
-    document: &Value,
-) -> Result<Response, ApiError> {
-    Ok(match Format::wanted(parameters, headers)? {
-        Format::Html => html::document(base, path, document["title"].as_str().unwrap_or_default(), document),
-        Format::Json => with_type(SCHEMA_JSON, document),
-    })
+    let title = format!("What {name} hold");
+    let document = document(&base, &path, &title, properties);
+    ogc::answered(&parameters, &headers, &base, &path, &title, &document, SCHEMA_JSON)
 }
 
 fn document(base: &Base, path: &str, title: &str, properties: Map<String, Value>) -> Value {

@@ -94,7 +94,6 @@ pub(crate) async fn state(
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
     let held = hold(&app, id, &actor).await?;
-    let metadata = held.announced.metadata.parse().map_err(|error| ApiError::internal(&error))?;
     let mut known = vec![
         (OFFSET, held.offset()?.into()),
         (LENGTH, held.announced.length.into()),
@@ -102,7 +101,7 @@ pub(crate) async fn state(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     if !held.announced.metadata.is_empty() {
-        known.push((METADATA, metadata));
+        known.push((METADATA, held.announced.metadata.parse().map_err(|error| ApiError::internal(&error))?));
     }
     Ok(answer(StatusCode::OK, known))
 }

@@ -2,6 +2,7 @@
 
 import { Upload } from "tus-js-client";
 import { Problem, type SceneItem, createSite, addUploadedScene, compare, dismiss, scenes } from "./api";
+import { element } from "./dom";
 
 /** Bytes a piece: what a lost connection costs at most. */
 const PIECE_BYTES = 8 << 20;
@@ -14,10 +15,6 @@ interface Desk {
   /** Called when there is a new site or a new scene of the shown one. */
   readonly changed: (site: string) => Promise<void>;
   readonly tell: (text: string) => void;
-}
-
-function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
 }
 
 const value = (id: string) => element<HTMLInputElement>(id).value.trim();

@@ -4,16 +4,13 @@ import "./app.css";
 import { type CandidateProperties, type Comparison, type ReviewBody, type SiteProperties, type TileJson, all, get, review as send, scenes, undo } from "./api";
 import { openDesk, showJob, words as faultWords } from "./desk";
 import { type Action, type Candidate, type State, type Verdict, decide, empty, queue } from "./decide";
+import { element } from "./dom";
 import { ReviewMap } from "./map";
 import { Swipe } from "./swipe";
 
 const KEYS: Record<string, Verdict> = { c: "confirm", r: "reject", u: "unsure", b: "bad-imagery" };
 
 const EXPORTS = [["geojson", "GeoJSON"], ["gpkg", "GeoPackage"], ["kmz", "Google Earth"], ["fgb", "FlatGeobuf"], ["geoparquet", "GeoParquet"], ["csv", "CSV"]] as const;
-
-function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
 
 let review = empty;
 let comparison: Comparison | null = null;

@@ -15,13 +15,13 @@ use imagery_diff::{
     evaluate::{Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use raster_io::{CommonGridOptions, Mask, ScenePair, read_mask};
+use raster_io::{Mask, ScenePair, read_mask, write_whole};
 use serde_json::{Value, json};
 use stakeout_server::detection;
 
 use crate::{
     arguments::{Counted, Evaluate},
-    output::{check_writable, write_whole},
+    output::check_writable,
 };
 
 /// Places shown on the page.
@@ -72,14 +72,14 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         "candidates": candidates(&tally, &evaluated),
     });
     match &arguments.json {
-        Some(path) => write_whole(path, &format!("{report:#}\n"))?,
+        Some(path) => write_whole(path, format!("{report:#}\n").as_bytes())?,
         None => {
             use std::io::Write;
             writeln!(std::io::stdout().lock(), "{report:#}")?;
         }
     }
     if let Some(path) = &arguments.html {
-        write_whole(path, &page::page(&figures, worst(&mut evaluated), &detector.id().name)?)?;
+        write_whole(path, page::page(&figures, worst(&mut evaluated), &detector.id().name)?.as_bytes())?;
     }
     if !quiet {
         tell(&figures);
@@ -136,11 +136,7 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
 
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
     let mask = read_mask(&files.label)?;
-    let pair = ScenePair::open(
-        &files.before,
-        &files.after,
-        &CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() },
-    )?;
+    let pair = ScenePair::open(&files.before, &files.after, &detection::grid_options(detector))?;
     let mut options = DetectOptions::default();
     options.score_min = arguments.min_score.unwrap_or(options.score_min);
     let detection = detect(&pair, detector, &options, &|_| ControlFlow::Continue(()))
