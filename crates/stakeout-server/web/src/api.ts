@@ -1,14 +1,12 @@
 // The server's interface as the page uses it.
 
-import type { Verdict } from "./decide";
-
 export interface Feature<P> {
   readonly id: string;
   readonly geometry: { readonly type: string; readonly coordinates: number[][][] };
   readonly properties: P;
 }
 
-export interface SiteProperties { readonly name: string; readonly parent: string | null }
+export interface SiteProperties { readonly name: string; readonly parent: string | null; readonly tags?: readonly string[] }
 export interface CandidateProperties {
   readonly score: number;
   readonly area_m2: number;
@@ -25,8 +23,8 @@ export interface Comparison {
   readonly pending: number;
   readonly fit: { readonly registrable: boolean; readonly reason: string | null; readonly residual_m: number };
 }
+export interface Job { readonly id: string; readonly status: string; readonly progress: number; readonly message: string }
 export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number] }
-export interface Outcome { readonly review: { readonly id: string }; readonly state: string }
 
 /** An answer that is a problem: says what the server says. */
 export class Problem extends Error {
@@ -35,7 +33,7 @@ export class Problem extends Error {
   }
 }
 
-async function checked(answer: Response): Promise<Response> {
+export async function checked(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   throw new Problem(answer.status, problem.detail ?? `the server answered ${answer.status}`);
@@ -58,33 +56,22 @@ export async function all<P>(path: string): Promise<Feature<P>[]> {
   return features;
 }
 
-export interface ReviewBody {
-  readonly verdict: Verdict;
-  readonly structure_type?: string;
-  readonly confidence?: string;
-  readonly title?: string;
-  readonly note?: string;
-  readonly seen: Record<string, unknown>;
-}
-
-export async function review(candidate: string, body: ReviewBody, key: string): Promise<Outcome> {
-  const item = await checked(await fetch(`/ogc/collections/candidates/items/${candidate}`));
-  const headers = {
-    "content-type": "application/json",
-    "if-match": item.headers.get("etag") ?? "",
-    "idempotency-key": key,
-  };
-  const answer = await fetch(`/api/candidates/${candidate}/reviews`, { method: "POST", headers, body: JSON.stringify(body) });
-  return (await checked(answer)).json();
-}
-
 export interface SceneItem {
   readonly id: string;
-  readonly properties: { readonly datetime: string; readonly platform?: string };
-  readonly assets: Record<string, { readonly title?: string }>;
+  readonly geometry: { readonly type: "Polygon"; readonly coordinates: number[][][] } | null;
+  readonly bbox?: [number, number, number, number];
+  readonly properties: {
+    readonly datetime: string;
+    readonly platform?: string;
+    readonly license?: string;
+    readonly gsd?: number;
+    readonly providers?: readonly { readonly name: string }[];
+    readonly "proj:shape"?: readonly [number, number];
+  };
+  readonly assets: Record<string, { readonly title?: string; readonly "file:size"?: number }>;
 }
 
-async function post(path: string, body: unknown): Promise<Response> {
+export async function post(path: string, body: unknown): Promise<Response> {
   return checked(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
 }
 
@@ -94,22 +81,22 @@ export async function createSite(properties: { name: string; parent?: string }, 
   return decodeURIComponent(made.headers.get("location")?.split("/").pop() ?? "");
 }
 
+/** Scenes of a site, oldest first. */
 export async function scenes(site: string): Promise<SceneItem[]> {
-  return (await get<{ scenes: SceneItem[] }>(`/api/sites/${site}/scenes`)).scenes;
+  const { scenes } = await get<{ scenes: SceneItem[] }>(`/api/sites/${site}/scenes`);
+  return scenes.sort((a, b) => a.properties.datetime.localeCompare(b.properties.datetime));
 }
 
-export async function addUploadedScene(site: string, upload: string, properties: Record<string, string>): Promise<void> {
-  await post(`/api/sites/${site}/scenes`, { upload, properties });
+export async function addUploadedScene(site: string, upload: string, properties: Record<string, unknown>): Promise<SceneItem> {
+  return (await post(`/api/sites/${site}/scenes`, { upload, properties })).json();
 }
 
-export async function compare(before: string, after: string): Promise<void> {
-  await post("/ogc/processes/detect-new-structures/execution", { inputs: { before, after } });
+/** Starts a comparison; gives the id of its job. */
+export async function compare(before: string, after: string): Promise<string> {
+  const started = await post("/ogc/processes/detect-new-structures/execution", { inputs: { before, after } });
+  return started.headers.get("location")?.split("/").pop() ?? "";
 }
 
 export async function dismiss(job: string): Promise<void> {
   await checked(await fetch(`/ogc/jobs/${job}`, { method: "DELETE" }));
-}
-
-export async function undo(review: string): Promise<Outcome> {
-  return (await checked(await fetch(`/api/reviews/${review}/undo`, { method: "POST" }))).json();
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Candidate, type Review, decide, empty, queue } from "../src/decide";
+import { type Candidate, type Review, decide, empty, queue } from "../src/review/decide";
 
 const candidate = (id: string, score: number): Candidate => ({ id, score, area: 100, change: "new", state: "pending" });
 const loaded: Review = decide(empty, { type: "loaded", candidates: [candidate("a", 0.5), candidate("b", 0.9), candidate("c", 0.7)] });

@@ -13,7 +13,7 @@ import type RenderEvent from "ol/render/Event";
 import VectorSource from "ol/source/Vector";
 import XYZ from "ol/source/XYZ";
 import { Fill, Stroke, Style } from "ol/style";
-import type { CandidateProperties, Feature as Json, TileJson } from "./api";
+import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 
 const DATA = "EPSG:4326";
 const VIEW = "EPSG:3857";
@@ -31,7 +31,10 @@ const COLOURS: Record<string, string> = {
   "bad-imagery": "#cc79a7",
 };
 
-export class ReviewMap {
+export class Stage {
+  /** Called when a candidate is clicked. */
+  picked: (id: string) => void = () => {};
+
   private readonly before = new TileLayer<XYZ>();
   private readonly after = new TileLayer<XYZ>();
   private readonly outlines = new VectorSource();
@@ -41,7 +44,7 @@ export class ReviewMap {
   private share = 0.5;
   private flicker = false;
 
-  constructor(target: HTMLElement, picked: (id: string) => void, pointed: (lonLat: [number, number]) => void) {
+  constructor(target: HTMLElement, pointed: (lonLat: [number, number]) => void) {
     const shown = new VectorLayer({ source: this.outlines, style: (feature) => this.style(feature as Feature) });
     this.map = new Map({
       target,
@@ -53,7 +56,7 @@ export class ReviewMap {
     this.after.on("postrender", (event) => (event.context as CanvasRenderingContext2D).restore());
     this.map.on("singleclick", (event) => {
       const hit = this.map.forEachFeatureAtPixel(event.pixel, (feature) => feature.getId(), { hitTolerance: 4 });
-      if (hit) picked(String(hit));
+      if (hit) this.picked(String(hit));
     });
     this.map.on("pointermove", (event) => pointed(toLonLat(event.coordinate) as [number, number]));
   }

@@ -1,0 +1,29 @@
+// A file on its way to the server, in pieces that survive a lost connection.
+
+import { Upload } from "tus-js-client";
+import { Problem } from "../api";
+
+/** Bytes a piece: what a lost connection costs at most. */
+const PIECE_BYTES = 8 << 20;
+/** Pauses before a piece is tried again, milliseconds. */
+const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000];
+
+/** Sends a file; gives the address of the upload. */
+export function upload(file: File, progress: (share: number) => void): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sending = new Upload(file, {
+      endpoint: "/uploads",
+      chunkSize: PIECE_BYTES,
+      retryDelays: RETRY_MS,
+      removeFingerprintOnSuccess: true,
+      metadata: { filename: file.name, filetype: file.type },
+      onProgress: (sent, all) => progress(all ? sent / all : 1),
+      onError: (error) => reject(new Problem(0, `the upload failed: ${error.message}`)),
+      onSuccess: () => resolve(sending.url ?? ""),
+    });
+    sending.findPreviousUploads().then(([earlier]) => {
+      if (earlier) sending.resumeFromPreviousUpload(earlier);
+      sending.start();
+    }, reject);
+  });
+}

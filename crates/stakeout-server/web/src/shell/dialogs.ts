@@ -1,0 +1,46 @@
+// Dialogs with a form: each sends one thing, stays open with the reason where that fails.
+
+import { make } from "../dom";
+import { faultWords } from "./tell";
+
+export interface Form {
+  readonly box: HTMLDialogElement;
+  readonly open: () => void;
+  readonly close: () => void;
+  readonly fault: (text: string) => void;
+}
+
+/** Makes a dialog of fields; `opens` is called each time it opens, `work` when it is sent. */
+export function formDialog(
+  title: string,
+  send: string,
+  fields: readonly (Node | string)[],
+  work: () => Promise<void>,
+  opens: () => Promise<void> | void = () => {},
+): Form {
+  const fault = make("p", { class: "fault wide", role: "alert" });
+  const button = make("button", { type: "submit", class: "primary" }, send);
+  const cancel = make("button", { type: "button", onclick: () => box.close() }, "Cancel");
+  const form = make("form", {}, ...fields, fault, make("div", { class: "wide actions" }, cancel, button));
+  const box = make("dialog", { "aria-label": title }, make("h2", {}, title), form);
+  document.body.append(box);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    fault.textContent = "";
+    button.disabled = true;
+    work()
+      .then(() => box.close(), (error) => (fault.textContent = faultWords(error)))
+      .finally(() => (button.disabled = false));
+  });
+  const open = () => {
+    fault.textContent = "";
+    box.showModal();
+    Promise.resolve(opens()).catch((error) => (fault.textContent = faultWords(error)));
+  };
+  return { box, open, close: () => box.close(), fault: (text) => (fault.textContent = text) };
+}
+
+/** A field with its words above it. */
+export function field(label: string, input: HTMLElement, wide = ""): HTMLElement {
+  return make("label", { class: wide }, make("span", {}, label), input);
+}

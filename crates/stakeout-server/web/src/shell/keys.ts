@@ -1,0 +1,85 @@
+// Keys of the page: whoever has one registers it with words, and the cheat sheet is made of that.
+
+import { element, make } from "../dom";
+
+export interface Key {
+  /** As `KeyboardEvent.key` has it; letters in lower case, `Shift+` before where it matters. */
+  readonly keys: readonly string[];
+  readonly does: string;
+  readonly group: "Review" | "Compare" | "Map" | "Edit" | "Page";
+  /** Asked before the key counts: a key may mean something only while a tool is on. */
+  readonly when?: () => boolean;
+  readonly press: (key: string) => void;
+  /** For keys that are held. */
+  readonly release?: () => void;
+}
+
+const NAMES: Record<string, string> = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
+const registered: Key[] = [];
+const held = new Map<string, Key>();
+
+export function register(...keys: Key[]): void {
+  registered.push(...keys);
+}
+
+function name(event: KeyboardEvent): string {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  // shifted punctuation such as ? is a key of its own; shifted letters and arrows are not
+  return event.shiftKey && /^([a-z]|[A-Z].+)$/.test(key) ? `Shift+${key}` : key;
+}
+
+/** Whether a key belongs to what has the focus and not to the page. */
+function isTaken(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement;
+  if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return true;
+  if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return true;
+  return event.key === " " && target.matches("button, summary, a, input");
+}
+
+function find(key: string): Key | undefined {
+  // what was registered last, such as a tool that is on, comes first
+  return registered.findLast((each) => each.keys.includes(key) && (each.when?.() ?? true));
+}
+
+function sheet(): HTMLElement {
+  const groups = [...new Set(registered.map((key) => key.group))];
+  return make("div", { class: "key-groups" }, ...groups.map((group) => {
+    const own = registered.filter((key) => key.group === group);
+    const rows = own.flatMap((key) => [make("dt", {}, ...key.keys.map((each) => make("kbd", {}, words(each)))), make("dd", {}, key.does)]);
+    return make("section", {}, make("h3", {}, group), make("dl", {}, ...rows));
+  }));
+}
+
+function words(key: string): string {
+  const [last, ...modifiers] = key.split("+").reverse() as [string, ...string[]];
+  const named = NAMES[last] ?? (last.length === 1 ? last.toUpperCase() : last);
+  return [...modifiers, named].join("+");
+}
+
+export function showSheet(): void {
+  element("keys-list").replaceChildren(sheet());
+  element<HTMLDialogElement>("keys").showModal();
+}
+
+export function listenForKeys(): void {
+  document.addEventListener("keydown", (event) => {
+    if (isTaken(event)) return;
+    const key = find(name(event));
+    if (!key) return;
+    event.preventDefault();
+    // a held key acts once
+    if (key.release && held.has(event.key)) return;
+    if (key.release) held.set(event.key, key);
+    key.press(name(event));
+  });
+  document.addEventListener("keyup", (event) => {
+    held.get(event.key)?.release?.();
+    held.delete(event.key);
+  });
+  window.addEventListener("blur", () => {
+    for (const key of held.values()) key.release?.();
+    held.clear();
+  });
+  register({ keys: ["?"], does: "this list", group: "Page", press: showSheet });
+  element("help").addEventListener("click", showSheet);
+}

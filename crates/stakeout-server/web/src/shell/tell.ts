@@ -1,0 +1,30 @@
+// What the page says of what happened: one line that screen readers read out too.
+
+import { Problem } from "../api";
+import { element } from "../dom";
+
+/** How long a line stays, milliseconds. */
+const SHOWN_MS = 8_000;
+let timer = 0;
+
+export function tell(text: string): void {
+  const line = element("message");
+  line.textContent = text;
+  line.classList.add("shown");
+  clearTimeout(timer);
+  timer = window.setTimeout(() => line.classList.remove("shown"), SHOWN_MS);
+}
+
+/** What went wrong, in words. */
+export function faultWords(error: unknown): string {
+  return error instanceof Problem ? error.message : `the server cannot be reached: ${error}`;
+}
+
+/** Does `work` and says what went wrong, if anything. */
+export async function attempt(work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    tell(faultWords(error));
+  }
+}

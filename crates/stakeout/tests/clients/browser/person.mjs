@@ -1,0 +1,42 @@
+// A person in Chromium, as the tests see one. STAKEOUT_URL names a server with a reviewed comparison of the site
+// `plant`; STAKEOUT_FIXTURE a folder with its images; STAKEOUT_SCREENSHOTS a folder for pictures.
+import { chromium } from "playwright-core";
+
+export const url = process.env.STAKEOUT_URL;
+export const fixture = process.env.STAKEOUT_FIXTURE;
+const pictures = process.env.STAKEOUT_SCREENSHOTS;
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+/** Requests to other hosts, and errors of the page's own code: there must be none. */
+export const foreign = [];
+export const faults = [];
+
+export const json = async (path) => (await fetch(url + path)).json();
+export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+
+/** A new browser profile with the page open at a site. */
+export async function open(browser, { site = "plant", ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const opened = await context.newPage();
+  opened.on("request", (request) => {
+    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
+  });
+  opened.on("pageerror", (error) => faults.push(String(error)));
+  await opened.goto(`${url}/#site=${site}`);
+  await opened.locator(`[data-site="${site}"][aria-current="true"]`).waitFor();
+  await opened.waitForFunction(() => document.querySelectorAll("#map canvas").length > 0);
+  return opened;
+}
+
+export async function shot(page, name) {
+  if (!pictures) return;
+  await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+  await page.screenshot({ path: `${pictures}/${name}.png` });
+}
