@@ -21,10 +21,17 @@ export interface Comparison {
   readonly after_datetime: string;
   readonly candidates: number;
   readonly pending: number;
-  readonly fit: { readonly registrable: boolean; readonly reason: string | null; readonly residual_m: number };
+  readonly fit: {
+    readonly registrable: boolean;
+    readonly reason: string | null;
+    readonly shift_east_m: number;
+    readonly shift_north_m: number;
+    readonly residual_m: number;
+    readonly valid_share: number;
+  };
 }
 export interface Job { readonly id: string; readonly status: string; readonly progress: number; readonly message: string }
-export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number] }
+export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number]; readonly maxzoom?: number }
 
 /** An answer that is a problem: says what the server says. */
 export class Problem extends Error {

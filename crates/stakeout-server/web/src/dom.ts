@@ -7,7 +7,8 @@ export function element<T extends HTMLElement>(id: string): T {
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>;
 
-/** Makes an element: a function is a listener (`onclick`), `true` an attribute without a value, `false` none. */
+/** Makes an element: a function is a listener (`onclick`), `true` an attribute without a
+ * value, `false` none (but for `aria-` ones, which say so). */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -16,6 +17,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
+    else if (name.startsWith("aria-") && value !== undefined) made.setAttribute(name, String(value));
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, String(value));
   }

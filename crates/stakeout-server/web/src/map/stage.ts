@@ -1,72 +1,164 @@
-// The map: the before image below, the after image above it from the divider on, candidates over both.
+// The images of two dates on one map: the after image above the before image, candidates over both. Side by side, a
+// second map to the left shows the before image in the same view.
 
 import Feature from "ol/Feature";
 import Map from "ol/Map";
 import View from "ol/View";
-import { ScaleLine, defaults } from "ol/control";
+import { Rotate, ScaleLine, defaults } from "ol/control";
+import type { Extent } from "ol/extent";
 import GeoJSON from "ol/format/GeoJSON";
-import TileLayer from "ol/layer/Tile";
+import { defaults as interactions } from "ol/interaction";
+import Layer from "ol/layer/Layer";
 import VectorLayer from "ol/layer/Vector";
-import { toLonLat, transformExtent } from "ol/proj";
-import { getRenderPixel } from "ol/render";
-import type RenderEvent from "ol/render/Event";
+import { fromLonLat, toLonLat, transformExtent } from "ol/proj";
 import VectorSource from "ol/source/Vector";
-import XYZ from "ol/source/XYZ";
 import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
+import { make } from "../dom";
+import { ImageLayer } from "./image";
 
-const DATA = "EPSG:4326";
-const VIEW = "EPSG:3857";
+export const DATA = "EPSG:4326";
+export const VIEW = "EPSG:3857";
 /** Room around a candidate when it is framed, as a share of its size. */
 const FRAME = 2.5;
 /** Metres around the smallest candidates. */
 const FRAME_M_MIN = 60;
+/** Share of the map that a key pans by. */
+const PAN_SHARE = 0.2;
+const ZOOM_MAX = 22;
 
 // Okabe and Ito's colours, told apart by colour-blind people; the dark seam keeps them off any ground
 const COLOURS: Record<string, string> = {
-  pending: "#ff9f1c",
+  pending: "#e69f00",
   confirmed: "#56b4e9",
   rejected: "#9a9a9a",
   unsure: "#f0e442",
   "bad-imagery": "#cc79a7",
 };
 
+export type Mode = "swipe" | "side" | "opacity" | "difference";
+
 export class Stage {
   /** Called when a candidate is clicked. */
   picked: (id: string) => void = () => {};
-
-  private readonly before = new TileLayer<XYZ>();
-  private readonly after = new TileLayer<XYZ>();
+  /** While a tool uses clicks itself, they pick no candidate. */
+  tool: string | null = null;
+  /** The map with the after image, for tools that draw on it. */
+  readonly map: Map;
+  readonly before = new ImageLayer("before-image");
+  readonly after = new ImageLayer("after-image");
+  private readonly left = new ImageLayer("before-image");
+  private readonly leftMap: Map;
   private readonly outlines = new VectorSource();
-  private readonly map: Map;
   private current: string | null = null;
   private scoreMin = 0;
-  private share = 0.5;
-  private flicker = false;
+  private mode: Mode = "swipe";
+  private bounds: Extent | null = null;
+  private notes: () => Record<string, unknown> = () => ({});
 
-  constructor(target: HTMLElement, pointed: (lonLat: [number, number]) => void) {
-    const shown = new VectorLayer({ source: this.outlines, style: (feature) => this.style(feature as Feature) });
+  constructor(private readonly frameElement: HTMLElement, target: HTMLElement, private readonly leftTarget: HTMLElement) {
+    const view = new View({ projection: VIEW, center: [0, 0], zoom: 2, maxZoom: ZOOM_MAX });
+    const north = make("span", { class: "north" }, "N");
     this.map = new Map({
       target,
-      layers: [this.before, this.after, shown],
-      controls: defaults({ attribution: false }).extend([new ScaleLine()]),
-      view: new View({ projection: VIEW, center: [0, 0], zoom: 2, maxZoom: 22 }),
+      layers: [this.before.layer, this.after.layer, gain(), this.outlineLayer()],
+      controls: defaults({ attribution: false, rotate: false }).extend([
+        new ScaleLine({ minWidth: 80 }),
+        new Rotate({ autoHide: false, label: north, tipLabel: "North is up: click to turn back" }),
+      ]),
+      interactions: interactions({ keyboard: false }),
+      view,
     });
-    this.after.on("prerender", (event) => this.clip(event));
-    this.after.on("postrender", (event) => (event.context as CanvasRenderingContext2D).restore());
-    this.map.on("singleclick", (event) => {
-      const hit = this.map.forEachFeatureAtPixel(event.pixel, (feature) => feature.getId(), { hitTolerance: 4 });
-      if (hit) this.picked(String(hit));
-    });
-    this.map.on("pointermove", (event) => pointed(toLonLat(event.coordinate) as [number, number]));
+    this.leftMap = new Map({ layers: [this.left.layer, this.outlineLayer()], controls: [], interactions: interactions({ keyboard: false }), view });
+    for (const map of [this.map, this.leftMap]) {
+      map.on("singleclick", (event) => {
+        const hit = !this.tool && map.forEachFeatureAtPixel(event.pixel, (feature) => feature.get("score") !== undefined && feature.getId(), { hitTolerance: 4 });
+        if (hit) this.picked(String(hit));
+      });
+    }
+    this.show("swipe");
+  }
+
+  private outlineLayer(): VectorLayer {
+    return new VectorLayer({ source: this.outlines, zIndex: 10, style: (feature) => this.style(feature as Feature) });
+  }
+
+  /** Calls `pointed` with the place below the pointer, on either map, and with the middle while a finger moves it. */
+  onPoint(pointed: (lonLat: [number, number]) => void): void {
+    for (const map of [this.map, this.leftMap]) map.on("pointermove", (event) => pointed(toLonLat(event.coordinate) as [number, number]));
+    this.map.on("moveend", () => pointed(toLonLat(this.map.getView().getCenter() ?? [0, 0]) as [number, number]));
   }
 
   /** Shows two scenes, one, or none. */
-  showScenes(before: TileJson | undefined, after: TileJson | undefined): void {
-    this.before.setSource(before ? tiles(before) : null);
-    this.after.setSource(after ? tiles(after) : null);
+  showScenes(before: TileJson | null, after: TileJson | null): void {
+    this.before.show(before);
+    this.left.show(before);
+    this.after.show(after);
     const bounds = (after ?? before)?.bounds;
-    if (bounds) this.map.getView().fit(transformExtent(bounds, DATA, VIEW), { padding: [20, 20, 20, 20] });
+    this.bounds = bounds ? transformExtent(bounds, DATA, VIEW) : null;
+  }
+
+  get hasCurrent(): boolean {
+    return this.current !== null;
+  }
+
+  /** Shows the whole of the images. */
+  frameScenes(): void {
+    if (this.bounds) this.fit(this.bounds);
+  }
+
+  fit(extent: Extent): void {
+    this.map.getView().fit(extent, { padding: [24, 24, 24, 24], maxZoom: ZOOM_MAX });
+  }
+
+  /** Whether anything of the images is in view. */
+  isInView(): boolean {
+    const view = this.map.getView().calculateExtent(this.map.getSize());
+    const [bounds, seen] = [this.bounds, view] as [number[] | null, number[]];
+    return bounds !== null && bounds[0]! < seen[2]! && seen[0]! < bounds[2]! && bounds[1]! < seen[3]! && seen[1]! < bounds[3]!;
+  }
+
+  show(mode: Mode): void {
+    this.frameElement.classList.replace(`mode-${this.mode}`, `mode-${mode}`) || this.frameElement.classList.add(`mode-${mode}`);
+    this.mode = mode;
+    // a map without a place must not decide the size of the view that both share
+    this.leftMap.setTarget(mode === "side" ? this.leftTarget : undefined);
+    this.map.updateSize();
+  }
+
+  showBeforeOnly(on: boolean): void {
+    this.frameElement.classList.toggle("flicker", on);
+  }
+
+  /** Moves the after image by metres on the ground, to the east and to the north. */
+  nudge([east_m, north_m]: readonly [number, number]): void {
+    const [, lat] = toLonLat(this.bounds ? [this.bounds[0]!, (this.bounds[1]! + this.bounds[3]!) / 2] : [0, 0]) as [number, number];
+    // Web Mercator stretches the ground by this much
+    const stretch = 1 / Math.cos((lat * Math.PI) / 180);
+    this.after.move([east_m * stretch, north_m * stretch]);
+  }
+
+  /** Metres on the ground that a pixel of the screen shows. */
+  pixel_m(): number {
+    const [, lat] = toLonLat(this.map.getView().getCenter() ?? [0, 0]) as [number, number];
+    return (this.map.getView().getResolution() ?? 1) * Math.cos((lat * Math.PI) / 180);
+  }
+
+  zoom(by: number): void {
+    const view = this.map.getView();
+    view.animate({ zoom: (view.getZoom() ?? 2) + by, duration: 120 });
+  }
+
+  pan(right: number, up: number): void {
+    const view = this.map.getView();
+    const [width, height] = this.map.getSize() ?? [0, 0];
+    const [x, y] = view.getCenter() ?? [0, 0];
+    const step = (view.getResolution() ?? 1) * PAN_SHARE;
+    view.setCenter([x! + right * step * width!, y! + up * step * height!]);
+  }
+
+  goTo(lonLat: [number, number]): void {
+    this.map.getView().setCenter(fromLonLat(lonLat));
   }
 
   showCandidates(candidates: readonly Json<CandidateProperties>[]): void {
@@ -85,25 +177,18 @@ export class Stage {
     if (moved && current) this.frame(current);
   }
 
-  swipe(share: number): void {
-    this.share = share;
-    this.map.render();
-  }
-
-  showBeforeOnly(on: boolean): void {
-    this.flicker = on;
-    this.map.render();
+  /** Whoever changes what is seen says so here, for the reviews. */
+  noteSeen(notes: () => Record<string, unknown>): void {
+    const earlier = this.notes;
+    this.notes = () => ({ ...earlier(), ...notes() });
   }
 
   /** What the reviewer sees, as a review records it. */
   seen(): Record<string, unknown> {
     const view = this.map.getView();
     const round = (number: number | undefined) => Math.round((number ?? 0) * 100) / 100;
-    return {
-      stretch: "p2-98",
-      nudge: [0, 0],
-      view: { center: view.getCenter()?.map(round), resolution: round(view.getResolution()), swipe: round(this.share) },
-    };
+    const shown = { center: view.getCenter()?.map(round), resolution: round(view.getResolution()), rotation: round(view.getRotation()) };
+    return { mode: this.mode, view: shown, ...this.notes() };
   }
 
   private frame(id: string): void {
@@ -128,26 +213,10 @@ export class Stage {
       }),
     ];
   }
-
-  /** Draws the after image only to the right of the divider. */
-  private clip(event: RenderEvent): void {
-    const context = event.context as CanvasRenderingContext2D;
-    const [width, height] = this.map.getSize() ?? [0, 0];
-    const left = (width ?? 0) * (this.flicker ? 1 : this.share);
-    const corners = [[left, 0], [width, 0], [width, height], [left, height]] as [number, number][];
-    context.save();
-    context.beginPath();
-    for (const corner of corners) {
-      const [x, y] = getRenderPixel(event, corner) as [number, number];
-      context.lineTo(x, y);
-    }
-    context.closePath();
-    context.clip();
-  }
 }
 
-function tiles(source: TileJson): XYZ {
-  // same-origin addresses, whatever name the server goes by
-  const url = new URL(source.tiles[0] as string);
-  return new XYZ({ url: decodeURI(url.pathname), maxZoom: 22, transition: 0 });
+/** A pane between images and outlines that brightens what is below it: differences are dark. */
+function gain(): Layer {
+  const pane = make("div", { class: "gain" });
+  return new Layer({ zIndex: 5, render: () => pane });
 }

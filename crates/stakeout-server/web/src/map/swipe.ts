@@ -1,5 +1,8 @@
 // The divider between before and after: dragged, or moved by the arrow keys.
 
+/** What an arrow key moves it by. */
+const STEP = 0.02;
+
 export class Swipe {
   private share = 0.5;
 
@@ -11,27 +14,24 @@ export class Swipe {
     });
     handle.addEventListener("pointermove", (event) => {
       if (!handle.hasPointerCapture(event.pointerId)) return;
-      const stage = this.stage();
+      const stage = (handle.parentElement as HTMLElement).getBoundingClientRect();
       this.set((event.clientX - stage.left) / stage.width);
     });
     handle.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
+      const by = { ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1 }[event.key];
       if (by === undefined) return;
       event.preventDefault();
       event.stopPropagation();
       this.set(this.share + by);
     });
-    this.set(this.share);
   }
 
-  private stage(): DOMRect {
-    return (this.handle.parentElement as HTMLElement).getBoundingClientRect();
+  show(share: number): void {
+    this.share = share;
+    this.handle.setAttribute("aria-valuenow", String(Math.round(share * 100)));
   }
 
   private set(share: number): void {
-    this.share = Math.min(1, Math.max(0, share));
-    this.handle.style.left = `${this.share * 100}%`;
-    this.handle.setAttribute("aria-valuenow", String(Math.round(this.share * 100)));
-    this.moved(this.share);
+    this.moved(Math.min(1, Math.max(0, share)));
   }
 }

@@ -33,6 +33,8 @@ function isTaken(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
   if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return true;
   if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return true;
+  // sliders and lists use the arrows themselves
+  if (target.matches("input, [role=slider]") && /^(Arrow|Home|End|Page)/.test(event.key)) return true;
   return event.key === " " && target.matches("button, summary, a, input");
 }
 
