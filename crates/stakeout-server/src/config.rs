@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use raster_io::WorkerLimits;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::uploads::UploadLimits;
 
@@ -40,6 +40,41 @@ pub struct Config {
     pub ingest: WorkerLimits,
     /// Longest time for a request that is not an upload, seconds.
     pub request_timeout_s: u64,
+    /// Map tiles below the imagery; none unless configured, since they load from another host.
+    pub backdrop: Option<Backdrop>,
+}
+
+/// Map tiles of another server that the page shows below the imagery.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backdrop {
+    /// Address of a tile in Web Mercator, such as `https://tiles.example/{z}/{x}/{y}.png`.
+    pub url: String,
+    /// Whose map it is, as its owner wants it said.
+    pub attribution: String,
+    /// Deepest zoom that the server has.
+    #[serde(default = "Backdrop::zoom_max_default")]
+    pub zoom_max: u8,
+}
+
+impl Backdrop {
+    fn zoom_max_default() -> u8 {
+        19
+    }
+
+    /// Scheme, host and port, which the page's content security policy lets images come from; `None` where the
+    /// address is none of a web server.
+    pub fn origin(&self) -> Option<&str> {
+        let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
+        let host = rest.split('/').next()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        let usable = !host.is_empty() && host.bytes().all(plain);
+        usable.then(|| &self.url[..self.url.len() - rest.len() + host.len()])
+    }
+
+    fn is_usable(&self) -> bool {
+        self.origin().is_some() && ["{z}", "{x}", "{y}"].iter().all(|part| self.url.contains(part))
+    }
 }
 
 impl Default for Config {
@@ -59,6 +94,7 @@ impl Default for Config {
             ingests_parallel: 2,
             ingest: WorkerLimits::default(),
             request_timeout_s: 60,
+            backdrop: None,
         }
     }
 }
@@ -85,6 +121,16 @@ pub enum ConfigError {
         #[source]
         source: serde_json::Error,
     },
+    /// The backdrop's address is no address of tiles.
+    #[error(
+        "the configuration {path} has the backdrop {url:?} but an http address with {{z}}, {{x}} and {{y}} is wanted"
+    )]
+    Backdrop {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What it says.
+        url: String,
+    },
 }
 
 impl Config {
@@ -95,6 +141,38 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        serde_json::from_str(&text).map_err(|source| ConfigError::Content { path: path.to_owned(), source })
+        let config: Config = serde_json::from_str(&text)
+            .map_err(|source| ConfigError::Content { path: path.to_owned(), source })?;
+        match &config.backdrop {
+            Some(backdrop) if !backdrop.is_usable() => {
+                Err(ConfigError::Backdrop { path: path.to_owned(), url: backdrop.url.clone() })
+            }
+            _ => Ok(config),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        Config::read(file.path())
+    }
+
+    #[test]
+    fn a_backdrop_is_allowed_its_own_host_and_no_more() {
+        let backdrop = |url: &str| {
+            let text = serde_json::json!({"backdrop": {"url": url, "attribution": "us"}}).to_string();
+            read(&text).map(|config| config.backdrop.unwrap().origin().unwrap().to_owned())
+        };
+        assert_eq!(backdrop("https://t.example:8443/{z}/{x}/{y}.png").unwrap(), "https://t.example:8443");
+        for wrong in
+            ["https://t.example/map.png", "file:///{z}/{x}/{y}", "https://a; script-src *//{z}/{x}/{y}"]
+        {
+            assert!(matches!(backdrop(wrong), Err(ConfigError::Backdrop { .. })), "{wrong}");
+        }
     }
 }

@@ -126,6 +126,13 @@ fn note(app: &App, job: &Job, progress: Progress, last_told: &Mutex<Instant>) ->
 }
 
 pub(crate) fn tell(app: &App, job: &Job) {
-    let state = json!({"id": job.id, "status": job.status, "progress": job.progress, "message": job.message});
+    let state = json!({
+        "id": job.id,
+        "status": job.status,
+        "progress": job.progress,
+        "message": job.message,
+        "input": job.input,
+        "result": job.result,
+    });
     app.notify("job", state);
 }

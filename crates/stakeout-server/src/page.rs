@@ -2,22 +2,30 @@
 
 use axum::{
     body::Body,
-    extract::Path,
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use include_dir::{Dir, include_dir};
 
-use crate::{ApiError, etag};
+use crate::{ApiError, App, etag};
 
 static DIST: Dir<'_> = include_dir!("$OUT_DIR/page");
 
-/// Nothing loads from another site.
-const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
-                      worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'";
+/// Nothing loads from another site, but for the images of a backdrop where one is configured.
+fn policy(app: &App) -> String {
+    let backdrop = app.config.backdrop.as_ref().and_then(|backdrop| backdrop.origin()).unwrap_or_default();
+    format!(
+        "default-src 'self'; img-src 'self' data: blob: {backdrop}; style-src 'self' 'unsafe-inline'; \
+         worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
+    )
+}
 
-pub(crate) async fn index(headers: HeaderMap) -> Result<Response, ApiError> {
-    file("index.html", &headers)
+pub(crate) async fn index(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut response = file("index.html", &headers)?;
+    let policy = HeaderValue::from_str(&policy(&app)).map_err(|error| ApiError::internal(&error))?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
 }
 
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -34,7 +42,6 @@ fn file(name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
         _ => "application/octet-stream",
     };
     let mut response: Response<Body> = etag::answer(headers, media_type, file.contents()).into_response();
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }

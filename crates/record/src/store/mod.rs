@@ -15,6 +15,7 @@ mod people;
 mod reviews;
 mod scenes;
 mod sites;
+mod summaries;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ use serde_json::Value;
 
 pub use comparisons::NewComparison;
 pub use items::{Collection, Cursor, IfMatch, Item, Page, PageStart, Query};
+pub use summaries::SiteSummary;
 
 use crate::{
     blobs::Blobs,

@@ -22,6 +22,17 @@ pub(crate) async fn session(Who(actor): Who) -> Response {
     answer(&json!({"actor": actor.name, "role": actor.role}))
 }
 
+/// What the page is to know of the configuration.
+pub(crate) async fn settings(State(app): State<App>) -> Response {
+    answer(&json!({"backdrop": app.config.backdrop}))
+}
+
+/// Where every site stands.
+pub(crate) async fn sites(State(app): State<App>) -> Result<Response, ApiError> {
+    let sites = app.blocking(|app| Ok(app.store.site_summaries()?)).await?;
+    Ok(answer(&json!({"sites": sites})))
+}
+
 pub(crate) async fn taxonomy(State(app): State<App>) -> Result<Response, ApiError> {
     let types = app.blocking(|app| Ok(app.store.structure_types()?)).await?;
     Ok(answer(&json!({"types": types})))

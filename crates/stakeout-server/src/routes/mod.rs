@@ -105,6 +105,8 @@ fn api_routes() -> Router<App> {
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(ogc::openapi))
         .route("/api/session", get(api::session))
+        .route("/api/settings", get(api::settings))
+        .route("/api/sites", get(api::sites))
         .route("/api/taxonomy", get(api::taxonomy))
         .route("/api/comparisons", get(api::comparisons))
         .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))

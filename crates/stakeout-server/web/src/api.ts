@@ -7,6 +7,14 @@ export interface Feature<P> {
 }
 
 export interface SiteProperties { readonly name: string; readonly parent: string | null; readonly tags?: readonly string[] }
+/** Where a site stands; its parts are not counted in. */
+export interface SiteSummary {
+  readonly id: string;
+  readonly scenes: number;
+  readonly last_scene: string | null;
+  readonly pending: number;
+  readonly structures: number;
+}
 export interface CandidateProperties {
   readonly score: number;
   readonly area_m2: number;
@@ -30,7 +38,14 @@ export interface Comparison {
     readonly valid_share: number;
   };
 }
-export interface Job { readonly id: string; readonly status: string; readonly progress: number; readonly message: string }
+export interface Job {
+  readonly id: string;
+  readonly status: string;
+  readonly progress: number;
+  readonly message: string;
+  readonly input?: { readonly before: string; readonly after: string };
+  readonly result?: { readonly comparison: string; readonly site: string; readonly candidates: number } | null;
+}
 export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number]; readonly maxzoom?: number }
 
 /** An answer that is a problem: says what the server says. */
@@ -83,7 +98,7 @@ export async function post(path: string, body: unknown): Promise<Response> {
 }
 
 /** Makes a site; gives its id. */
-export async function createSite(properties: { name: string; parent?: string }, geometry: unknown): Promise<string> {
+export async function createSite(properties: { name: string; parent?: string; tags?: string[] }, geometry: unknown): Promise<string> {
   const made = await post("/ogc/collections/sites/items", { type: "Feature", geometry, properties });
   return decodeURIComponent(made.headers.get("location")?.split("/").pop() ?? "");
 }

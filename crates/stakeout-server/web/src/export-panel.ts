@@ -1,18 +1,42 @@
 // What was confirmed, for other programs: files to take away and addresses to copy.
 
-import { element, make } from "./dom";
+import { element, iconButton, make } from "./dom";
+import { tell } from "./shell/tell";
 import type { Workspace } from "./workspace";
 
 const FORMATS = [["geojson", "GeoJSON"], ["gpkg", "GeoPackage"], ["kmz", "Google Earth"], ["fgb", "FlatGeobuf"], ["geoparquet", "GeoParquet"], ["csv", "CSV"]] as const;
 
 export function mountExport(workspace: Workspace): void {
-  const files = make("p", { id: "export" });
-  const address = make("code", { id: "ogc-address" }, `${location.origin}/ogc`);
-  const words = make("p", {}, "QGIS, as OGC API Features: ", address);
-  element("export-panel").append(make("details", { class: "links" }, make("summary", {}, "Export what was confirmed"), files, words));
-  workspace.watch(["site"], ({ site }) => {
-    const link = ([format, label]: readonly [string, string]) =>
-      make("a", { href: `/api/sites/${site}/export?format=${format}`, download: "" }, label);
-    files.replaceChildren(...(site ? FORMATS.flatMap((each) => [link(each), " "]) : []));
+  const files = make("div", { id: "export", class: "files" });
+  const addresses = make("div", { class: "addresses" });
+  const what = make("select", { id: "export-what", "aria-label": "What to export" }, new Option("Confirmed structures", "annotations"), new Option("All candidates", "candidates"));
+  const render = () => {
+    const { site, before, after } = workspace.state;
+    files.replaceChildren(...(site ? FORMATS.map(([format, label]) =>
+      make("a", { href: `/api/sites/${encodeURIComponent(site)}/export?format=${format}&collection=${what.value}`, download: "" }, label)) : []));
+    addresses.replaceChildren(...linksFor(site, [before?.id, after?.id]));
+  };
+  what.addEventListener("change", render);
+  const summary = make("summary", {}, "Export and links");
+  element("export-panel").append(make("details", { class: "links" }, summary, what, files, addresses));
+  workspace.watch(["site", "before", "after"], render);
+}
+
+function linksFor(site: string | null, scenes: readonly (string | undefined)[]): HTMLElement[] {
+  const { origin } = location;
+  const rows: [string, string][] = [
+    ["QGIS: add a WFS / OGC API Features layer", `${origin}/ogc`],
+    ["GDAL: list what was confirmed", `ogrinfo -so OAPIF:${origin}/ogc annotations`],
+  ];
+  if (site) rows.push(["GDAL: this site into a GeoPackage", `ogr2ogr ${site}.gpkg "OAPIF:${origin}/ogc" annotations -where "site='${site}'"`]);
+  if (site) rows.push(["STAC: this site's scenes", `${origin}/stac/collections/${site}`]);
+  scenes.forEach((scene, index) => {
+    if (scene) rows.push([`QGIS: the ${index === 0 ? "before" : "after"} image, as XYZ tiles`, `${origin}/tiles/${scene}/WebMercatorQuad/{z}/{y}/{x}.png`]);
   });
+  return rows.map(([words, text]) => make("div", { class: "address" }, make("span", {}, words), make("code", { title: text }, text), copyButton(words, text)));
+}
+
+function copyButton(words: string, text: string): HTMLElement {
+  const copy = () => navigator.clipboard.writeText(text).then(() => tell(`copied: ${text}`), () => tell(`this browser does not let the page copy; the text is: ${text}`));
+  return iconButton("copy", `Copy: ${words}`, { onclick: () => void copy() });
 }

@@ -11,13 +11,16 @@ import { mountReadout } from "./map/readout";
 import { CompareSettings } from "./map/settings";
 import { ReviewPanel } from "./review/panel";
 import { mountFit, startComparison, watchJobs } from "./run";
-import { addSceneDialog } from "./scenes/add-scene";
+import { mountAddScene } from "./scenes/add-scene";
+import { mountChart } from "./scenes/chart";
+import { mountPlace } from "./shell/place";
 import { mountTimeline } from "./scenes/timeline";
 import { asked, followAddress } from "./shell/address";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
 import { attempt, tell } from "./shell/tell";
-import { newSiteDialog } from "./sites/new-site";
+import { mountAreas } from "./sites/areas";
+import { mountNewSite } from "./sites/new-site";
 import { mountSites } from "./sites/panel";
 import { Workspace } from "./workspace";
 
@@ -27,10 +30,13 @@ const settings = new CompareSettings();
 
 layOut();
 listenForKeys();
-mountSites(workspace, newSiteDialog(workspace));
-mountTimeline(workspace, { addScene: addSceneDialog(workspace), compare: () => void attempt(() => startComparison(workspace)) });
+mountAreas(workspace, stage);
+mountSites(workspace, mountNewSite(workspace, stage));
+mountTimeline(workspace, { addScene: mountAddScene(workspace, stage), compare: () => void attempt(() => startComparison(workspace)) });
 mountFit(workspace);
+mountChart(workspace);
 mountExport(workspace);
+mountPlace(workspace);
 new ReviewPanel(workspace, stage);
 watchJobs(workspace);
 

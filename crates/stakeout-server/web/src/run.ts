@@ -1,38 +1,93 @@
 // Comparisons that run on the server: started, watched, stopped; and how well the images of the shown one fit.
 
-import { type Job, Problem, compare, dismiss } from "./api";
-import { element } from "./dom";
+import { type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
+import { element, icon, make } from "./dom";
 import { attempt, tell } from "./shell/tell";
 import type { Workspace } from "./workspace";
+
+/** Changes of the record within this time are one, milliseconds. */
+const CHANGES_MS = 400;
+/** How long the end of a job stays in the bar, milliseconds. */
+const ENDED_MS = 6_000;
+
+/** Jobs that were started here: what they find is opened. */
+const own = new Set<string>();
 
 export async function startComparison(workspace: Workspace): Promise<void> {
   const { before, after } = workspace.state;
   if (!before || !after) throw new Problem(0, "a comparison takes two scenes");
-  await compare(before.id, after.id);
+  own.add(await compare(before.id, after.id));
   tell("the comparison was started");
 }
 
-function showJob(job: Job): void {
+/** Shows how a job goes; several jobs take turns, the one that was told last is seen. */
+function showJob(workspace: Workspace, job: Job): void {
   const running = job.status === "running" || job.status === "accepted";
-  element("progress").textContent = running ? `comparison ${job.progress} %: ${job.message}` : `comparison ${job.status}`;
+  const bar = element<HTMLProgressElement>("job-share");
+  const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
+  const what = dates.every(Boolean) ? `${dates.join(" to ")}: ` : "comparison: ";
+  element("job").hidden = false;
+  element("progress").textContent = `${what}${running ? `${job.progress} %, ${job.message}` : ending(job)}`;
+  bar.hidden = !running;
+  bar.value = job.progress / 100;
   const stop = element<HTMLButtonElement>("stop");
   stop.hidden = !running;
   stop.onclick = () => void attempt(() => dismiss(job.id));
+  // another job may have begun meanwhile
+  if (!running) window.setTimeout(() => (element("job").hidden = element("stop").hidden), ENDED_MS);
+}
+
+function ending({ status, message, result }: Job): string {
+  if (status === "failed") return `failed, ${message}`;
+  if (status === "dismissed") return "stopped";
+  return result ? `found ${result.candidates} candidate${result.candidates === 1 ? "" : "s"}` : "done";
 }
 
 export function watchJobs(workspace: Workspace): void {
   const events = new EventSource("/api/events");
+  let waiting = 0;
+  const changed = () => {
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => workspace.recordChanged(), CHANGES_MS);
+  };
+  for (const kind of ["candidate", "annotation"]) events.addEventListener(kind, changed);
+  // scenes and sites of other people appear too
+  events.addEventListener("scene", (event) => {
+    const { site } = JSON.parse((event as MessageEvent<string>).data) as { site: string };
+    if (site === workspace.state.site) void attempt(() => workspace.refresh());
+  });
   events.addEventListener("job", (event) => {
     const job = JSON.parse((event as MessageEvent<string>).data) as Job;
-    showJob(job);
-    if (job.status === "successful" && workspace.state.site) void attempt(() => workspace.openSite(workspace.state.site as string));
+    showJob(workspace, job);
+    if (job.status !== "successful" || job.result?.site !== workspace.state.site) return;
+    void attempt(() => workspace.refresh(own.has(job.id) ? job.result?.comparison : undefined));
+  });
+  // a job that was running before the page was opened
+  void attempt(async () => {
+    const { jobs } = await get<{ jobs: (Job & { jobID: string })[] }>("/ogc/jobs");
+    const running = jobs.find(({ status }) => status === "running" || status === "accepted");
+    if (running) showJob(workspace, { ...running, id: running.jobID });
   });
 }
 
+/** Says how well the shown images fit, and loudly where they do not. */
 export function mountFit(workspace: Workspace): void {
-  workspace.watch(["comparison"], ({ comparison }) => {
-    const fit = element("fit");
-    fit.hidden = comparison?.fit.registrable ?? true;
-    fit.textContent = `These images do not fit, so the candidates cannot be believed: ${comparison?.fit.reason ?? ""}`;
+  const line = make("p", { id: "fit-words" });
+  element("comparison-panel").append(line);
+  workspace.watch(["comparison", "before", "after"], ({ comparison, before, after }) => {
+    const isBad = comparison !== null && !comparison.fit.registrable;
+    const alarm = element("fit");
+    alarm.hidden = !isBad;
+    element("stage").classList.toggle("bad-fit", isBad);
+    line.textContent = comparison ? fitWords(comparison) : before && after ? "These two scenes were not compared yet." : "";
+    if (!comparison || !isBad) return;
+    const reason = comparison.fit.reason ?? "the images could not be laid onto each other";
+    alarm.replaceChildren(icon("warning"), make("div", {}, make("strong", {}, "These images do not fit. Do not trust the candidates."), make("span", {}, `${reason}. ${fitWords(comparison)}`)));
   });
+}
+
+function fitWords({ fit }: Comparison): string {
+  const signed = (metres: number) => `${metres < 0 ? "−" : "+"}${Math.abs(metres).toFixed(2)}`;
+  const shift = `shift ${signed(fit.shift_east_m)} m east, ${signed(fit.shift_north_m)} m north`;
+  return `Fit: ${shift} · residual ${fit.residual_m.toFixed(2)} m · ${Math.round(fit.valid_share * 100)} % seen on both dates`;
 }

@@ -22,6 +22,8 @@ export interface Desk {
 const EMPTY: Desk = { sites: [], site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null };
 
 export class Workspace extends Store<Desk> {
+  private readonly recordListeners = new Set<() => void>();
+
   constructor() {
     super(EMPTY);
   }
@@ -62,6 +64,15 @@ export class Workspace extends Store<Desk> {
     if (!shown) return;
     const scene = (wanted: string) => this.state.scenes.find((each) => each.id === wanted) ?? null;
     this.set({ comparison: shown, before: scene(shown.before), after: scene(shown.after) });
+  }
+
+  /** Calls `listener` when a review or an annotation was recorded, by whomever. */
+  onRecordChanged(listener: () => void): void {
+    this.recordListeners.add(listener);
+  }
+
+  recordChanged(): void {
+    for (const listener of this.recordListeners) listener();
   }
 
   /** Looks again at the open site, keeping what is shown. */

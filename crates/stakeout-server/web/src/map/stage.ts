@@ -5,7 +5,7 @@ import Feature from "ol/Feature";
 import Map from "ol/Map";
 import View from "ol/View";
 import { Rotate, ScaleLine, defaults } from "ol/control";
-import type { Extent } from "ol/extent";
+import { type Extent, boundingExtent } from "ol/extent";
 import GeoJSON from "ol/format/GeoJSON";
 import { defaults as interactions } from "ol/interaction";
 import Layer from "ol/layer/Layer";
@@ -41,8 +41,8 @@ export type Mode = "swipe" | "side" | "opacity" | "difference";
 export class Stage {
   /** Called when a candidate is clicked. */
   picked: (id: string) => void = () => {};
-  /** While a tool uses clicks itself, they pick no candidate. */
-  tool: string | null = null;
+  /** Called when a site's area is clicked where no candidate is. */
+  areaPicked: (id: string) => void = () => {};
   /** The map with the after image, for tools that draw on it. */
   readonly map: Map;
   readonly before = new ImageLayer("before-image");
@@ -50,6 +50,7 @@ export class Stage {
   private readonly left = new ImageLayer("before-image");
   private readonly leftMap: Map;
   private readonly outlines = new VectorSource();
+  private toolInUse: string | null = null;
   private current: string | null = null;
   private scoreMin = 0;
   private mode: Mode = "swipe";
@@ -72,8 +73,11 @@ export class Stage {
     this.leftMap = new Map({ layers: [this.left.layer, this.outlineLayer()], controls: [], interactions: interactions({ keyboard: false }), view });
     for (const map of [this.map, this.leftMap]) {
       map.on("singleclick", (event) => {
-        const hit = !this.tool && map.forEachFeatureAtPixel(event.pixel, (feature) => feature.get("score") !== undefined && feature.getId(), { hitTolerance: 4 });
-        if (hit) this.picked(String(hit));
+        if (this.tool) return;
+        const hits = map.getFeaturesAtPixel(event.pixel, { hitTolerance: 4 }).filter((feature) => feature.getId() !== undefined);
+        const candidate = hits.find((feature) => feature.get("score") !== undefined);
+        if (candidate) this.picked(String(candidate.getId()));
+        else if (hits[0]) this.areaPicked(String(hits[0].getId()));
       });
     }
     this.show("swipe");
@@ -81,6 +85,16 @@ export class Stage {
 
   private outlineLayer(): VectorLayer {
     return new VectorLayer({ source: this.outlines, zIndex: 10, style: (feature) => this.style(feature as Feature) });
+  }
+
+  /** The tool that uses clicks itself, so that they pick no candidate and no divider is in its way. */
+  get tool(): string | null {
+    return this.toolInUse;
+  }
+
+  set tool(name: string | null) {
+    this.toolInUse = name;
+    this.frameElement.classList.toggle("drawing", name !== null && name !== "nudge");
   }
 
   /** Calls `pointed` with the place below the pointer, on either map, and with the middle while a finger moves it. */
@@ -94,6 +108,7 @@ export class Stage {
     this.before.show(before);
     this.left.show(before);
     this.after.show(after);
+    this.frameElement.classList.toggle("has-pair", before !== null && after !== null);
     const bounds = (after ?? before)?.bounds;
     this.bounds = bounds ? transformExtent(bounds, DATA, VIEW) : null;
   }
@@ -105,6 +120,10 @@ export class Stage {
   /** Shows the whole of the images. */
   frameScenes(): void {
     if (this.bounds) this.fit(this.bounds);
+  }
+
+  fitLonLats(places: readonly [number, number][]): void {
+    this.fit(boundingExtent(places.map((place) => fromLonLat(place))));
   }
 
   fit(extent: Extent): void {

@@ -1,4 +1,4 @@
-// The scenes of the open site, oldest first; two of them are before and after.
+// The scenes of the open site in the order of time; two of them are before and after.
 
 import type { SceneItem } from "../api";
 import { element, icon, make } from "../dom";
@@ -9,28 +9,49 @@ export interface TimelineActions {
   readonly compare: () => void;
 }
 
+const DAY_MS = 86_400_000;
+
 export function mountTimeline(workspace: Workspace, actions: TimelineActions): void {
   const strip = make("ol", { id: "scenes", "aria-label": "Scenes" });
+  const empty = make("p", { id: "no-scenes" }, "No scenes yet. Drop two images of different dates on the page, or add them here.");
   const add = make("button", { id: "scene-open", type: "button", "aria-haspopup": "dialog", onclick: actions.addScene }, icon("plus"), "Add scene");
   const compare = make("button", { id: "compare-open", type: "button", class: "primary", onclick: actions.compare }, icon("play"), "Find what is new");
-  element("timeline").append(strip, make("div", { class: "timeline-actions" }, add, compare));
+  element("scenes-panel").append(empty, strip, make("div", { class: "timeline-actions" }, add, compare));
   workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes, before, after }) => {
-    strip.replaceChildren(...scenes.map((scene) => card(workspace, scene)));
+    const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene)]);
+    strip.replaceChildren(...cards.filter((each) => each !== null));
+    strip.querySelector('.scene:has([aria-pressed="true"])')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
-    compare.disabled = !before || !after;
-    compare.title = compare.disabled ? "A comparison takes two scenes: add them, then choose before and after" : "Compare the two chosen scenes";
+    add.title = add.disabled ? "Make a site first" : "";
+    compare.disabled = !before || !after || before === after;
+    compare.title = compare.disabled ? "A comparison takes two scenes: choose before and after" : "Compare the two chosen scenes";
   });
+}
+
+/** How long it is from one scene to the next. */
+function gap(earlier: SceneItem | undefined, scene: SceneItem): HTMLElement | null {
+  if (!earlier) return null;
+  const days = Math.round((Date.parse(scene.properties.datetime) - Date.parse(earlier.properties.datetime)) / DAY_MS);
+  const words = days < 60 ? `${days} d` : days < 730 ? `${Math.round(days / 30.44)} months` : `${(days / 365.25).toFixed(1)} years`;
+  return make("li", { class: "gap", "aria-hidden": "true" }, words);
 }
 
 function card(workspace: Workspace, scene: SceneItem): HTMLElement {
   const { before, after } = workspace.state;
+  const { datetime, platform, license, gsd, providers } = scene.properties;
   const choose = (role: "before" | "after") => () =>
     role === "before" ? workspace.showPair(scene, after) : workspace.showPair(before, scene);
   const pick = (role: "before" | "after", chosen: boolean) =>
-    make("button", { type: "button", class: `role ${role}`, "aria-pressed": chosen, onclick: choose(role) }, role);
-  const { datetime, platform } = scene.properties;
+    make("button", { type: "button", class: `role ${role}`, "aria-pressed": chosen, "aria-label": `Show the scene of ${datetime.slice(0, 10)} as ${role}`, onclick: choose(role) }, role);
+  const facts = [datetime.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC"), platform, providers?.[0]?.name, license && `licence ${license}`, gsd && `${gsd.toFixed(2)} m a pixel`, scene.assets["original"]?.title];
   const picture = make("img", { src: `/tiles/${scene.id}/thumbnail.png`, alt: "", loading: "lazy" });
-  const roles = make("div", { class: "roles" }, pick("before", scene === before), pick("after", scene === after));
-  const words = make("div", { class: "scene-words" }, make("strong", {}, datetime.slice(0, 10)), make("span", {}, platform ?? scene.assets["original"]?.title ?? ""));
-  return make("li", { class: "scene", "data-scene": scene.id }, picture, words, roles);
+  return make(
+    "li",
+    { class: "scene", "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
+    picture,
+    !scene.geometry && make("span", { class: "unplaced" }, "has no place"),
+    make("div", { class: "scene-words" }, make("strong", {}, datetime.slice(0, 10)), make("span", {}, platform ?? scene.assets["original"]?.title ?? "")),
+    make("div", { class: "roles" }, pick("before", scene === before), pick("after", scene === after)),
+  );
 }

@@ -1,36 +1,112 @@
-// A new site: its name, the larger site, its area.
+// A new site: its name, the larger site, its area, drawn on the map or pasted as GeoJSON.
 
+import GeoJSON from "ol/format/GeoJSON";
+import Draw from "ol/interaction/Draw";
+import Modify from "ol/interaction/Modify";
+import Snap from "ol/interaction/Snap";
+import VectorLayer from "ol/layer/Vector";
+import VectorSource from "ol/source/Vector";
 import { Problem, createSite } from "../api";
-import { make } from "../dom";
-import { field, formDialog } from "../shell/dialogs";
-import { tell } from "../shell/tell";
+import { element, make } from "../dom";
+import { areaWords, area_m2 } from "../map/geodesic";
+import { DATA, type Stage, VIEW } from "../map/stage";
+import { field } from "../shell/dialogs";
+import { register } from "../shell/keys";
+import { faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 
 const EXAMPLE = '{"type":"Polygon","coordinates":[[[127.60,39.89],[127.62,39.89],[127.62,39.90],[127.60,39.90],[127.60,39.89]]]}';
+/** Decimals of a degree that are kept: a centimetre. */
+const DECIMALS = 7;
 
-function geometry(text: string): unknown {
-  const given = JSON.parse(text) as { type?: string; geometry?: unknown; features?: { geometry: unknown }[] };
-  return given.geometry ?? given.features?.[0]?.geometry ?? given;
+type Polygon = { readonly type: "Polygon"; readonly coordinates: [number, number][][] };
+
+function geometry(text: string): Polygon {
+  let given: { type?: string; geometry?: unknown; features?: { geometry: unknown }[] };
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    throw new Problem(0, `the area is no GeoJSON: ${error}`);
+  }
+  const found = (given.geometry ?? given.features?.[0]?.geometry ?? given) as Partial<Polygon>;
+  if (found.type !== "Polygon") throw new Problem(0, `the area is no GeoJSON polygon but ${found.type ?? "something else"}`);
+  return found as Polygon;
 }
 
-export function newSiteDialog(workspace: Workspace): () => void {
+/** Makes the form in the left panel; gives what opens it. */
+export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
+  const format = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
+  const source = new VectorSource();
+  const layer = new VectorLayer({ source, zIndex: 15, style: { "stroke-color": "#e69f00", "stroke-width": 3, "fill-color": "rgba(230,159,0,0.12)", "circle-radius": 5, "circle-fill-color": "#e69f00" } });
+  stage.map.addLayer(layer);
+  const tools = [new Draw({ source, type: "Polygon" }), new Modify({ source }), new Snap({ source })] as const;
+
   const name = make("input", { id: "site-name", required: true, maxlength: 200, autocomplete: "off" });
   const parent = make("select", { id: "site-parent" });
-  const area = make("textarea", { id: "site-area", rows: 6, required: true, spellcheck: "false", placeholder: EXAMPLE });
-  const fields = [field("Name", name, "wide"), field("Part of", parent, "wide"), field("Area, as GeoJSON", area, "wide")];
-  const work = async () => {
-    let given: unknown;
-    try {
-      given = geometry(area.value);
-    } catch (error) {
-      throw new Problem(0, `the area is no GeoJSON: ${error}`);
-    }
-    const id = await createSite({ name: name.value.trim(), ...(parent.value ? { parent: parent.value } : {}) }, given);
-    await workspace.loadSites(id);
-    tell(`site ${name.value.trim()} made: add two scenes next`);
+  const tags = make("input", { id: "site-tags", maxlength: 200, autocomplete: "off", placeholder: "separated by commas" });
+  const area = make("textarea", { id: "site-area", rows: 5, spellcheck: "false", placeholder: EXAMPLE });
+  const size = make("p", { class: "hint wide" });
+  const fault = make("p", { class: "fault wide", role: "alert" });
+  const actions = make("div", { class: "wide actions" }, make("button", { type: "button", onclick: () => close() }, "Cancel"), make("button", { type: "submit", class: "primary" }, "Make the site"));
+  const form = make("form", { id: "new-site", "aria-label": "New site", hidden: true }, make("h2", { class: "wide" }, "New site"), field("Name", name, "wide"), field("Part of", parent, "wide"), field("Tags", tags, "wide"), size, field("Area: draw it on the map, or paste GeoJSON", area, "wide"), fault, actions);
+  element("sites-panel").before(form);
+
+  const describe = (shape: Polygon) => (size.textContent = `The area is ${areaWords(area_m2(shape.coordinates[0]?.slice(0, -1) ?? []))}.`);
+  const drawn = () => {
+    const [feature] = source.getFeatures();
+    const outline = feature?.getGeometry();
+    if (!outline) return;
+    const shape = format.writeGeometryObject(outline, { decimals: DECIMALS, rightHanded: true }) as unknown as Polygon;
+    area.value = JSON.stringify(shape);
+    describe(shape);
   };
-  return formDialog("New site", "Make the site", fields, work, () => {
+  tools[0].on("drawstart", () => source.clear());
+  source.on("addfeature", drawn);
+  source.on("changefeature", drawn);
+  area.addEventListener("input", () => {
+    fault.textContent = "";
+    try {
+      const pasted = geometry(area.value);
+      const feature = format.readFeature({ type: "Feature", geometry: pasted, properties: {} });
+      source.clear(true);
+      source.addFeature(Array.isArray(feature) ? feature[0]! : feature);
+      stage.fit(source.getExtent()!);
+      describe(pasted);
+    } catch {
+      // what is half typed is judged when it is sent
+      size.textContent = "";
+    }
+  });
+  const close = () => {
+    form.hidden = true;
+    source.clear();
+    for (const tool of tools) stage.map.removeInteraction(tool);
+    stage.tool = null;
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    fault.textContent = "";
+    send().catch((error) => (fault.textContent = faultWords(error)));
+  });
+  const send = async () => {
+    if (!area.value.trim()) throw new Problem(0, "draw the area on the map, or paste it");
+    const words = tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    const properties = { name: name.value.trim(), ...(parent.value ? { parent: parent.value } : {}), ...(words.length > 0 ? { tags: words } : {}) };
+    const id = await createSite(properties, geometry(area.value));
+    close();
+    await workspace.loadSites(id);
+    tell(`site ${properties.name} made: add two scenes next`);
+  };
+  register({ keys: ["Escape"], does: "close the new site", group: "Map", when: () => !form.hidden, press: close });
+  return () => {
+    form.reset();
+    size.textContent = "Click the corners on the map; double-click the last one.";
+    fault.textContent = "";
     const options = workspace.state.sites.map((site) => new Option(site.properties.name, site.id));
     parent.replaceChildren(new Option("no larger site", ""), ...options);
-  }).open;
+    form.hidden = false;
+    stage.tool = "new-site";
+    for (const tool of tools) stage.map.addInteraction(tool);
+    name.focus();
+  };
 }

@@ -1,28 +1,74 @@
-// The sites as a tree of larger sites and their parts; the open one is marked.
+// The sites as a tree of larger sites and their parts, each with where it stands; the open one is marked.
 
+import { type SiteSummary, get } from "../api";
 import { element, iconButton, make } from "../dom";
+import { register } from "../shell/keys";
 import { attempt } from "../shell/tell";
 import type { Site, Workspace } from "../workspace";
 
-export function mountSites(workspace: Workspace, newSite: () => void): void {
-  const list = make("ul", { class: "tree", "aria-label": "Sites" });
-  const add = iconButton("plus", "New site", { id: "site-open", "aria-haspopup": "dialog", onclick: newSite });
-  element("sites-panel").append(make("div", { class: "panel-head" }, make("h2", {}, "Sites"), add), list);
-  const render = () => list.replaceChildren(...tree(workspace, workspace.state.sites, null));
-  workspace.watch(["sites", "site"], render);
+interface Tree {
+  readonly site: Site;
+  readonly parts: readonly Tree[];
 }
 
-function tree(workspace: Workspace, sites: readonly Site[], parent: string | null): HTMLElement[] {
+export function mountSites(workspace: Workspace, newSite: () => void): void {
+  let summaries = new Map<string, SiteSummary>();
+  const list = make("ul", { class: "tree", "aria-label": "Sites" });
+  const search = make("input", { id: "site-search", type: "search", placeholder: "Search sites and tags", "aria-label": "Search sites" });
+  const none = make("p", { class: "none", hidden: true }, "No site has that in its name or tags.");
+  const add = iconButton("plus", "New site", { id: "site-open", onclick: newSite });
+  element("sites-panel").append(make("div", { class: "panel-head" }, make("h2", {}, "Sites"), add), make("div", { class: "search" }, search), list, none);
+  const open = (site: Site) => void attempt(() => workspace.openSite(site.id));
+  const render = () => {
+    const found = grow(workspace.state.sites, search.value);
+    list.replaceChildren(...found.map((tree) => row(tree, workspace.state.site, summaries, open)));
+    none.hidden = found.length > 0 || workspace.state.sites.length === 0;
+  };
+  const count = () => void attempt(async () => {
+    const { sites } = await get<{ sites: SiteSummary[] }>("/api/sites");
+    summaries = new Map(sites.map((summary) => [summary.id, summary]));
+    render();
+  });
+  search.addEventListener("input", render);
+  workspace.watch(["sites", "site"], render);
+  workspace.watch(["sites", "scenes", "comparisons"], count);
+  workspace.onRecordChanged(count);
+  register({ keys: ["/"], does: "search sites", group: "Page", press: () => search.focus() });
+}
+
+/** Sites as trees; a part is kept where it, or what is above or below it, has the words in its name or tags. */
+export function grow(sites: readonly Site[], words = ""): Tree[] {
   const known = new Set(sites.map((site) => site.id));
-  // a part whose larger site is not there stands at the top
-  const within = (site: Site) => (site.properties.parent && known.has(site.properties.parent) ? site.properties.parent : null);
-  return sites
-    .filter((site) => within(site) === parent)
-    .sort((a, b) => a.properties.name.localeCompare(b.properties.name))
-    .map((site) => {
-      const open = () => void attempt(() => workspace.openSite(site.id));
-      const row = make("button", { type: "button", class: "site", "data-site": site.id, "aria-current": site.id === workspace.state.site, onclick: open }, site.properties.name);
-      const parts = tree(workspace, sites, site.id);
-      return make("li", {}, row, parts.length > 0 && make("ul", {}, ...parts));
-    });
+  const wanted = words.trim().toLowerCase();
+  const has = ({ properties }: Site) => [properties.name, ...(properties.tags ?? [])].some((text) => text.toLowerCase().includes(wanted));
+  const below = (parent: string | null, all: boolean): Tree[] =>
+    sites
+      // a part whose larger site is not there stands at the top
+      .filter(({ properties }) => (properties.parent && known.has(properties.parent) ? properties.parent : null) === parent)
+      .sort((a, b) => a.properties.name.localeCompare(b.properties.name))
+      .flatMap((site) => {
+        const shown = all || has(site);
+        const parts = below(site.id, shown);
+        return shown || parts.length > 0 ? [{ site, parts }] : [];
+      });
+  return below(null, false);
+}
+
+function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<string, SiteSummary>, choose: (site: Site) => void): HTMLElement {
+  const summary = summaries.get(site.id);
+  const pending = summary && summary.pending > 0 && make("span", { class: "badge", title: `${summary.pending} candidates to review` }, String(summary.pending));
+  const button = make(
+    "button",
+    { type: "button", class: "site", "data-site": site.id, "aria-current": site.id === open, onclick: () => choose(site) },
+    make("span", { class: "site-name" }, site.properties.name, pending),
+    summary && make("span", { class: "site-state" }, ...words(summary).map((part) => make("span", {}, part))),
+  );
+  return make("li", {}, button, parts.length > 0 && make("ul", {}, ...parts.map((part) => row(part, open, summaries, choose))));
+}
+
+function words({ scenes, last_scene, structures }: SiteSummary): string[] {
+  if (scenes === 0) return ["no scenes"];
+  const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
+  const parts = [count(scenes, "scene"), structures > 0 && count(structures, "structure"), `last ${last_scene?.slice(0, 10) ?? ""}`];
+  return parts.filter((part) => part !== false);
 }

@@ -1,0 +1,54 @@
+//! Where each site stands, counted.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Store;
+use crate::{error::RecordError, id::SiteId};
+
+/// Where a site stands; its parts are not counted in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SiteSummary {
+    /// Which site.
+    pub id: SiteId,
+    /// Scenes it has.
+    pub scenes: u64,
+    /// When the last of them was taken.
+    pub last_scene: Option<Timestamp>,
+    /// Candidates that wait for a review.
+    pub pending: u64,
+    /// Structures that people confirmed and nobody withdrew.
+    pub structures: u64,
+}
+
+impl Store {
+    /// Where every site stands, in the order in which sites were made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn site_summaries(&self) -> Result<Vec<SiteSummary>, RecordError> {
+        let reader = self.read()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT id,
+                    (SELECT count(*) FROM scene WHERE scene.site = sites.id),
+                    (SELECT max(datetime) FROM scene WHERE scene.site = sites.id),
+                    (SELECT count(*) FROM item AS candidate WHERE candidate.collection = 'candidates'
+                       AND candidate.hidden = 0 AND candidate.site = sites.id AND candidate.state = 'pending'),
+                    coalesce((SELECT items FROM item_count WHERE item_count.collection = 'annotations'
+                       AND item_count.site = sites.id), 0)
+             FROM item AS sites WHERE collection = 'sites' AND hidden = 0 ORDER BY n",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(SiteSummary {
+                id: SiteId(row.get(0)?),
+                scenes: row.get(1)?,
+                last_scene: row
+                    .get::<_, Option<i64>>(2)?
+                    .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok()),
+                pending: row.get(3)?,
+                structures: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
