@@ -35,8 +35,8 @@ pub use review::{NewReview, Review, ReviewOutcome, Seen, Verdict};
 pub use scene::{NewScene, RasterFacts, Scene};
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, Page, PageStart, Query, SiteSummary,
-    Store,
+    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, Page, PageStart, PageText, Query,
+    SiteSummary, Store,
 };
 pub use taxonomy::StructureType;
 pub use token::{NewToken, Token};

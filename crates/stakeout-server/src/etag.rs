@@ -23,14 +23,22 @@ pub(crate) fn answer_tagged(
     tag: &str,
     body: Vec<u8>,
 ) -> Response {
-    let quoted = quoted(tag);
-    let known = matches_any(headers, header::IF_NONE_MATCH, &quoted);
-    let tag = HeaderValue::from_str(&quoted).expect("a hash is visible ASCII");
-    if known {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    if let Some(answer) = unchanged(headers, tag) {
+        return answer;
     }
+    let tag = HeaderValue::from_str(&quoted(tag)).expect("a hash is visible ASCII");
     let kind = HeaderValue::from_static(media_type);
     ([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], Body::from(body)).into_response()
+}
+
+/// 304 for a client that has what the tag stands for.
+pub(crate) fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
+    let quoted = quoted(tag);
+    if !matches_any(headers, header::IF_NONE_MATCH, &quoted) {
+        return None;
+    }
+    let tag = HeaderValue::from_str(&quoted).expect("a hash is visible ASCII");
+    Some((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response())
 }
 
 pub(crate) fn quoted(tag: &str) -> String {

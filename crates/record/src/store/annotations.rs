@@ -24,22 +24,22 @@ impl Store {
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
     pub fn create_annotation(&self, actor: &Actor, drawn: Annotation) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "drawing an annotation")?;
+        self.write(|transaction| draw(&Change::begin(transaction, actor), drawn))
+    }
+
+    /// Records many annotations, each under an event of its own, or none of them.
+    ///
+    /// # Errors
+    /// As [`Store::create_annotation`].
+    pub fn create_annotations(
+        &self,
+        actor: &Actor,
+        drawn: Vec<Annotation>,
+    ) -> Result<Vec<Annotation>, RecordError> {
+        actor.must_be(Role::Analyst, "drawing annotations")?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
-            items::stored(transaction, Collection::Sites, drawn.site.as_str())?;
-            reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
-            let annotation = Annotation {
-                id: AnnotationId::random(),
-                status: status_of_author(actor),
-                area_m2: geojson::geodesic_area_m2(&drawn.outline),
-                created: change.time,
-                created_by: actor.name.clone(),
-                updated: change.time,
-                revision: 1,
-                ..drawn
-            };
-            written(&annotation).write(&change, "annotation.created")?;
-            Ok(annotation)
+            drawn.into_iter().map(|drawn| draw(&change, drawn)).collect()
         })
     }
 
@@ -132,6 +132,23 @@ impl Store {
         }
         Ok(versions)
     }
+}
+
+fn draw(change: &Change<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
+    items::stored(change.transaction, Collection::Sites, drawn.site.as_str())?;
+    reviews::must_be_structure_type(change.transaction, drawn.structure_type.as_deref())?;
+    let annotation = Annotation {
+        id: AnnotationId::random(),
+        status: status_of_author(change.actor),
+        area_m2: geojson::geodesic_area_m2(&drawn.outline),
+        created: change.time,
+        created_by: change.actor.name.clone(),
+        updated: change.time,
+        revision: 1,
+        ..drawn
+    };
+    written(&annotation).write(change, "annotation.created")?;
+    Ok(annotation)
 }
 
 fn status_of_author(actor: &Actor) -> AnnotationStatus {

@@ -11,6 +11,7 @@ mod cql2_sql;
 mod functions;
 mod items;
 mod jobs;
+mod pages;
 mod people;
 mod reviews;
 mod scenes;
@@ -28,7 +29,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use serde_json::Value;
 
 pub use comparisons::NewComparison;
-pub use items::{Collection, Cursor, IfMatch, Item, Page, PageStart, Query};
+pub use items::{Collection, IfMatch, Item};
+pub use pages::{Cursor, Page, PageStart, PageText, Query};
 pub use summaries::SiteSummary;
 
 use crate::{
@@ -38,7 +40,8 @@ use crate::{
 };
 
 /// Migrations in order; a database holds the number of those it has seen as its `user_version`.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_pages.sql")];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";
@@ -56,6 +59,7 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     reader_free: Condvar,
+    matches: pages::Matches,
 }
 
 /// A reading connection that goes back to the pool when dropped.
@@ -105,6 +109,7 @@ impl Store {
             writer: Mutex::new(writer),
             readers: Mutex::new(readers),
             reader_free: Condvar::new(),
+            matches: pages::matches(),
         };
         store.write(people::fill_taxonomy)?;
         Ok(store)

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter, Page,
-    PageStart, Query, RecordError, SiteId, Timestamp, geojson,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter,
+    PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
@@ -40,6 +40,8 @@ const PARAMETERS: [&str; 12] = [
     "f",
     "site",
 ];
+/// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
+const PAGE_FORM: u32 = 1;
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
 pub(crate) async fn items(
@@ -52,27 +54,45 @@ pub(crate) async fn items(
     let collection = ogc::by_name(&name)?;
     let format = Format::wanted(&parameters, &headers)?;
     let crs = crs_of(&parameters, "crs")?;
-    let asked = parameters.clone();
-    let mut page = app
-        .blocking(move |app| {
-            let mut page = app.store.items(&query(app, collection, &asked)?)?;
-            if crs != FeatureCrs::Crs84 {
-                let way = crs.way()?;
-                for item in &mut page.items {
-                    item.feature = way.feature_text(&item.feature)?;
-                }
+    let path = format!("/ogc/collections/{name}/items");
+    let own = Own { base, path, parameters };
+    let conditional = headers.contains_key(header::IF_NONE_MATCH);
+    let read = move |app: &App| {
+        let query = query(app, collection, &own.parameters)?;
+        if conditional && format == Format::Json {
+            let tag = own.tag(&app.store.collection_version(collection)?);
+            if let Some(answer) = etag::unchanged(&headers, &tag) {
+                return Ok(in_crs(answer, crs));
             }
-            Ok(page)
-        })
-        .await?;
-    if format == Format::Html {
-        let shown = serde_json::from_str(&page_text(&page, collection, &parameters, &base))
-            .map_err(|error| ApiError::internal(&error))?;
-        let path = format!("/ogc/collections/{name}/items");
-        page.items.clear();
-        return Ok(html::features(&base, &path, &name, &shown));
+        }
+        let page = page_in(app, &query, crs)?;
+        let tag = own.tag(&page.version);
+        let text = own.page(page);
+        if format == Format::Html {
+            let shown = serde_json::from_str(&text).map_err(|error| ApiError::internal(&error))?;
+            return Ok(html::features(&own.base, &own.path, &name, &shown));
+        }
+        Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &tag, text.into_bytes()), crs))
+    };
+    app.blocking(read).await
+}
+
+/// A page with its geometries in a CRS.
+fn page_in(app: &App, query: &Query, crs: FeatureCrs) -> Result<PageText, ApiError> {
+    if crs == FeatureCrs::Crs84 {
+        return Ok(app.store.page_text(query)?);
     }
-    Ok(in_crs(etag::answer(&headers, GEOJSON, page_text(&page, collection, &parameters, &base)), crs))
+    let page = app.store.items(query)?;
+    let way = crs.way()?;
+    let features = page.items.iter().map(|item| way.feature_text(&item.feature));
+    Ok(PageText {
+        features: features.collect::<Result<Vec<_>, _>>()?.join(","),
+        number_returned: page.items.len() as u64,
+        number_matched: page.number_matched,
+        next: page.next,
+        previous: page.previous,
+        version: page.version,
+    })
 }
 
 /// Tells the CRS of an answer.
@@ -150,34 +170,56 @@ fn property_value(property: &Property, text: &str) -> Result<Value, ApiError> {
     }
 }
 
-/// The page as text: stored features are put together, not parsed.
-fn page_text(page: &Page, collection: Collection, parameters: &Parameters, base: &Base) -> String {
-    let path = format!("/ogc/collections/{}/items", collection.as_str());
-    let at = |query: String| if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
-    let moved = |cursor: Cursor| {
-        let rest = parameters.without(&["cursor", "offset"]);
-        at(if rest.is_empty() { format!("cursor={cursor}") } else { format!("{rest}&cursor={cursor}") })
-    };
-    let mut links = vec![base.link("self", GEOJSON, &at(parameters.without(&[])), "This page")];
-    links.extend(page.next.map(|cursor| base.link("next", GEOJSON, &moved(cursor), "The next page")));
-    links.extend(page.previous.map(|cursor| base.link("prev", GEOJSON, &moved(cursor), "The page before")));
-    let features: usize = page.items.iter().map(|item| item.feature.len() + 1).sum();
-    let mut text = String::with_capacity(features + 1_024);
-    text.push_str("{\"type\":\"FeatureCollection\",\"numberMatched\":");
-    text.push_str(&page.number_matched.to_string());
-    text.push_str(",\"numberReturned\":");
-    text.push_str(&page.items.len().to_string());
-    text.push_str(",\"links\":");
-    text.push_str(&Value::Array(links).to_string());
-    text.push_str(",\"features\":[");
-    for (index, item) in page.items.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&item.feature);
+/// The address that was asked for.
+struct Own {
+    base: Base,
+    path: String,
+    parameters: Parameters,
+}
+
+impl Own {
+    /// The page around its features.
+    fn page(&self, page: PageText) -> String {
+        let moved = |cursor: Cursor| {
+            let rest = self.parameters.without(&["cursor", "offset"]);
+            self.at(if rest.is_empty() {
+                format!("cursor={cursor}")
+            } else {
+                format!("{rest}&cursor={cursor}")
+            })
+        };
+        let mut links = vec![self.base.link("self", GEOJSON, &self.itself(), "This page")];
+        links
+            .extend(page.next.map(|cursor| self.base.link("next", GEOJSON, &moved(cursor), "The next page")));
+        links.extend(
+            page.previous.map(|cursor| self.base.link("prev", GEOJSON, &moved(cursor), "The page before")),
+        );
+        let head = format!(
+            "{{\"type\":\"FeatureCollection\",\"numberMatched\":{},\"numberReturned\":{},\"links\":{},\"features\":[",
+            page.number_matched,
+            page.number_returned,
+            Value::Array(links)
+        );
+        let mut text = page.features;
+        text.reserve(head.len() + 2);
+        text.insert_str(0, &head);
+        text.push_str("]}");
+        text
     }
-    text.push_str("]}");
-    text
+
+    /// The strong validator of the page in a state of its collection: the same address gives the same bytes.
+    fn tag(&self, version: &str) -> String {
+        let of = format!("{PAGE_FORM} {version} {}", self.base.to(&self.itself()));
+        Sha256Hex::of(of.as_bytes()).to_string()
+    }
+
+    fn itself(&self) -> String {
+        self.at(self.parameters.without(&[]))
+    }
+
+    fn at(&self, query: String) -> String {
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
 }
 
 pub(crate) async fn item(
