@@ -7,7 +7,7 @@ import View from "ol/View";
 import { Rotate, ScaleLine, defaults } from "ol/control";
 import { type Extent, boundingExtent } from "ol/extent";
 import GeoJSON from "ol/format/GeoJSON";
-import { defaults as interactions } from "ol/interaction";
+import { DoubleClickZoom, defaults as interactions } from "ol/interaction";
 import Layer from "ol/layer/Layer";
 import VectorLayer from "ol/layer/Vector";
 import { fromLonLat, toLonLat, transformExtent } from "ol/proj";
@@ -94,6 +94,8 @@ export class Stage {
 
   set tool(name: string | null) {
     this.toolInUse = name;
+    // two quick clicks of a tool are no zoom
+    for (const each of this.map.getInteractions().getArray()) if (each instanceof DoubleClickZoom) each.setActive(name === null);
     this.frameElement.classList.toggle("drawing", name !== null && name !== "nudge");
   }
 

@@ -1,7 +1,12 @@
-// A person makes a site, brings scenes, compares and exports; the HTTP interface then says whether it really happened.
+// A person makes sites, brings scenes, compares and exports; the HTTP interface then says whether it really happened.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { faults, fixture, foreign, json, launch, open, shot } from "./person.mjs";
+import { deflateSync } from "node:zlib";
+import { faults, fixture, foreign, json, launch, open, shot, url } from "./person.mjs";
+
+const JOB_TIMEOUT_MS = 120_000;
+const AREA = [[[127.58, 39.88], [127.62, 39.88], [127.62, 39.92], [127.58, 39.92], [127.58, 39.88]]];
 
 let browser;
 let page;
@@ -10,28 +15,49 @@ before(async () => {
   browser = await launch();
   page = await open(browser);
   await page.locator("#queue button").first().waitFor();
-  await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+  await settle(page);
 });
 
 after(() => browser.close());
 
-/** Mean brightness and a fingerprint of the map's middle left part. */
-async function look() {
-  const picture = await page.screenshot({ clip: { x: 330, y: 200, width: 200, height: 300 } });
-  return picture.toString("base64");
+/** Waits until no tile is on its way. */
+const settle = (on) => on.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+
+/** What a part of the stage looks like, by shares of its width: a fingerprint. */
+async function look(on, [from, to] = [0.25, 0.45], selector = "#stage") {
+  const box = await on.locator(selector).boundingBox();
+  const clip = { x: box.x + box.width * from, y: box.y + 150, width: box.width * (to - from), height: box.height - 220 };
+  return (await on.screenshot({ clip })).toString("base64");
 }
 
-test("the page shows both images, and moving the swipe changes what is seen", async () => {
-  const first = await look();
+/** Where the pointer is on the ground, as the page says. */
+async function ground(on, x, y) {
+  await on.mouse.move(x, y);
+  await on.waitForTimeout(50);
+  const [lat, lon] = (await on.locator("#position").textContent()).split(" ").map((text) => Number.parseFloat(text));
+  return [lon, lat];
+}
+
+const dropFiles = async (on, names) => {
+  const files = await Promise.all(names.map(async (name) => ({ name, base64: (await readFile(`${fixture}/${name}`)).toString("base64") })));
+  const transfer = await on.evaluateHandle((given) => {
+    const made = new DataTransfer();
+    for (const { name, base64 } of given) made.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name));
+    return made;
+  }, files);
+  for (const kind of ["dragover", "drop"]) await on.dispatchEvent("#stage", kind, { dataTransfer: transfer });
+};
+
+test("moving the swipe by mouse changes what is seen", async () => {
+  const first = await look(page);
   await shot(page, "review-1280-light");
   const handle = await page.locator("#swipe").boundingBox();
-  await page.mouse.move(handle.x + handle.width / 2, handle.y + 100);
+  await page.mouse.move(handle.x + handle.width / 2, handle.y + 140);
   await page.mouse.down();
-  await page.mouse.move(300, handle.y + 100, { steps: 4 });
+  await page.mouse.move(300, handle.y + 140, { steps: 4 });
   await page.mouse.up();
   assert.ok(Number(await page.locator("#swipe").getAttribute("aria-valuenow")) < 20);
-  await page.waitForTimeout(300);
-  assert.notEqual(await look(), first);
+  assert.notEqual(await look(page), first);
 });
 
 test("the swipe moves by the arrow keys too", async () => {
@@ -41,47 +67,322 @@ test("the swipe moves by the arrow keys too", async () => {
   assert.equal(Number(await page.locator("#swipe").getAttribute("aria-valuenow")), at + 2);
 });
 
-test("the page works on a large dark screen", async () => {
-  const wide = await open(browser, { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" });
-  await shot(wide, "review-2560-dark");
-  const box = await wide.locator("#stage").boundingBox();
-  assert.ok(box.width > 1_700);
-  await wide.context().close();
+test("holding a key flickers to the before image, and releasing it comes back", async () => {
+  await page.locator("#map").focus();
+  const shown = await look(page);
+  await page.keyboard.down(" ");
+  const held = await look(page);
+  await page.keyboard.up(" ");
+  assert.notEqual(held, shown);
+  assert.equal(await look(page), shown);
 });
 
-test("an analyst makes a site, adds two scenes, compares them and exports", async () => {
+test("side by side, both maps show the same place and move as one", async () => {
+  await page.keyboard.press("s");
+  await page.locator("#map-left canvas").first().waitFor();
+  await settle(page);
+  const [left, right] = [await look(page, [0, 1], "#map-left"), await look(page, [0, 1], "#map")];
+  assert.notEqual(left, right);
+  const box = await page.locator("#map-left").boundingBox();
+  const other = await page.locator("#map").boundingBox();
+  const at = [box.width / 3, box.height / 2];
+  const [here, there] = [await ground(page, box.x + at[0], box.y + at[1]), await ground(page, other.x + at[0], other.y + at[1])];
+  assert.ok(Math.abs(here[0] - there[0]) < 2e-5 && Math.abs(here[1] - there[1]) < 2e-5, `${here} and ${there}`);
+  await page.keyboard.press("ArrowDown");
+  await settle(page);
+  assert.notEqual(await look(page, [0, 1], "#map-left"), left);
+  assert.notEqual(await look(page, [0, 1], "#map"), right);
+  await page.keyboard.press("ArrowUp");
+});
+
+test("blending and difference show what swiping does not", async () => {
+  await page.keyboard.press("o");
+  const half = await look(page);
+  await page.locator("#opacity").fill("0");
+  const none = await look(page);
+  await page.keyboard.press("d");
+  const difference = await look(page);
+  assert.equal(new Set([half, none, difference]).size, 3);
+  await page.locator("#gain").fill("8");
+  assert.notEqual(await look(page), difference);
+  await shot(page, "difference-1280-light");
+  await page.keyboard.press("w");
+});
+
+test("each image is stretched on its own: gamma, what is in view, the other image, its own values", async () => {
+  await page.keyboard.press("g");
+  const seen = [await look(page)];
+  await page.locator("#gamma-after").fill("2");
+  seen.push(await look(page));
+  await page.locator("#range-after").selectOption("match");
+  seen.push(await look(page));
+  await page.locator("#range-after").selectOption("view");
+  await page.locator("#cut-after").fill("10");
+  seen.push(await look(page));
+  assert.equal(new Set(seen).size, seen.length);
+  await page.locator("#range-after").selectOption("manual");
+  const manual = page.waitForRequest((request) => request.url().includes("stretch=20,180"));
+  await page.locator("#low-after").fill("20");
+  await page.locator("#high-after").fill("180");
+  await page.locator("#high-after").press("Tab");
+  await manual;
+  await shot(page, "stretch-1280-light");
+  await page.keyboard.press("Escape");
+});
+
+test("places are told as longitude, latitude and grid reference", async () => {
+  const box = await page.locator("#map").boundingBox();
+  const [lon, lat] = await ground(page, box.x + box.width / 2, box.y + box.height / 2);
+  const { scenes } = await json("/api/sites/plant/scenes");
+  const [west, south, east, north] = scenes[0].bbox;
+  assert.ok(lon > west && lon < east && lat > south && lat < north, `${lon}, ${lat}`);
+  assert.match(await page.locator("#grid-reference").textContent(), /^52S CK \d{5} \d{5}$/);
+});
+
+test("lengths and areas are measured on the ground", async () => {
+  const box = await page.locator("#map").boundingBox();
+  const corners = [[0.3, 0.4], [0.6, 0.4], [0.6, 0.7], [0.3, 0.7]].map(([x, y]) => [box.x + box.width * x, box.y + box.height * y]);
+  const at = [];
+  for (const [x, y] of corners) at.push(await ground(page, x, y));
+  // a plane is good enough to judge a hundred metres by
+  const degree_m = 111_320;
+  const [wide, high] = [(at[1][0] - at[0][0]) * degree_m * Math.cos((at[0][1] * Math.PI) / 180), (at[1][1] - at[2][1]) * degree_m];
+  await page.keyboard.press("m");
+  await page.mouse.click(...corners[0]);
+  await page.mouse.dblclick(...corners[1]);
+  const length = Number.parseFloat(await page.locator("#measured").textContent());
+  assert.ok(Math.abs(length / wide - 1) < 0.02, `${length} m for ${wide}`);
+  await page.keyboard.press("Shift+M");
+  for (const corner of corners.slice(0, 3)) await page.mouse.click(...corner);
+  await page.mouse.dblclick(...corners[3]);
+  const words = await page.locator("#measured").textContent();
+  const area = Number.parseFloat(words.replace(",", "")) * (words.includes(" ha") ? 10_000 : 1);
+  assert.ok(Math.abs(area / (wide * high) - 1) < 0.02, `${words} for ${wide * high} m²`);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator("#measured").textContent(), "");
+});
+
+test("the after image is nudged by keys and by hand; that is kept, and reviews say it with the stretch", async () => {
+  const before = await look(page, [0.3, 0.9]);
+  await page.locator("#map").focus();
+  await page.keyboard.press("n");
+  await page.keyboard.press("Shift+ArrowRight");
+  await page.keyboard.press("ArrowUp");
+  const box = await page.locator("#map").boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 20, box.y + box.height / 2, { steps: 3 });
+  await page.mouse.up();
+  const said = await page.locator("#nudge").textContent();
+  assert.match(said, /^east \+\d+\.\d\d m, north \+\d+\.\d\d m$/);
+  assert.notEqual(await look(page, [0.3, 0.9]), before);
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  assert.equal(await page.locator("#nudge").textContent(), said);
+  const id = await page.locator('#queue [aria-current="true"]').getAttribute("data-candidate");
+  await page.keyboard.press("u");
+  await page.getByText("recorded: unsure").waitFor();
+  const { seen } = (await json(`/api/candidates/${id}/reviews`)).reviews.at(-1);
+  assert.equal(seen.nudge[0].toFixed(2), said.match(/\+([\d.]+)/)[1]);
+  assert.deepEqual(seen.stretch, { before: "p2-98", after: "20,180 gamma 2" });
+  await page.keyboard.press("z");
+  await page.getByText("taken back").waitFor();
+});
+
+test("the map zooms and pans by wheel, keys and fingers", async () => {
+  const touching = await open(browser, { hasTouch: true });
+  const scale = () => touching.locator(".ol-scale-line-inner").evaluate((bar) => Number.parseFloat(bar.textContent) / bar.offsetWidth);
+  await touching.keyboard.press("f");
+  await touching.waitForTimeout(300);
+  const box = await touching.locator("#map").boundingBox();
+  const [x, y] = [box.x + box.width * 0.7, box.y + box.height / 2];
+  const first = await scale();
+  await touching.mouse.move(x, y);
+  await touching.mouse.wheel(0, -300);
+  await touching.waitForTimeout(500);
+  const wheeled = await scale();
+  assert.ok(wheeled < first, "the wheel zooms in");
+  await touching.keyboard.press("-");
+  await touching.waitForTimeout(400);
+  assert.ok((await scale()) > wheeled, "the key zooms out");
+  const fingers = await touching.context().newCDPSession(touching);
+  const pinch = (type, spread) => fingers.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x: x - spread, y, id: 0 }, { x: x + spread, y, id: 1 }] });
+  const still = await scale();
+  await pinch("touchStart", 20);
+  for (const spread of [30, 45, 60, 80]) await pinch("touchMove", spread);
+  await pinch("touchEnd");
+  await touching.waitForTimeout(500);
+  assert.ok((await scale()) < still, "two fingers zoom in");
+  await touching.context().close();
+});
+
+test("a site is drawn on the map as a part of a larger one, and found again by its tag", async () => {
   const own = await open(browser);
-  const area = [[[127.58, 39.88], [127.62, 39.88], [127.62, 39.92], [127.58, 39.92], [127.58, 39.88]]];
+  await own.locator("#site-open").click();
+  await own.locator("#site-name").fill("Assembly hall");
+  await own.locator("#site-parent").selectOption("plant");
+  await own.locator("#site-tags").fill("housing, workers");
+  const box = await own.locator("#map").boundingBox();
+  const corner = (x, y) => [box.x + box.width * x, box.y + box.height * y];
+  for (const at of [corner(0.3, 0.4), corner(0.6, 0.4), corner(0.6, 0.6)]) await own.mouse.click(...at);
+  await own.mouse.dblclick(...corner(0.3, 0.6));
+  await shot(own, "new-site-1280-light");
+  await own.getByRole("button", { name: "Make the site" }).click();
+  await own.getByText("site Assembly hall made").waitFor();
+  const made = await json("/ogc/collections/sites/items/assembly-hall");
+  assert.equal(made.properties.parent, "plant");
+  assert.deepEqual(made.properties.tags, ["housing", "workers"]);
+  assert.equal(made.geometry.coordinates[0].length, 5);
+  await own.locator("#site-search").fill("WORKERS");
+  assert.deepEqual(await own.locator("[data-site]").evaluateAll((rows) => rows.map((row) => row.dataset.site)), ["plant", "assembly-hall"]);
+  await own.locator("#site-search").fill("no such place");
+  await own.getByText("No site has that").waitFor();
+  await own.context().close();
+});
+
+test("an analyst pastes a site's area, drops two images, stops a comparison, runs it, sees how they fit and exports", async () => {
+  const own = await open(browser);
   await own.locator("#site-open").click();
   await own.locator("#site-name").fill("Second plant");
   await own.locator("#site-area").fill("{no GeoJSON");
   await own.getByRole("button", { name: "Make the site" }).click();
   await own.getByText("the area is no GeoJSON").waitFor();
-  await own.locator("#site-area").fill(JSON.stringify({ type: "Polygon", coordinates: area }));
+  await own.locator("#site-area").fill(JSON.stringify({ type: "Polygon", coordinates: AREA }));
   await own.getByRole("button", { name: "Make the site" }).click();
   await own.getByText("site Second plant made").waitFor();
   const site = await own.locator('.site[aria-current="true"]').getAttribute("data-site");
+  await dropFiles(own, ["before.tif", "after.tif"]);
   for (const [name, time] of [["before.tif", "2023-05-14T02:10"], ["after.tif", "2024-10-21T02:25"]]) {
-    await own.locator("#scene-open").click();
-    await own.locator("#scene-file").setInputFiles(`${fixture}/${name}`);
+    await own.waitForFunction((wanted) => document.querySelector("#scene-file").files[0]?.name === wanted, name);
+    await own.getByText("It says where it lies.").waitFor();
     await own.locator("#scene-time").fill(time);
     await own.locator("#scene-platform").fill("rendered");
-    if (name === "before.tif") await shot(own, "add-scene-1280");
+    await own.locator("#scene-license").fill("CC0-1.0");
+    if (name === "before.tif") await shot(own, "add-scene-1280-light");
     await own.getByRole("button", { name: "Add the scene" }).click();
     await own.getByText(`scene ${name} added`).waitFor();
-    await own.getByRole("dialog", { name: "Add a scene" }).waitFor({ state: "hidden" });
   }
+  await own.getByRole("dialog", { name: "Add a scene" }).waitFor({ state: "hidden" });
   const { scenes } = await json(`/api/sites/${site}/scenes`);
   assert.deepEqual(scenes.map((scene) => scene.properties.datetime).sort(), ["2023-05-14T02:10:00Z", "2024-10-21T02:25:00Z"]);
+  assert.ok(scenes.every((scene) => scene.properties.platform === "rendered" && scene.properties.license === "CC0-1.0"));
   await own.locator("#compare-open").click();
-  await own.locator("#queue button").first().waitFor({ timeout: 120_000 });
+  await own.locator("#stop").click();
+  await own.getByText("2023-05-14 to 2024-10-21: stopped").waitFor();
+  assert.equal((await json("/ogc/jobs")).jobs[0].status, "dismissed");
+  await own.locator("#compare-open").click();
+  await own.locator("#progress").getByText(/2024-10-21: \d+ %, /).waitFor();
+  await own.locator("#queue button").first().waitFor({ timeout: JOB_TIMEOUT_MS });
   const found = await json(`/ogc/collections/candidates/items?site=${site}&limit=1`);
   assert.equal(await own.locator("#queue button").count(), found.numberMatched);
-  await own.getByText("Export what was confirmed").click();
+  const { fit } = (await json(`/api/comparisons?site=${site}`)).comparisons[0];
+  assert.ok((await own.locator("#fit-words").textContent()).includes(`residual ${fit.residual_m.toFixed(2)} m · ${Math.round(fit.valid_share * 100)} %`));
+  assert.ok(await own.locator("#fit").isHidden());
+  assert.match(await own.locator(`[data-site="${site}"]`).textContent(), /2 scenes.*last 2024-10-21/);
+  await own.getByText("Export and links").click();
   const [download] = await Promise.all([own.waitForEvent("download"), own.getByRole("link", { name: "GeoPackage" }).click()]);
   assert.equal(download.suggestedFilename(), `${site}-annotations.gpkg`);
-  await shot(own, "new-site-1280");
+  await own.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await own.getByRole("button", { name: "Copy: QGIS: the after image, as XYZ tiles" }).click();
+  await own.getByText("copied: ").waitFor();
+  assert.match(await own.evaluate(() => navigator.clipboard.readText()), new RegExp(`^${url}/tiles/[^/]+/WebMercatorQuad/{z}/{y}/{x}.png$`));
   await own.context().close();
+});
+
+test("the chart says what was built, and a construction window leads to the comparison of its dates", async () => {
+  const own = await open(browser);
+  await own.locator("#chart .window").waitFor();
+  const { features } = await json("/ogc/collections/annotations/items?site=plant&limit=1000");
+  const area = features.reduce((sum, { properties }) => sum + (properties.change === "removed" ? -1 : 1) * properties.area_m2, 0);
+  const words = await own.locator("#chart-words").textContent();
+  assert.ok(words.startsWith(`${features.length} structures, ${Math.round(area).toLocaleString("en")} m² by 2024-10-21`), `${words} for ${area}`);
+  const [first] = await own.locator(".scene").all();
+  await first.getByRole("button", { name: "as after" }).click();
+  await own.getByText("After 2023-05-14", { exact: false }).waitFor();
+  await own.locator("#chart .window").click();
+  await own.getByText("after 2024-10-21", { exact: true }).waitFor();
+  assert.match(await own.locator("#before-date").textContent(), /2023-05-14/);
+  assert.ok((await own.locator("#queue button").count()) > 0);
+  await own.context().close();
+});
+
+/** A picture of chance, grey, without a georeference. */
+function noise(side_px) {
+  const table = Array.from({ length: 256 }, (_, n) => Array.from({ length: 8 }).reduce((c) => (c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1), n) >>> 0);
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data]);
+    const sum = ~body.reduce((crc, byte) => table[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    check.writeUInt32BE(sum);
+    return Buffer.concat([length, body, check]);
+  };
+  let state = 7;
+  const pixels = Buffer.from({ length: side_px * (side_px + 1) }, () => 0);
+  for (let at = 0; at < pixels.length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    pixels[at] = at % (side_px + 1) === 0 ? 0 : state >>> 24;
+  }
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(side_px, 0);
+  head.writeUInt32BE(side_px, 4);
+  head[8] = 8;
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(pixels)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+test("an image without a georeference is placed by its corners and a matched point; a bad fit cannot be missed", async () => {
+  const own = await open(browser);
+  await own.keyboard.press("f");
+  await own.locator("#scene-open").click();
+  await own.locator("#scene-file").setInputFiles({ name: "chance-20250310.png", mimeType: "image/png", buffer: noise(600) });
+  await own.getByText("600 × 600 pixels. It does not say where it lies").waitFor();
+  assert.equal(await own.locator("#scene-time").inputValue(), "2025-03-10T00:00");
+  await own.getByRole("button", { name: "Add the scene" }).click();
+  await own.locator("#placing").waitFor();
+  const image = await own.locator(".placed-image").boundingBox();
+  const centre = [image.x + image.width / 2, image.y + image.height / 2];
+  // the lower right corner goes out, the upper left one stays
+  await own.mouse.move(image.x + image.width, image.y + image.height);
+  await own.mouse.down();
+  await own.mouse.move(image.x + image.width + 40, image.y + image.height + 40, { steps: 4 });
+  await own.mouse.up();
+  const pulled = await own.locator(".placed-image").boundingBox();
+  assert.ok(Math.abs(pulled.width - image.width - 40) < 3 && Math.abs(pulled.x - image.x) < 3);
+  await own.locator("#match-point").click();
+  await own.mouse.click(...centre);
+  await own.getByText("Now click where that is").waitFor();
+  await own.mouse.click(centre[0] + 15, centre[1] - 10);
+  await own.getByText("1 matched: the image was moved").waitFor();
+  await shot(own, "place-1280-light");
+  const placed = await own.locator(".placed-image").boundingBox();
+  assert.ok(Math.abs(placed.x - pulled.x - 15) < 3 && Math.abs(placed.y - pulled.y + 10) < 3);
+  const upperLeft = await ground(own, placed.x + 1, placed.y + 1);
+  await own.locator("#placed").click();
+  await own.getByText("scene chance-20250310.png added").waitFor();
+  const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-03-10"));
+  const [west, , , north] = scene.bbox;
+  assert.ok(Math.abs(west - upperLeft[0]) < 3e-4 && Math.abs(north - upperLeft[1]) < 3e-4, `${scene.bbox} for ${upperLeft}`);
+  await own.locator(`[data-scene="${scene.id}"]`).getByRole("button", { name: "as after" }).click();
+  await own.locator("#compare-open").click();
+  await own.locator("#fit").waitFor({ timeout: JOB_TIMEOUT_MS });
+  const [latest] = (await json("/api/comparisons?site=plant")).comparisons;
+  assert.equal(latest.after, scene.id);
+  assert.equal(latest.fit.registrable, false);
+  assert.ok((await own.locator("#fit").textContent()).includes(latest.fit.reason));
+  await shot(own, "bad-fit-1280-light");
+  await own.context().close();
+});
+
+test("the page is light or dark as the system or the switch says, and uses a large screen", async () => {
+  const wide = await open(browser, { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" });
+  const background = () => wide.locator("#topbar").evaluate((bar) => getComputedStyle(bar).backgroundColor);
+  const dark = await background();
+  await shot(wide, "review-2560-dark");
+  assert.ok((await wide.locator("#stage").boundingBox()).width > 1_700);
+  await wide.locator("#theme").click();
+  assert.notEqual(await background(), dark);
+  await shot(wide, "review-2560-light");
+  await wide.context().close();
 });
 
 test("nothing was loaded from another host and nothing failed", () => {
