@@ -79,11 +79,18 @@ export function mountFit(workspace: Workspace): void {
     const alarm = element("fit");
     alarm.hidden = !isBad;
     element("stage").classList.toggle("bad-fit", isBad);
-    line.textContent = comparison ? fitWords(comparison) : before && after ? "These two scenes were not compared yet." : "";
+    line.classList.toggle("bad", isBad);
+    line.textContent = comparison && isBad ? `Bad fit: ${badFit(comparison)}` : comparison ? fitWords(comparison) : before && after ? "These two scenes were not compared yet." : "";
     if (!comparison || !isBad) return;
-    const reason = comparison.fit.reason ?? "the images could not be laid onto each other";
-    alarm.replaceChildren(icon("warning"), make("div", {}, make("strong", {}, "These images do not fit. Do not trust the candidates."), make("span", {}, `${reason}. ${fitWords(comparison)}`)));
+    // it can be made smaller, never put away
+    const smaller = make("button", { type: "button", onclick: () => alarm.classList.add("small") }, "Understood");
+    alarm.classList.remove("small");
+    alarm.replaceChildren(icon("warning"), make("div", {}, make("strong", {}, "These images do not fit. Do not trust the candidates."), make("span", {}, badFit(comparison))), smaller);
   });
+}
+
+function badFit({ fit }: Comparison): string {
+  return `${fit.reason ?? "the images could not be laid onto each other"}; ${Math.round(fit.valid_share * 100)} % seen on both dates`;
 }
 
 function fitWords({ fit }: Comparison): string {

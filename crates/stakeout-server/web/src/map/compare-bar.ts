@@ -99,7 +99,7 @@ function measureButtons(stage: Stage): HTMLElement {
   register(
     { keys: ["m"], does: "measure a length", group: "Map", press: () => toggle("length") },
     { keys: ["Shift+m"], does: "measure an area", group: "Map", press: () => toggle("area") },
-    { keys: ["Escape"], does: "end measuring", group: "Map", when: () => measure.active, press: () => measure.stop() },
+    { keys: ["Escape"], does: "", group: "Map", when: () => measure.active, press: () => measure.stop() },
   );
   show();
   return make("div", { class: "group", role: "group", "aria-label": "Measure" }, ...buttons);

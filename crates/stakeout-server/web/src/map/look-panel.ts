@@ -25,7 +25,7 @@ export function mountLooks(stage: Stage, settings: CompareSettings): HTMLElement
   };
   register(
     { keys: ["g"], does: "stretch and gamma", group: "Compare", press: toggle },
-    { keys: ["Escape"], does: "close the stretch", group: "Compare", when: () => !panel.hidden, press: toggle },
+    { keys: ["Escape"], does: "", group: "Compare", when: () => !panel.hidden, press: toggle },
   );
   const reset = make("button", { type: "button", onclick: () => settings.set({ looks: [PLAIN, PLAIN] }) }, "Back to plain");
   panel.append(...ROLES.map((role, index) => fields(role, index as 0 | 1, settings)), reset);

@@ -22,7 +22,7 @@ const CORNER_PX = 14;
 export type Footprint = readonly [Place, Place, Place, Place];
 
 let cancel: (() => void) | null = null;
-register({ keys: ["Escape"], does: "end placing an image", group: "Map", when: () => cancel !== null, press: () => cancel?.() });
+register({ keys: ["Escape"], does: "", group: "Map", when: () => cancel !== null, press: () => cancel?.() });
 
 /** Lets a person place an image; gives its corners in degrees, or null where they gave up. */
 export function place(stage: Stage, name: string, { size, picture }: Peek): Promise<Footprint | null> {

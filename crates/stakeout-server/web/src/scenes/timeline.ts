@@ -16,11 +16,12 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
   const empty = make("p", { id: "no-scenes" }, "No scenes yet. Drop two images of different dates on the page, or add them here.");
   const add = make("button", { id: "scene-open", type: "button", "aria-haspopup": "dialog", onclick: actions.addScene }, icon("plus"), "Add scene");
   const compare = make("button", { id: "compare-open", type: "button", class: "primary", onclick: actions.compare }, icon("play"), "Find what is new");
-  element("scenes-panel").append(empty, strip, make("div", { class: "timeline-actions" }, add, compare));
+  element("scenes-panel").append(empty, strip);
+  element("comparison-panel").append(make("div", { class: "timeline-actions" }, add, compare));
   workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes, before, after }) => {
     const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene)]);
     strip.replaceChildren(...cards.filter((each) => each !== null));
-    strip.querySelector('.scene:has([aria-pressed="true"])')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
     add.title = add.disabled ? "Make a site first" : "";

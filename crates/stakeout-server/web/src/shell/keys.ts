@@ -2,11 +2,15 @@
 
 import { element, make } from "../dom";
 
+/** In the order of the list. */
+const GROUPS = ["Review", "Edit", "Compare", "Map", "Page"] as const;
+
 export interface Key {
   /** As `KeyboardEvent.key` has it; letters in lower case, `Shift+` before where it matters. */
   readonly keys: readonly string[];
+  /** Empty for a key that the list says once for all, such as Escape. */
   readonly does: string;
-  readonly group: "Review" | "Compare" | "Map" | "Edit" | "Page";
+  readonly group: (typeof GROUPS)[number];
   /** Asked before the key counts: a key may mean something only while a tool is on. */
   readonly when?: () => boolean;
   readonly press: (key: string) => void;
@@ -44,18 +48,19 @@ function find(key: string): Key | undefined {
 }
 
 function sheet(): HTMLElement {
-  const groups = [...new Set(registered.map((key) => key.group))];
-  return make("div", { class: "key-groups" }, ...groups.map((group) => {
-    const own = registered.filter((key) => key.group === group);
-    const rows = own.flatMap((key) => [make("dt", {}, ...key.keys.map((each) => make("kbd", {}, words(each)))), make("dd", {}, key.does)]);
+  return make("div", { class: "key-groups" }, ...GROUPS.map((group) => {
+    const own = registered.filter((key) => key.group === group && key.does);
+    if (own.length === 0) return null;
+    const rows = own.flatMap((key) => [make("dt", {}, ...caps(key.keys)), make("dd", {}, key.does)]);
     return make("section", {}, make("h3", {}, group), make("dl", {}, ...rows));
   }));
 }
 
-function words(key: string): string {
-  const [last, ...modifiers] = key.split("+").reverse() as [string, ...string[]];
-  const named = NAMES[last] ?? (last.length === 1 ? last.toUpperCase() : last);
-  return [...modifiers, named].join("+");
+/** Keys as they are labelled; a modifier that all share is said once. */
+function caps(keys: readonly string[]): HTMLElement[] {
+  const isShifted = keys.every((key) => key.startsWith("Shift+"));
+  const names = keys.map((key) => key.replace("Shift+", "")).map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key));
+  return [...(isShifted ? ["Shift"] : []), ...names].map((name) => make("kbd", {}, name));
 }
 
 export function showSheet(): void {
@@ -82,6 +87,9 @@ export function listenForKeys(): void {
     for (const key of held.values()) key.release?.();
     held.clear();
   });
-  register({ keys: ["?"], does: "this list", group: "Page", press: showSheet });
+  register(
+    { keys: ["Escape"], does: "end a tool, close a panel", group: "Page", when: () => false, press: () => {} },
+    { keys: ["?"], does: "this list", group: "Page", press: showSheet },
+  );
   element("help").addEventListener("click", showSheet);
 }

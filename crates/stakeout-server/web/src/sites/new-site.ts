@@ -97,7 +97,7 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
     await workspace.loadSites(id);
     tell(`site ${properties.name} made: add two scenes next`);
   };
-  register({ keys: ["Escape"], does: "close the new site", group: "Map", when: () => !form.hidden, press: close });
+  register({ keys: ["Escape"], does: "", group: "Map", when: () => !form.hidden, press: close });
   return () => {
     form.reset();
     size.textContent = "Click the corners on the map; double-click the last one.";

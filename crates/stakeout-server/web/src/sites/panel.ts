@@ -5,11 +5,7 @@ import { element, iconButton, make } from "../dom";
 import { register } from "../shell/keys";
 import { attempt } from "../shell/tell";
 import type { Site, Workspace } from "../workspace";
-
-interface Tree {
-  readonly site: Site;
-  readonly parts: readonly Tree[];
-}
+import { type Tree, grow } from "./tree";
 
 export function mountSites(workspace: Workspace, newSite: () => void): void {
   let summaries = new Map<string, SiteSummary>();
@@ -34,24 +30,6 @@ export function mountSites(workspace: Workspace, newSite: () => void): void {
   workspace.watch(["sites", "scenes", "comparisons"], count);
   workspace.onRecordChanged(count);
   register({ keys: ["/"], does: "search sites", group: "Page", press: () => search.focus() });
-}
-
-/** Sites as trees; a part is kept where it, or what is above or below it, has the words in its name or tags. */
-export function grow(sites: readonly Site[], words = ""): Tree[] {
-  const known = new Set(sites.map((site) => site.id));
-  const wanted = words.trim().toLowerCase();
-  const has = ({ properties }: Site) => [properties.name, ...(properties.tags ?? [])].some((text) => text.toLowerCase().includes(wanted));
-  const below = (parent: string | null, all: boolean): Tree[] =>
-    sites
-      // a part whose larger site is not there stands at the top
-      .filter(({ properties }) => (properties.parent && known.has(properties.parent) ? properties.parent : null) === parent)
-      .sort((a, b) => a.properties.name.localeCompare(b.properties.name))
-      .flatMap((site) => {
-        const shown = all || has(site);
-        const parts = below(site.id, shown);
-        return shown || parts.length > 0 ? [{ site, parts }] : [];
-      });
-  return below(null, false);
 }
 
 function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<string, SiteSummary>, choose: (site: Site) => void): HTMLElement {
