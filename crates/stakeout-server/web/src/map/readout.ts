@@ -8,7 +8,7 @@ import type { Stage } from "./stage";
 export function mountReadout(stage: Stage): void {
   stage.onPoint(([lon, lat]) => {
     const east = ((lon + 540) % 360) - 180;
-    element("position").textContent = `${lat.toFixed(5)}° ${east.toFixed(5)}°`;
+    element("position").textContent = `${lat.toFixed(6)}° ${east.toFixed(6)}°`;
     element("grid-reference").textContent = mgrs(east, lat) ?? "";
   });
   element("stage").addEventListener("contextmenu", (event) => {
