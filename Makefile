@@ -9,9 +9,11 @@ WEB := crates/stakeout-server/web
 CLIENTS := crates/stakeout/tests/clients
 MADE := fixtures/made
 VENV := target/clients-venv
+FEATURES := crates/stakeout/benches/features
+BENCH_VENV := target/bench-venv
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo test test-clients lint fixture packages packages-clients web bench clean-made
+.PHONY: help demo test test-clients lint fixture packages packages-clients packages-bench web bench bench-features clean-made
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +42,10 @@ lint: packages $(WEB)/dist/app.js ## formatting and lints, warnings are errors
 bench: packages ## benches of every stage, then of the whole detection
 	cargo bench --workspace --locked
 
+bench-features: packages $(WEB)/dist/app.js $(BENCH_VENV)/.ready ## the feature service beside tipg and pygeoapi on PostGIS (Debian 12; a few minutes)
+	cargo build --release --locked --bin stakeout --example fill_annotations
+	$(BENCH_VENV)/bin/python $(FEATURES)/bench.py
+
 fixture: packages ## write the rendered pair and its truth to fixtures/made
 	cargo run --release --locked --bin make-fixture -- $(MADE)
 
@@ -48,6 +54,9 @@ packages:
 
 packages-clients:
 	@.ci/install .ci/packages-clients
+
+packages-bench:
+	@.ci/install .ci/packages-bench
 
 web: $(WEB)/dist/app.js ## bundle the page
 
@@ -65,6 +74,11 @@ $(CLIENTS)/browser/node_modules/.ready: $(CLIENTS)/browser/package-lock.json | p
 $(VENV)/.ready: $(CLIENTS)/requirements.txt | packages-clients
 	/usr/bin/python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(BENCH_VENV)/.ready: $(FEATURES)/requirements.txt | packages-bench
+	/usr/bin/python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean-made: ## remove what the demo wrote

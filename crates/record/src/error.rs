@@ -107,6 +107,12 @@ pub enum RecordError {
         #[source]
         source: std::io::Error,
     },
+    /// A write that was part of a transaction which could not be committed.
+    #[error("the write could not be kept: {cause}")]
+    NotKept {
+        /// What the database says.
+        cause: String,
+    },
     /// The database was written by a newer program.
     #[error("the database is of schema {found} but this program knows schemas up to {known}")]
     NewerSchema {

@@ -340,3 +340,50 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(!nowhere.exists(), "{}", String::from_utf8_lossy(&refused.stderr));
 }
+
+#[test]
+fn every_write_that_many_at_once_were_told_of_survives_a_power_loss() {
+    const WRITERS: usize = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.add_site("plant");
+    let url = server.url.clone();
+    let told = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                // until the server is gone
+                while let Some(id) = draw(&url) {
+                    told.lock().unwrap().push(id);
+                }
+            });
+        }
+        while told.lock().unwrap().len() < 40 * WRITERS {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        server.kill();
+    });
+    let server = Server::start(folder.path());
+    let told = told.into_inner().unwrap();
+    for id in &told {
+        assert_eq!(server.get(&format!("/ogc/collections/annotations/items/{id}")).status, 200, "{id}");
+    }
+    // at most one a writer was kept without the answer getting through
+    let kept = server.count("annotations") as usize;
+    assert!((told.len()..=told.len() + WRITERS).contains(&kept), "{} told, {kept} kept", told.len());
+    assert!(run(&["verify", "--data", text(folder.path())]).status.success());
+}
+
+/// Draws an annotation and tells its id, if the server answers.
+fn draw(url: &str) -> Option<String> {
+    let ring = json!([[[127.6, 39.9], [127.601, 39.9], [127.601, 39.901], [127.6, 39.901], [127.6, 39.9]]]);
+    let drawn = json!({
+        "type": "Feature", "geometry": {"type": "Polygon", "coordinates": ring},
+        "properties": {"site": "plant", "change": "new"},
+    });
+    let url = format!("{url}/ogc/collections/annotations/items");
+    let sent = ureq::post(url).header("content-type", "application/geo+json").send(drawn.to_string());
+    let text = sent.ok()?.body_mut().read_to_string().ok()?;
+    let made: Value = serde_json::from_str(&text).ok()?;
+    made["id"].as_str().map(str::to_owned)
+}

@@ -1,9 +1,9 @@
 //! Features of the three collections: written with their text ready to be served.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
-use super::{Change, Store};
+use super::{Change, Store, writer::Transaction};
 use crate::{blobs::Sha256Hex, error::RecordError, geojson, id::SiteId};
 
 /// One of the feature collections.

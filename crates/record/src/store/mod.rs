@@ -1,8 +1,8 @@
 //! The store: a folder with a database and blobs.
 //!
 //! One connection writes, a few read (write-ahead log), all of them blocking: callers with an async
-//! runtime put them on their blocking pool. Each write runs in one immediate transaction that also
-//! appends its event.
+//! runtime put them on their blocking pool. Each write also appends its event, in the same transaction;
+//! writes that come at the same time share one commit (`writer.rs`).
 
 mod annotations;
 mod comparisons;
@@ -17,6 +17,7 @@ mod reviews;
 mod scenes;
 mod sites;
 mod summaries;
+mod writer;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,7 +26,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 pub use comparisons::NewComparison;
@@ -33,6 +34,7 @@ pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
 pub use summaries::SiteSummary;
 
+use self::writer::{Transaction, Writer};
 use crate::{
     blobs::Blobs,
     error::RecordError,
@@ -56,10 +58,12 @@ const STATEMENTS_CACHED: usize = 128;
 pub struct Store {
     folder: PathBuf,
     blobs: Blobs,
-    writer: Mutex<Connection>,
+    writer: Writer,
     readers: Mutex<Vec<Connection>>,
     reader_free: Condvar,
     matches: pages::Matches,
+    /// Reads tokens. A connection of its own, so that whoever knocks never waits for a reader at a long query.
+    keys: Mutex<Connection>,
 }
 
 /// A reading connection that goes back to the pool when dropped.
@@ -106,10 +110,11 @@ impl Store {
         let store = Store {
             folder: folder.to_owned(),
             blobs,
-            writer: Mutex::new(writer),
+            writer: Writer::new(writer),
             readers: Mutex::new(readers),
             reader_free: Condvar::new(),
             matches: pages::matches(),
+            keys: Mutex::new(open_reader(&path)?),
         };
         store.write(people::fill_taxonomy)?;
         Ok(store)
@@ -171,16 +176,12 @@ impl Store {
         }
     }
 
-    /// Runs `change` in one transaction: all of it is kept, or nothing.
+    /// Runs `change` as a whole: all of it is kept, or nothing. Returns when it is kept on disk.
     fn write<T>(
         &self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, RecordError>,
     ) -> Result<T, RecordError> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = change(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        self.writer.write(change)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{OptionalExtension, Row};
 use serde_json::json;
 
-use super::{Change, Store};
+use super::{Change, Store, lock, writer::Transaction};
 use crate::{
     blobs::Sha256Hex,
     error::RecordError,
@@ -85,13 +85,13 @@ impl Store {
 
     /// Who a secret stands for; `None` for an unknown or revoked one.
     ///
-    /// The look-up goes by the hash of the secret, so its time says nothing about the secret.
+    /// The look-up goes by the hash of the secret, so its time says nothing about the secret. It takes microseconds
+    /// and waits for nobody, so that it may be asked outside the blocking pool.
     ///
     /// # Errors
     /// When the database fails.
     pub fn actor_of_secret(&self, secret: &str) -> Result<Option<Actor>, RecordError> {
-        let reader = self.read()?;
-        let found = reader
+        let found = lock(&self.keys)
             .prepare_cached(
                 "SELECT id, name, role, created, revoked FROM token WHERE hash = ?1 AND revoked IS NULL",
             )?
@@ -100,12 +100,12 @@ impl Store {
         Ok(found.map(token).transpose()?.map(|token| Actor { name: token.name, role: token.role }))
     }
 
-    /// Whether any token may be used.
+    /// Whether any token may be used. As quick as [`Store::actor_of_secret`].
     ///
     /// # Errors
     /// When the database fails.
     pub fn has_tokens(&self) -> Result<bool, RecordError> {
-        Ok(self.read()?.prepare_cached("SELECT 1 FROM token WHERE revoked IS NULL LIMIT 1")?.exists([])?)
+        Ok(lock(&self.keys).prepare_cached("SELECT 1 FROM token WHERE revoked IS NULL LIMIT 1")?.exists([])?)
     }
 
     /// The taxonomy in its order.

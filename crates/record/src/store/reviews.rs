@@ -1,12 +1,13 @@
 //! Reviews: a verdict, the state it gives the candidate, and the annotation it makes, in one transaction.
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::OptionalExtension;
 use serde_json::json;
 
 use super::{
     Change, Store, annotations, comparisons,
     items::{self, Collection, IfMatch},
     read_document, scenes,
+    writer::Transaction,
 };
 use crate::{
     annotation::{Annotation, AnnotationStatus, SourceImage},

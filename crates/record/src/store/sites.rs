@@ -3,6 +3,7 @@
 use super::{
     Change, Store,
     items::{self, Collection, IfMatch, Written},
+    writer::Transaction,
 };
 use crate::{
     error::RecordError,
@@ -132,7 +133,7 @@ fn written(site: &Site, hidden: bool) -> Written<'_> {
     }
 }
 
-fn free_id(transaction: &rusqlite::Transaction<'_>, draft: &SiteDraft) -> Result<SiteId, RecordError> {
+fn free_id(transaction: &Transaction<'_>, draft: &SiteDraft) -> Result<SiteId, RecordError> {
     if let Some(id) = &draft.id {
         let id = SiteId::new(id)?;
         if items::is_taken(transaction, Collection::Sites, id.as_str())? {
@@ -152,7 +153,7 @@ fn free_id(transaction: &rusqlite::Transaction<'_>, draft: &SiteDraft) -> Result
 
 /// Asks that the parent is there and that following parents upwards does not come back to the site.
 fn must_have_parent(
-    transaction: &rusqlite::Transaction<'_>,
+    transaction: &Transaction<'_>,
     id: &SiteId,
     parent: Option<&SiteId>,
 ) -> Result<(), RecordError> {
