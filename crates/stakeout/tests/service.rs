@@ -374,6 +374,30 @@ fn every_write_that_many_at_once_were_told_of_survives_a_power_loss() {
     assert!(run(&["verify", "--data", text(folder.path())]).status.success());
 }
 
+#[test]
+fn a_page_is_sent_again_only_when_its_collection_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.add_site("plant");
+    draw(&server.url).unwrap();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let status = |path: &str, tag: &str| {
+        let url = format!("{}/ogc/collections/{path}", server.url);
+        agent.get(url).header("if-none-match", tag).call().unwrap().status().as_u16()
+    };
+    let page = "annotations/items?limit=5";
+    let first = server.get(&format!("/ogc/collections/{page}"));
+    assert_eq!(status(page, &first.etag), 304);
+    assert_eq!(status("annotations/items?limit=6", &first.etag), 200, "the tag of another page");
+    server.add_site("complex");
+    assert_eq!(status(page, &first.etag), 304, "another collection changed");
+    draw(&server.url).unwrap();
+    assert_eq!(status(page, &first.etag), 200, "a feature was added");
+    let second = server.get(&format!("/ogc/collections/{page}"));
+    assert_ne!(first.etag, second.etag);
+    assert_eq!(second.body["numberMatched"], 2);
+}
+
 /// Draws an annotation and tells its id, if the server answers.
 fn draw(url: &str) -> Option<String> {
     let ring = json!([[[127.6, 39.9], [127.601, 39.9], [127.601, 39.901], [127.6, 39.901], [127.6, 39.9]]]);

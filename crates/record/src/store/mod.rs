@@ -52,6 +52,8 @@ const READERS: usize = 4;
 /// How long a connection waits for another process (such as `stakeout verify`) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_CACHED: usize = 128;
+/// Bytes of the database that a reader maps instead of copying them page by page.
+const MAPPED_BYTES_MAX: i64 = 1 << 30;
 
 /// Sites, scenes, candidates, reviews and annotations in a folder.
 #[derive(Debug)]
@@ -192,6 +194,7 @@ fn open_reader(path: &Path) -> Result<Connection, RecordError> {
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.pragma_update(None, "mmap_size", MAPPED_BYTES_MAX)?;
     functions::add(&connection)?;
     Ok(connection)
 }

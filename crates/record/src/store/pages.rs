@@ -286,9 +286,11 @@ fn version(snapshot: &rusqlite::Connection, collection: Collection) -> Result<(i
 /// The condition that a query sets on rows of `item`.
 fn condition(query: &Query) -> Result<Sql, RecordError> {
     let collection = Sql::bound(query.collection.as_str().to_owned());
-    let mut condition = Sql::of("collection = {} AND hidden = 0", &[&collection]);
+    // where there is a box, the R*Tree leads: the plus keeps the planner from walking the collection's index instead
+    let lead = if query.boxes.is_empty() { "" } else { "+" };
+    let mut condition = Sql::of(&format!("{lead}collection = {{}} AND {lead}hidden = 0"), &[&collection]);
     if let Some(site) = &query.site {
-        condition.and(&Sql::of("site = {}", &[&Sql::bound(site.clone())]));
+        condition.and(&Sql::of(&format!("{lead}site = {{}}"), &[&Sql::bound(site.clone())]));
     }
     if !query.boxes.is_empty() {
         condition.and(&touches_boxes(&query.boxes));

@@ -49,14 +49,19 @@ class Process:
                 return
 
     def memory_mb(self):
-        """Proportional set size of the whole group: pages that processes share are counted once."""
-        total_kb = 0
+        """Proportional set size of the process and its children: pages that processes share are counted once."""
+        parents = {}
         for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                group = int(status.read_text().rsplit(")", 1)[1].split()[2])
-                if group == self.child.pid:
-                    rollup = (status.parent / "smaps_rollup").read_text()
-                    total_kb += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1])
+            with contextlib.suppress(OSError):
+                parents[int(status.parent.name)] = int(status.read_text().rsplit(")", 1)[1].split()[1])
+        family = {self.child.pid}
+        while more := {child for child, parent in parents.items() if parent in family} - family:
+            family |= more
+        total_kb = 0
+        for member in family:
+            with contextlib.suppress(OSError):
+                rollup = pathlib.Path(f"/proc/{member}/smaps_rollup").read_text()
+                total_kb += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1])
         return total_kb / 1024
 
 
