@@ -94,6 +94,13 @@ impl Filter {
         Filter { expression: json!({"op": "=", "args": [{"property": name}, value.into()]}) }
     }
 
+    /// Features whose geometry meets one of some GeoJSON geometries.
+    pub fn meets_any(geometries: Vec<Value>) -> Filter {
+        let meets = |shape: Value| json!({"op": "s_intersects", "args": [{"property": "geometry"}, shape]});
+        let meeting: Vec<Value> = geometries.into_iter().map(meets).collect();
+        Filter { expression: json!({"op": "or", "args": meeting}) }
+    }
+
     /// What meets all of some filters; `None` of no filters.
     pub fn all(filters: Vec<Filter>) -> Option<Filter> {
         let mut expressions: Vec<Value> = filters.into_iter().map(|filter| filter.expression).collect();

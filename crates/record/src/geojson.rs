@@ -1,9 +1,6 @@
 //! The one place where things become GeoJSON (RFC 7946) and GeoJSON becomes things.
 
-use geo::{
-    BoundingRect, Coord, GeodesicArea, LineString, Orient, Polygon, Validation,
-    line_intersection::line_intersection, orient::Direction,
-};
+use geo::{BoundingRect, Coord, GeodesicArea, LineString, Orient, Polygon, orient::Direction};
 use geojson::Geometry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,14 +11,15 @@ use crate::{
     candidate::{Candidate, Detector, Fit, NewCandidate},
     id::{AnnotationId, CandidateId, SiteId},
     site::Site,
+    validity,
 };
 
 /// Most positions in one polygon.
 pub const POSITIONS_MAX: usize = 10_000;
-/// Longest name, title or tag in bytes.
-pub const NAME_BYTES_MAX: usize = 200;
-/// Longest note in bytes.
-pub const NOTE_BYTES_MAX: usize = 20_000;
+/// Longest name, title or tag in characters.
+pub const NAME_CHARACTERS_MAX: usize = 200;
+/// Longest note in characters.
+pub const NOTE_CHARACTERS_MAX: usize = 20_000;
 /// Most tags of a site.
 pub const TAGS_MAX: usize = 50;
 /// Digits after the point of a degree: 0.1 mm on the ground.
@@ -75,8 +73,18 @@ pub enum GeoJsonError {
         /// Latitude of its first position.
         lat: f64,
     },
-    /// A boundary that crosses itself.
-    #[error("ring {ring} crosses itself near [{lon}, {lat}]")]
+    /// A ring without three different positions.
+    #[error("ring {ring} has no area at [{lon}, {lat}]")]
+    FlatRing {
+        /// Which ring, the exterior being 0.
+        ring: usize,
+        /// Longitude of its first position.
+        lon: f64,
+        /// Latitude of its first position.
+        lat: f64,
+    },
+    /// A boundary that crosses or touches itself.
+    #[error("ring {ring} crosses or touches itself near [{lon}, {lat}]")]
     CrossesItself {
         /// Which ring, the exterior being 0.
         ring: usize,
@@ -85,11 +93,27 @@ pub enum GeoJsonError {
         /// Latitude of the crossing.
         lat: f64,
     },
-    /// Another fault of the geometry.
-    #[error("geometry is not a valid polygon: {cause}")]
-    InvalidPolygon {
-        /// What is wrong with it.
-        cause: String,
+    /// Two boundaries that cross, run along each other, or lie within each other.
+    #[error("rings {ring} and {other} cross or overlap near [{lon}, {lat}]")]
+    RingsCross {
+        /// Which ring, the exterior being 0.
+        ring: usize,
+        /// Which other ring.
+        other: usize,
+        /// Longitude of the place.
+        lon: f64,
+        /// Latitude of the place.
+        lat: f64,
+    },
+    /// A hole that is not within the exterior.
+    #[error("ring {ring} lies outside the exterior at [{lon}, {lat}]")]
+    HoleOutside {
+        /// Which ring, the exterior being 0.
+        ring: usize,
+        /// Longitude of the place.
+        lon: f64,
+        /// Latitude of the place.
+        lat: f64,
     },
 }
 
@@ -112,14 +136,17 @@ impl GeoJsonError {
 ///
 /// # Errors
 /// When it is not a polygon, has too many positions or one outside the world, a ring that is open, or
-/// a boundary that crosses itself. Wrong winding is not an error; it is mended.
+/// a boundary that crosses itself. Wrong winding is not an error; it is mended. A MultiPolygon of one part, as
+/// many desktop programs write every polygon, is that part.
 pub fn read_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
-    if geometry["type"] != "Polygon" {
-        return Err(GeoJsonError::member("geometry.type", &geometry["type"], "\"Polygon\""));
-    }
-    let rings = geometry["coordinates"].as_array().ok_or_else(|| {
-        GeoJsonError::member("geometry.coordinates", &geometry["coordinates"], "an array of rings")
-    })?;
+    let coordinates = match (geometry["type"].as_str(), &geometry["coordinates"]) {
+        (Some("Polygon"), coordinates) => coordinates,
+        (Some("MultiPolygon"), Value::Array(parts)) if parts.len() == 1 => &parts[0],
+        _ => return Err(GeoJsonError::member("geometry.type", &geometry["type"], "\"Polygon\"")),
+    };
+    let rings = coordinates
+        .as_array()
+        .ok_or_else(|| GeoJsonError::member("geometry.coordinates", coordinates, "an array of rings"))?;
     let positions: usize = rings.iter().map(|ring| ring.as_array().map_or(0, Vec::len)).sum();
     if positions > POSITIONS_MAX {
         return Err(GeoJsonError::TooManyPositions { got: positions });
@@ -164,7 +191,8 @@ fn read_position(member: &str, position: &Value) -> Result<Coord<f64>, GeoJsonEr
         position.as_array().and_then(|numbers| numbers.iter().map(Value::as_f64).collect());
     match numbers.as_deref() {
         Some([lon, lat, ..]) if (-180.0..=180.0).contains(lon) && (-90.0..=90.0).contains(lat) => {
-            Ok(Coord { x: *lon, y: *lat })
+            // as it will be stored: what is checked is what is kept
+            Ok(Coord { x: rounded(*lon, DEGREE_DIGITS), y: rounded(*lat, DEGREE_DIGITS) })
         }
         Some([lon, lat, ..]) => Err(GeoJsonError::OutsideWorld { lon: *lon, lat: *lat }),
         _ => Err(GeoJsonError::member(member, position, "[longitude, latitude]")),
@@ -172,33 +200,8 @@ fn read_position(member: &str, position: &Value) -> Result<Coord<f64>, GeoJsonEr
 }
 
 fn checked(polygon: Polygon<f64>) -> Result<Polygon<f64>, GeoJsonError> {
-    if let Err(fault) = polygon.check_validation() {
-        let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
-        for (ring, line) in rings.enumerate() {
-            if let Some(Coord { x: lon, y: lat }) = self_crossing(line) {
-                return Err(GeoJsonError::CrossesItself { ring, lon, lat });
-            }
-        }
-        return Err(GeoJsonError::InvalidPolygon { cause: fault.to_string() });
-    }
+    validity::check(&polygon)?;
     Ok(polygon.orient(Direction::Default))
-}
-
-/// Where a ring crosses itself, first in the order of its segments.
-fn self_crossing(ring: &LineString<f64>) -> Option<Coord<f64>> {
-    let segments: Vec<_> = ring.lines().collect();
-    for (index, &segment) in segments.iter().enumerate() {
-        for (other_index, &other) in segments.iter().enumerate().skip(index + 2) {
-            let neighbours = index == 0 && other_index == segments.len() - 1;
-            if !neighbours && let Some(met) = line_intersection(segment, other) {
-                return Some(match met {
-                    geo::LineIntersection::SinglePoint { intersection, .. } => intersection,
-                    geo::LineIntersection::Collinear { intersection } => intersection.start,
-                });
-            }
-        }
-    }
-    None
 }
 
 /// Geodesic area of a polygon in degrees, square metres (Karney 2013, as `geo` implements it).
@@ -231,7 +234,8 @@ pub fn bounds(polygon: &Polygon<f64>) -> [f64; 4] {
     polygon.bounding_rect().map_or([0.0; 4], |rect| [rect.min().x, rect.min().y, rect.max().x, rect.max().y])
 }
 
-fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
+/// The polygon of a geometry that was checked when it was recorded.
+pub(crate) fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     let malformed = |cause: String| GeoJsonError::Malformed { member: "geometry".to_owned(), cause };
     let geometry = Geometry::deserialize(geometry).map_err(|error| malformed(error.to_string()))?;
     Polygon::try_from(geometry).map_err(|error| malformed(error.to_string()))
@@ -339,7 +343,7 @@ pub fn read_site(feature: &Value) -> Result<SiteDraft, GeoJsonError> {
         Value::Array(tags) if tags.len() <= TAGS_MAX => tags
             .iter()
             .enumerate()
-            .map(|(at, tag)| text(&format!("properties.tags[{at}]"), tag, NAME_BYTES_MAX))
+            .map(|(at, tag)| text(&format!("properties.tags[{at}]"), tag, NAME_CHARACTERS_MAX))
             .collect::<Result<Vec<_>, _>>()?,
         other => {
             return Err(GeoJsonError::member(
@@ -351,8 +355,8 @@ pub fn read_site(feature: &Value) -> Result<SiteDraft, GeoJsonError> {
     };
     Ok(SiteDraft {
         id,
-        name: text("properties.name", &properties["name"], NAME_BYTES_MAX)?,
-        parent: optional_text("properties.parent", &properties["parent"], NAME_BYTES_MAX)?.map(SiteId),
+        name: text("properties.name", &properties["name"], NAME_CHARACTERS_MAX)?,
+        parent: optional_text("properties.parent", &properties["parent"], NAME_CHARACTERS_MAX)?.map(SiteId),
         tags,
         area: read_polygon(&feature["geometry"])?,
     })
@@ -375,23 +379,29 @@ pub fn must_be_feature(feature: &Value) -> Result<(), GeoJsonError> {
 /// A text that is there and not too long.
 ///
 /// # Errors
-/// When it is missing, blank or longer than `bytes_max`.
-pub fn text(member: &str, value: &Value, bytes_max: usize) -> Result<String, GeoJsonError> {
-    match value.as_str().map(str::trim) {
-        Some(text) if !text.is_empty() && text.len() <= bytes_max => Ok(text.to_owned()),
-        _ => Err(GeoJsonError::member(member, value, &format!("a text of 1 to {bytes_max} bytes"))),
+/// When it is missing, blank or longer than `characters_max`.
+pub fn text(member: &str, value: &Value, characters_max: usize) -> Result<String, GeoJsonError> {
+    match value.as_str() {
+        Some(text) if !text.trim().is_empty() && text.chars().count() <= characters_max => {
+            Ok(text.trim().to_owned())
+        }
+        _ => Err(GeoJsonError::member(member, value, &format!("a text of 1 to {characters_max} characters"))),
     }
 }
 
 /// A text that may be missing; blank counts as missing.
 ///
 /// # Errors
-/// When it is something else, or longer than `bytes_max`.
-pub fn optional_text(member: &str, value: &Value, bytes_max: usize) -> Result<Option<String>, GeoJsonError> {
+/// When it is something else, or longer than `characters_max`.
+pub fn optional_text(
+    member: &str,
+    value: &Value,
+    characters_max: usize,
+) -> Result<Option<String>, GeoJsonError> {
     match value {
         Value::Null => Ok(None),
         Value::String(blank) if blank.trim().is_empty() => Ok(None),
-        value => text(member, value, bytes_max).map(Some),
+        value => text(member, value, characters_max).map(Some),
     }
 }
 
@@ -628,7 +638,7 @@ mod tests {
     fn a_ring_that_crosses_itself_is_refused_with_the_place() {
         let bow_tie = polygon(json!([[[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]]]));
         let error = read_polygon(&bow_tie).unwrap_err();
-        assert_eq!(error.to_string(), "ring 0 crosses itself near [1, 1]");
+        assert_eq!(error.to_string(), "ring 0 crosses or touches itself near [1, 1]");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod site;
 pub mod store;
 pub mod taxonomy;
 pub mod token;
+mod validity;
+pub mod vector_tile;
 pub mod verify;
 
 pub use annotation::{Annotation, AnnotationStatus, Confidence, SourceImage};

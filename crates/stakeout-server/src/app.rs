@@ -6,7 +6,7 @@ use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
-use crate::{config::Config, error::ApiError, jobs, tile_cache::TileCache, uploads::Uploads};
+use crate::{config::Config, error::ApiError, jobs, rate::Rates, tile_cache::TileCache, uploads::Uploads};
 
 /// Notices that a slow listener may lag behind before it has to start anew.
 const NOTICES_KEPT: usize = 256;
@@ -29,6 +29,7 @@ pub struct Inner {
     pub(crate) local_actor: Actor,
     blocking: Semaphore,
     pub(crate) uploads: Uploads,
+    pub(crate) rates: Rates,
     pub(crate) ingest_worker: IngestWorker,
     /// One permit for each file that is decoded.
     pub(crate) ingests: Semaphore,
@@ -69,6 +70,7 @@ impl App {
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
             blocking: Semaphore::new(config.blocking_max),
+            rates: Rates::new(&config),
             uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
             ingests: Semaphore::new(config.ingests_parallel),

@@ -24,6 +24,17 @@ pub struct Config {
     pub upload_bytes_max: u64,
     /// Largest JSON body, bytes.
     pub body_bytes_max: usize,
+    /// Longest time in which nothing of a body comes, seconds.
+    pub body_idle_s: u64,
+    /// Requests a second from one address of another machine; 0 is no limit. Five seconds' worth may come at once.
+    pub requests_per_s_max: u32,
+    /// The same for programs of this machine.
+    pub local_requests_per_s_max: u32,
+    /// Most bytes that are still read of a request that was answered before it had come whole, so that a client that
+    /// is writing gets the answer; then its connection is closed.
+    pub refused_body_bytes_max: u64,
+    /// Longest time for that, seconds.
+    pub refused_body_time_s: u64,
     /// Features on a page where the client does not say.
     pub limit_default: u32,
     /// Features on a page at most; a larger `limit` is cut to it, as the standard wants.
@@ -86,6 +97,11 @@ impl Default for Config {
             blocking_max: 16,
             upload_bytes_max: 16 << 30,
             body_bytes_max: 4 << 20,
+            body_idle_s: 60,
+            requests_per_s_max: 200,
+            local_requests_per_s_max: 0,
+            refused_body_bytes_max: 64 << 20,
+            refused_body_time_s: 10,
             limit_default: 100,
             limit_max: 10_000,
             tile_cache_bytes: 128 << 20,

@@ -2,7 +2,7 @@
 
 use raster_io::Reprojection;
 use record::filter::turn_coordinates;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ApiError;
 
@@ -118,26 +118,55 @@ impl Way {
         Ok(feature)
     }
 
-    /// The degrees that a box covers: west, south, east, north.
-    pub(crate) fn box_to_degrees(&self, [x0, y0, x1, y1]: [f64; 4]) -> Result<[f64; 4], ApiError> {
-        let Way::Projected(way) = self else {
-            let ([west, south], [east, north]) = (self.to_degrees([x0, y0])?, self.to_degrees([x1, y1])?);
-            return Ok([west, south, east, north]);
+    /// The outline of a box in degrees, its curved edges in steps, as GeoJSON polygons: two of the same one turn apart
+    /// where it crosses the antimeridian, so that features on either side of it are met.
+    pub(crate) fn box_outlines(&self, corners: [f64; 4]) -> Result<Vec<Value>, ApiError> {
+        let edge = box_edge(corners);
+        let mut ring = match self {
+            Way::Projected(way) => way.inverse(&edge)?,
+            _ => edge.into_iter().map(|at| self.to_degrees(at)).collect::<Result<_, _>>()?,
         };
-        let at =
-            |step: u32, from: f64, to: f64| from + (to - from) * f64::from(step) / f64::from(BOX_EDGE_STEPS);
-        let edge: Vec<[f64; 2]> = (0..=BOX_EDGE_STEPS)
-            .flat_map(|step| {
-                let (x, y) = (at(step, x0, x1), at(step, y0, y1));
-                [[x, y0], [x, y1], [x0, y], [x1, y]]
-            })
-            .collect();
-        let degrees = way.inverse(&edge)?;
-        let bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-        Ok(degrees
-            .iter()
-            .fold(bounds, |[w, s, e, n], [lon, lat]| [w.min(*lon), s.min(*lat), e.max(*lon), n.max(*lat)]))
+        for at in 1..ring.len() {
+            ring[at][0] = ring[at - 1][0] + turned(ring[at][0] - ring[at - 1][0]);
+        }
+        let in_world = ring.iter().all(|[lon, lat]| lon.abs() <= 540.0 && lat.abs() <= 90.0);
+        let closes = ring.first() == ring.last();
+        if !in_world || !closes {
+            return Err(ApiError::parameter("bbox", "outside", "within the area of its CRS"));
+        }
+        let polygon = |turn: f64| {
+            let moved: Vec<[f64; 2]> = ring.iter().map(|[lon, lat]| [lon + turn, *lat]).collect();
+            json!({"type": "Polygon", "coordinates": [moved]})
+        };
+        let mut polygons = vec![polygon(0.0)];
+        if ring.iter().any(|[lon, _]| *lon > 180.0) {
+            polygons.push(polygon(-360.0));
+        }
+        if ring.iter().any(|[lon, _]| *lon < -180.0) {
+            polygons.push(polygon(360.0));
+        }
+        Ok(polygons)
     }
+}
+
+/// A difference of longitudes the short way round.
+fn turned(difference_deg: f64) -> f64 {
+    difference_deg - 360.0 * (difference_deg / 360.0).round()
+}
+
+/// Positions along the edge of a box, counter-clockwise from its lower left corner back to it.
+fn box_edge([x0, y0, x1, y1]: [f64; 4]) -> Vec<[f64; 2]> {
+    let corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
+    let mut edge = vec![corners[0]];
+    for side in corners.windows(2) {
+        let ([fx, fy], [tx, ty]) = (side[0], side[1]);
+        edge.extend((1..=BOX_EDGE_STEPS).map(|step| {
+            let share = f64::from(step) / f64::from(BOX_EDGE_STEPS);
+            // the end of a side is the corner itself, to the last bit
+            if step == BOX_EDGE_STEPS { [tx, ty] } else { [fx + (tx - fx) * share, fy + (ty - fy) * share] }
+        }));
+    }
+    edge
 }
 
 #[cfg(test)]
@@ -152,14 +181,41 @@ mod tests {
         assert!(FeatureCrs::of_uri("crs", "EPSG:4326").is_err());
     }
 
+    fn bounds(polygon: &Value) -> [f64; 4] {
+        let positions = polygon["coordinates"][0].as_array().unwrap();
+        positions.iter().fold([180.0, 90.0, -180.0, -90.0], |[w, s, e, n]: [f64; 4], at| {
+            let (lon, lat) = (at[0].as_f64().unwrap(), at[1].as_f64().unwrap());
+            [w.min(lon), s.min(lat), e.max(lon), n.max(lat)]
+        })
+    }
+
     #[test]
     fn a_projected_box_covers_its_curved_edges() {
         let way = FeatureCrs::Projected(32652).way().unwrap();
-        let [west, south, east, north] =
-            way.box_to_degrees([400_000.0, 4_400_000.0, 600_000.0, 4_500_000.0]).unwrap();
+        let outlines = way.box_outlines([400_000.0, 4_400_000.0, 600_000.0, 4_500_000.0]).unwrap();
+        assert_eq!(outlines.len(), 1);
+        let [west, south, east, north] = bounds(&outlines[0]);
         assert!(
             west < 127.84 && east > 130.16 && south < 39.75 && north > 40.65,
             "{west} {south} {east} {north}"
         );
+    }
+
+    #[test]
+    fn a_projected_box_across_the_antimeridian_is_told_from_both_sides() {
+        let way = FeatureCrs::Projected(32601).way().unwrap();
+        let outlines = way.box_outlines([200_000.0, 5_000_000.0, 400_000.0, 5_100_000.0]).unwrap();
+        let widths: Vec<f64> = outlines.iter().map(bounds).map(|[w, _, e, _]| e - w).collect();
+        assert_eq!(outlines.len(), 2);
+        assert!(widths.iter().all(|width| (2.0..4.0).contains(width)), "{widths:?}");
+    }
+
+    #[test]
+    fn a_box_of_the_whole_web_map_is_the_whole_world() {
+        let way = FeatureCrs::Projected(3857).way().unwrap();
+        let half = 20_037_508.342_789_244;
+        let outlines = way.box_outlines([-half, -half, half, half]).unwrap();
+        let [west, _, east, north] = bounds(&outlines[0]);
+        assert!(west <= -179.99 && east >= 179.99 && north > 85.05, "{west} {east} {north}");
     }
 }

@@ -115,7 +115,17 @@ impl IntoResponse for ApiError {
             problem["parameter"] = json!(parameter);
         }
         let media_type = HeaderValue::from_static("application/problem+json");
-        (self.status, [(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response()
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6750: a client that showed a token is told that it was the token
+            let challenge = match self.kind {
+                "invalid-token" => r#"Bearer realm="stakeout", error="invalid_token""#,
+                _ => r#"Bearer realm="stakeout""#,
+            };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
     }
 }
 

@@ -75,19 +75,23 @@ fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+    let (scheme, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| secret.trim())
 }
 
 fn actor(app: &App, secret: Option<&str>) -> Result<Actor, ApiError> {
-    let refuse = |detail: &str| {
-        ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", detail.to_owned())
+    let refuse = |kind: &'static str, detail: &str| {
+        ApiError::new(StatusCode::UNAUTHORIZED, kind, "A token is needed", detail.to_owned())
             .at("Authorization")
     };
     match secret {
         Some(secret) => {
-            app.store.actor_of_secret(secret)?.ok_or_else(|| refuse("the token is unknown or revoked"))
+            let actor = app.store.actor_of_secret(secret)?;
+            actor.ok_or_else(|| refuse("invalid-token", "the token is unknown or revoked"))
         }
-        None if app.store.has_tokens()? => Err(refuse("send a token as Authorization: Bearer TOKEN")),
+        None if app.store.has_tokens()? => {
+            Err(refuse("unauthorized", "send a token as Authorization: Bearer TOKEN"))
+        }
         None => Ok(app.local_actor.clone()),
     }
 }

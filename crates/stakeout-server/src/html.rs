@@ -127,7 +127,8 @@ pub(crate) fn feature(base: &Base, path: &str, feature: &Value) -> Response {
         .find_map(|name| feature["properties"][*name].as_str())
         .or(feature["id"].as_str())
         .unwrap_or("Feature");
-    let body = format!("{}{}", map(std::slice::from_ref(feature)), members(&feature["properties"], &[]));
+    let shape = map(std::slice::from_ref(feature));
+    let body = format!("{shape}{}{}", links(feature), members(&feature["properties"], &[]));
     page(base, path, title, &body)
 }
 

@@ -5,6 +5,7 @@
 //! [`App::blocking`], which is bounded.
 
 mod app;
+mod body;
 pub mod config;
 mod crs;
 pub mod detection;
@@ -17,6 +18,9 @@ mod jobs;
 mod links;
 mod page;
 mod parameters;
+mod path;
+mod rate;
+mod request_body;
 mod routes;
 mod stac;
 mod tile_cache;

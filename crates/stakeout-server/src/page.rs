@@ -2,13 +2,13 @@
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use include_dir::{Dir, include_dir};
 
-use crate::{ApiError, App, etag};
+use crate::{ApiError, App, etag, path::Path};
 
 static DIST: Dir<'_> = include_dir!("$OUT_DIR/page");
 

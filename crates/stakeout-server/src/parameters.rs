@@ -5,9 +5,12 @@ use axum::{
     http::request::Parts,
 };
 use record::Timestamp;
+use serde_json::Value;
 
 use crate::{ApiError, crs::Way};
 
+/// How clients without open intervals begin the end of all time.
+const LAST_DAY: &str = "9999-12-31T";
 /// Most parameters in one request.
 const PARAMETERS_MAX: usize = 50;
 
@@ -81,12 +84,9 @@ impl Parameters {
     pub(crate) fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let wanted = || format!("a whole number from {least} to {most}");
-        let number: u64 = text.parse().map_err(|_| ApiError::parameter(name, text, &wanted()))?;
-        if (least..=most).contains(&number) {
-            Ok(Some(number))
-        } else {
-            Err(ApiError::parameter(name, text, &wanted()))
-        }
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| plain && (least..=most).contains(number));
+        number.map(Some).ok_or_else(|| ApiError::parameter(name, text, &wanted()))
     }
 
     /// `bbox`: west, south, east, north in degrees, heights allowed; two boxes where it crosses the
@@ -95,23 +95,12 @@ impl Parameters {
         self.boxes_in(&Way::Same)
     }
 
-    /// The same in another CRS.
+    /// The same in degrees of another order.
     pub(crate) fn boxes_in(&self, way: &Way) -> Result<Vec<[f64; 4]>, ApiError> {
-        let Some(text) = self.get("bbox") else { return Ok(Vec::new()) };
-        let wrong = || {
-            ApiError::parameter("bbox", text, "west,south,east,north in degrees, or six numbers with heights")
-        };
-        let numbers: Vec<f64> = text
-            .split(',')
-            .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
-            .collect::<Option<_>>()
-            .ok_or_else(wrong)?;
-        let corners = match *numbers.as_slice() {
-            [west, south, east, north] => [west, south, east, north],
-            [west, south, low, east, north, high] if low <= high => [west, south, east, north],
-            _ => return Err(wrong()),
-        };
-        let [west, south, east, north] = way.box_to_degrees(corners).map_err(|_| wrong())?;
+        let Some([x0, y0, x1, y1]) = self.corners()? else { return Ok(Vec::new()) };
+        let wrong = || self.wrong_box();
+        let [west, south] = way.to_degrees([x0, y0]).map_err(|_| wrong())?;
+        let [east, north] = way.to_degrees([x1, y1]).map_err(|_| wrong())?;
         let in_world = [west, east].iter().all(|lon| (-180.0..=180.0).contains(lon))
             && [south, north].iter().all(|lat| (-90.0..=90.0).contains(lat));
         if !in_world || south > north {
@@ -121,6 +110,34 @@ impl Parameters {
             return Ok(vec![[west, south, 180.0, north], [-180.0, south, east, north]]);
         }
         Ok(vec![[west, south, east, north]])
+    }
+
+    /// The outlines in degrees of a `bbox` in a projected CRS, as GeoJSON polygons.
+    pub(crate) fn box_outlines(&self, way: &Way) -> Result<Option<Vec<Value>>, ApiError> {
+        let Some([x0, y0, x1, y1]) = self.corners()? else { return Ok(None) };
+        if x0 > x1 || y0 > y1 {
+            return Err(self.wrong_box());
+        }
+        way.box_outlines([x0, y0, x1, y1]).map(Some).map_err(|_| self.wrong_box())
+    }
+
+    /// The corners of `bbox` as they were given, without heights: features have none.
+    fn corners(&self) -> Result<Option<[f64; 4]>, ApiError> {
+        let Some(text) = self.get("bbox") else { return Ok(None) };
+        let numbers: Option<Vec<f64>> = text
+            .split(',')
+            .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
+            .collect();
+        match numbers.as_deref() {
+            Some([x0, y0, x1, y1]) => Ok(Some([*x0, *y0, *x1, *y1])),
+            Some([x0, y0, low, x1, y1, high]) if low <= high => Ok(Some([*x0, *y0, *x1, *y1])),
+            _ => Err(self.wrong_box()),
+        }
+    }
+
+    fn wrong_box(&self) -> ApiError {
+        let wanted = "west,south,east,north within the world in the axis order of its CRS, or six numbers with heights";
+        ApiError::parameter("bbox", self.get("bbox").unwrap_or_default(), wanted)
     }
 
     /// `datetime`: an instant, or an interval of which one end may be open, in milliseconds since 1970.
@@ -136,6 +153,8 @@ impl Parameters {
         };
         let end = |part: &str| match part {
             "" | ".." => Ok(None),
+            // the last day that can be written stands for no end; QGIS 3.22 writes its time with a digit too many
+            last if last.starts_with(LAST_DAY) => Ok(None),
             time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
         };
         let Some((from, to)) = text.split_once('/') else {
@@ -211,6 +230,8 @@ mod tests {
         let interval = |text: &str| Parameters::parse(&format!("datetime={text}")).unwrap().interval_ms();
         assert_eq!(interval("1970-01-01T00:00:01Z/..").unwrap(), Some((Some(1_000), None)));
         assert_eq!(interval("1970-01-01T00:00:01Z").unwrap(), Some((Some(1_000), Some(1_000))));
+        let qgis = interval("1970-01-01T00:00:01Z/9999-12-31T000:00:00Z").unwrap();
+        assert_eq!(qgis, Some((Some(1_000), None)));
         assert!(interval("../..").is_err());
         assert!(interval("yesterday").is_err());
         assert!(interval("2024-01-01T00:00:00Z/2023-01-01T00:00:00Z").is_err());

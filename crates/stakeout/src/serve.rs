@@ -1,6 +1,6 @@
 //! `stakeout serve`.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context;
 use record::{Actor, Role};
@@ -49,15 +49,16 @@ async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     // open event streams would hold a graceful stop up for ever; every write is whole without one
     tokio::select! {
-        served = async { axum::serve(listener, router(app)).await } => served?,
+        served = async { axum::serve(listener, service).await } => served?,
         () = stopped => {}
     }
     Ok(())
 }
 
-fn announce(data: &Path, address: std::net::SocketAddr) {
+fn announce(data: &Path, address: SocketAddr) {
     eprintln!("serving {} at http://{address}/", data.display());
 }
 

@@ -90,7 +90,9 @@ fn a_job_survives_a_power_loss_and_so_does_every_acknowledged_write() {
     let server = Server::start(&data);
     let kept =
         server.get(&format!("/ogc/collections/annotations/items/{}", annotation["id"].as_str().unwrap()));
-    assert_eq!(kept.body, annotation);
+    let mut kept = kept.body;
+    kept.as_object_mut().unwrap().remove("links");
+    assert_eq!(kept, annotation);
     assert!(run(&["verify", "--data", text(&data)]).status.success());
 }
 
@@ -156,7 +158,7 @@ fn bad_geojson_is_told_with_the_place_of_the_fault() {
     let square = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]});
     let cases = [
         (json!({"hello": "world"}), "type is missing but must be \"Feature\""),
-        (site(bow_tie), "ring 0 crosses itself near [1, 1]"),
+        (site(bow_tie), "ring 0 crosses or touches itself near [1, 1]"),
         (json!({"type": "Feature", "geometry": square, "properties": {}}), "properties.name is missing"),
         (site(json!(null)), "geometry.type is missing but must be \"Polygon\""),
     ];

@@ -44,6 +44,26 @@ impl Sql {
     }
 }
 
+/// Rows whose geometry meets one of some boxes (west, south, east, north).
+///
+/// Where the bounds lie within a box so does the geometry; only rows across the edge of a box are looked at exactly.
+pub(super) fn meets_boxes(boxes: &[[f64; 4]]) -> Sql {
+    let meeting: Vec<Sql> = boxes
+        .iter()
+        .map(|[west, south, east, north]| {
+            let numbers = [*west, *east, *south, *north].map(Sql::bound);
+            let shape = Sql::bound(serde_json::json!({"bbox": [west, south, east, north]}).to_string());
+            let [west, east, south, north] = numbers.each_ref();
+            Sql::of(
+                "(minx >= {} AND maxx <= {} AND miny >= {} AND maxy <= {}) \
+                 OR spatial_relation('s_intersects', json_extract(feature, '$.geometry'), {})",
+                &[west, east, south, north, &shape],
+            )
+        })
+        .collect();
+    Sql::of("({} AND {})", &[&touches_boxes(boxes), &Sql::joined(&meeting, " OR ")])
+}
+
 /// Rows whose bounds touch one of some boxes (west, south, east, north).
 ///
 /// The R*Tree keeps 32-bit floats, rounded outwards: it finds too much, never too little, so the exact

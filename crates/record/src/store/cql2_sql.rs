@@ -424,9 +424,9 @@ fn geometry(expression: &Value) -> Result<Operand, FilterError> {
     let wrong = |got: String| FilterError::Operands {
         op: "a geometry".to_owned(),
         got,
-        wanted: "finite coordinates in degrees, longitude first",
+        wanted: "valid geometry of finite coordinates",
     };
-    let shape = super::functions::read_geometry(expression)
+    let shape = super::functions::read_filter_geometry(expression)
         .ok_or_else(|| wrong("no valid coordinates".to_owned()))?;
     let bounds = geo::BoundingRect::bounding_rect(&shape)
         .map(|rect| [rect.min().x, rect.min().y, rect.max().x, rect.max().y]);

@@ -3,8 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use geo::{
-    Coord, CoordsIter, Geometry, Rect, Relate,
-    geometry::{GeometryCollection, Polygon},
+    Coord, CoordsIter, Geometry, Intersects, Line, Rect, Relate, Validation, geometry::GeometryCollection,
 };
 use jiff::Timestamp;
 use rusqlite::{
@@ -112,10 +111,13 @@ fn spatial_relation(context: &Context<'_>) -> rusqlite::Result<Option<bool>> {
     };
     let (a, b) = (shape(1)?, shape(2)?);
     let (Some(a), Some(b)) = (a.as_ref(), b.as_ref()) else { return Ok(None) };
+    match op.as_str() {
+        "s_intersects" => return Ok(Some(a.intersects(b))),
+        "s_disjoint" => return Ok(Some(!a.intersects(b))),
+        _ => {}
+    }
     let relation = a.relate(b);
     Ok(Some(match op.as_str() {
-        "s_intersects" => relation.is_intersects(),
-        "s_disjoint" => relation.is_disjoint(),
         "s_within" => relation.is_within(),
         "s_contains" => relation.is_contains(),
         "s_touches" => relation.is_touches(),
@@ -125,8 +127,12 @@ fn spatial_relation(context: &Context<'_>) -> rusqlite::Result<Option<bool>> {
     }))
 }
 
-/// A geometry from GeoJSON or from CQL2's `bbox`; `None` where it is none or not finite.
-pub(super) fn read_geometry(value: &Value) -> Option<Geometry<f64>> {
+/// A geometry from GeoJSON or from CQL2's `bbox`; `None` where it is none, not finite, or not valid.
+pub(super) fn read_filter_geometry(value: &Value) -> Option<Geometry<f64>> {
+    read_geometry(value).filter(Validation::is_valid)
+}
+
+fn read_geometry(value: &Value) -> Option<Geometry<f64>> {
     let shape = match value.get("bbox") {
         Some(numbers) => read_box(numbers)?,
         None => {
@@ -145,13 +151,19 @@ fn read_box(numbers: &Value) -> Option<Geometry<f64>> {
         [west, south, east, north] | [west, south, _, east, north, _] => (west, south, east, north),
         _ => return None,
     };
-    let part = |west: f64, east: f64| -> Polygon<f64> {
-        Rect::new(Coord { x: west, y: south }, Coord { x: east, y: north }).to_polygon()
+    // a box without width or height is a line or a point: as a polygon it would meet nothing
+    let part = |west: f64, east: f64| -> Geometry<f64> {
+        let (low, high) = (Coord { x: west, y: south }, Coord { x: east, y: north });
+        match (west == east, south == north) {
+            (true, true) => Geometry::Point(low.into()),
+            (false, false) => Rect::new(low, high).to_polygon().into(),
+            _ => Geometry::LineString(Line::new(low, high).into()),
+        }
     };
     if west <= east {
-        return Some(part(west, east).into());
+        return Some(part(west, east));
     }
-    let parts = vec![part(west, 180.0).into(), part(-180.0, east).into()];
+    let parts = vec![part(west, 180.0), part(-180.0, east)];
     Some(Geometry::GeometryCollection(GeometryCollection::new_from(parts)))
 }
 

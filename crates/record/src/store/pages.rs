@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params_from_iter, types::Val
 
 use super::{
     Store,
-    condition::{Sql, touches_boxes},
+    condition::{Sql, meets_boxes},
     cql2_sql,
     items::{Collection, Item, item_from_row},
 };
@@ -25,6 +25,9 @@ const MATCHES_ENTRY_BYTES: usize = 256;
 const MATCHES_TYPICAL: usize = 256;
 /// Numbers in a block of each level of the table `item_block`, as powers of two, coarse first.
 const BLOCKS: [(i64, u32); 2] = [(2, 16), (1, 8)];
+
+/// Most hex digits of a cursor: no collection will hold 2^60 features.
+const CURSOR_DIGITS_MAX: usize = 15;
 
 /// A place between two features of a collection.
 ///
@@ -51,7 +54,11 @@ impl std::str::FromStr for Cursor {
     type Err = RecordError;
 
     fn from_str(text: &str) -> Result<Cursor, RecordError> {
-        let number = |digits: &str| i64::from_str_radix(digits, 16).ok().filter(|n| *n >= 0);
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let number = |digits: &str| {
+            let fits = digits.len() <= CURSOR_DIGITS_MAX && digits.bytes().all(is_digit);
+            i64::from_str_radix(digits, 16).ok().filter(|_| fits)
+        };
         text.strip_prefix('a')
             .and_then(number)
             .map(Cursor::After)
@@ -82,7 +89,7 @@ pub struct Query {
     pub collection: Collection,
     /// Of this site.
     pub site: Option<String>,
-    /// Touching any of these boxes: west, south, east, north in degrees.
+    /// Meeting any of these boxes: west, south, east, north in degrees.
     pub boxes: Vec<[f64; 4]>,
     /// Whose time meets this interval, in milliseconds since 1970; `None` is open.
     pub interval_ms: Option<(Option<i64>, Option<i64>)>,
@@ -293,7 +300,7 @@ fn condition(query: &Query) -> Result<Sql, RecordError> {
         condition.and(&Sql::of(&format!("{lead}site = {{}}"), &[&Sql::bound(site.clone())]));
     }
     if !query.boxes.is_empty() {
-        condition.and(&touches_boxes(&query.boxes));
+        condition.and(&meets_boxes(&query.boxes));
     }
     if let Some((from, to)) = query.interval_ms {
         if let Some(to) = to {

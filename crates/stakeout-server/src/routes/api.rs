@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{
         Response,
@@ -16,24 +16,28 @@ use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::json as answer;
-use crate::{ApiError, App, guard::Who, parameters::Parameters};
+use crate::{ApiError, App, guard::Who, parameters::Parameters, path::Path};
 
-pub(crate) async fn session(Who(actor): Who) -> Response {
-    answer(&json!({"actor": actor.name, "role": actor.role}))
+pub(crate) async fn session(Who(actor): Who, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    Ok(answer(&json!({"actor": actor.name, "role": actor.role})))
 }
 
 /// What the page is to know of the configuration.
-pub(crate) async fn settings(State(app): State<App>) -> Response {
-    answer(&json!({"backdrop": app.config.backdrop}))
+pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    Ok(answer(&json!({"backdrop": app.config.backdrop})))
 }
 
 /// Where every site stands.
-pub(crate) async fn sites(State(app): State<App>) -> Result<Response, ApiError> {
+pub(crate) async fn sites(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let sites = app.blocking(|app| Ok(app.store.site_summaries()?)).await?;
     Ok(answer(&json!({"sites": sites})))
 }
 
-pub(crate) async fn taxonomy(State(app): State<App>) -> Result<Response, ApiError> {
+pub(crate) async fn taxonomy(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let types = app.blocking(|app| Ok(app.store.structure_types()?)).await?;
     Ok(answer(&json!({"types": types})))
 }
@@ -57,7 +61,7 @@ pub(crate) async fn comparisons(
     Ok(answer(&json!({"comparisons": described})))
 }
 
-/// Server-sent events: `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were missed.
+/// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were missed.
 pub(crate) async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let notices = BroadcastStream::new(app.notices.subscribe()).map(|notice| {
         Ok(match notice {
@@ -67,7 +71,9 @@ pub(crate) async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Res
             }
         })
     });
-    Sse::new(notices).keep_alive(KeepAlive::default())
+    // a listener learns at once that it is heard
+    let open = futures_util::stream::once(async { Ok(Event::default().event("open").data("{}")) });
+    Sse::new(open.chain(notices)).keep_alive(KeepAlive::default())
 }
 
 pub(crate) async fn revoke_token(

@@ -1,7 +1,7 @@
 //! The features of a site as a file to take away.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -11,6 +11,7 @@ use crate::{
     ApiError, App,
     export::{self, ExportError, ExportFormat},
     parameters::Parameters,
+    path::Path,
 };
 
 /// `?format=gpkg|fgb|kmz|geoparquet|shp|csv|geojson&collection=annotations|candidates`; a shapefile comes without its

@@ -1,8 +1,7 @@
 //! Features of the collections: pages, single ones, and changes to them.
 
 use axum::{
-    body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -13,20 +12,22 @@ use record::{
 };
 use serde_json::{Value, json};
 
-use super::{body, created, json as answer_json, ogc};
+use super::{created, json as answer_json, ogc};
 use crate::{
     ApiError, App,
+    body::JsonBody,
     crs::FeatureCrs,
     etag,
     guard::Who,
     html::{self, Format},
     links::Base,
     parameters::Parameters,
+    path::Path,
 };
 
 const GEOJSON: &str = "application/geo+json";
 /// Parameters of `/items` beside the queryables of the collection.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 11] = [
     "limit",
     "offset",
     "cursor",
@@ -38,10 +39,9 @@ const PARAMETERS: [&str; 12] = [
     "filter-lang",
     "filter-crs",
     "f",
-    "site",
 ];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
-const PAGE_FORM: u32 = 1;
+const PAGE_FORM: u32 = 2;
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
 pub(crate) async fn items(
@@ -110,7 +110,7 @@ fn crs_of(parameters: &Parameters, name: &str) -> Result<FeatureCrs, ApiError> {
 
 fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Query, ApiError> {
     let names = schema::queryables(collection).map(|property| property.name);
-    let known: Vec<&str> = PARAMETERS.into_iter().chain(names.filter(|name| *name != "site")).collect();
+    let known: Vec<&str> = PARAMETERS.into_iter().chain(names).collect();
     parameters.only(&known)?;
     let limit =
         parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
@@ -122,19 +122,29 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
         (None, Some(offset)) => PageStart::Offset(offset),
         (None, None) => PageStart::First,
     };
+    let box_crs = crs_of(parameters, "bbox-crs")?;
+    let way = box_crs.way()?;
+    let mut filters = filters(collection, parameters)?;
+    let mut boxes = Vec::new();
+    if let FeatureCrs::Projected(_) = box_crs {
+        // its edges are curved in degrees: an outline, no box
+        filters.extend(parameters.box_outlines(&way)?.map(Filter::meets_any));
+    } else {
+        boxes = parameters.boxes_in(&way)?;
+    }
     Ok(Query {
         collection,
-        site: parameters.get("site").filter(|_| collection != Collection::Sites).map(str::to_owned),
-        boxes: parameters.boxes_in(&crs_of(parameters, "bbox-crs")?.way()?)?,
+        site: parameters.get("site").map(str::to_owned),
+        boxes,
         interval_ms: parameters.interval_ms()?,
-        filter: filter(collection, parameters)?,
+        filter: Filter::all(filters),
         limit: limit.min(u64::from(app.config.limit_max)) as u32,
         start,
     })
 }
 
-/// The `filter` parameter and the properties that are asked for by value, as one filter.
-fn filter(collection: Collection, parameters: &Parameters) -> Result<Option<Filter>, ApiError> {
+/// The `filter` parameter and the properties that are asked for by value.
+pub(super) fn filters(collection: Collection, parameters: &Parameters) -> Result<Vec<Filter>, ApiError> {
     let mut filters = Vec::new();
     for property in schema::queryables(collection).filter(|property| property.name != "site") {
         if let Some(text) = parameters.get(property.name) {
@@ -151,7 +161,7 @@ fn filter(collection: Collection, parameters: &Parameters) -> Result<Option<Filt
         let way = crs_of(parameters, "filter-crs")?.way()?;
         filters.push(filter.map_err(RecordError::from)?.turn_positions(&mut |at| way.to_degrees(at))?);
     }
-    Ok(Filter::all(filters))
+    Ok(filters)
 }
 
 fn property_value(property: &Property, text: &str) -> Result<Value, ApiError> {
@@ -188,7 +198,14 @@ impl Own {
                 format!("{rest}&cursor={cursor}")
             })
         };
-        let mut links = vec![self.base.link("self", GEOJSON, &self.itself(), "This page")];
+        let rest = self.parameters.without(&["f"]);
+        let html = self.at(if rest.is_empty() { "f=html".to_owned() } else { format!("{rest}&f=html") });
+        let all = self.path.trim_end_matches("/items");
+        let mut links = vec![
+            self.base.link("self", GEOJSON, &self.itself(), "This page"),
+            self.base.link("alternate", "text/html", &html, "This page, for reading"),
+            self.base.link("collection", "application/json", all, "The collection"),
+        ];
         links
             .extend(page.next.map(|cursor| self.base.link("next", GEOJSON, &moved(cursor), "The next page")));
         links.extend(
@@ -242,23 +259,44 @@ pub(crate) async fn item(
         .await?;
     if format == Format::Html {
         let path = format!("/ogc/collections/{name}/items/{}", item.id);
-        return Ok(html::feature(&base, &path, &item.value()));
+        let mut shown = item.value();
+        shown["links"] = links_of(collection, &item.id, &base);
+        return Ok(html::feature(&base, &path, &shown));
     }
+    let text = with_links(&item.feature, &links_of(collection, &item.id, &base));
     // one tag in every CRS: a write may be based on any of them
-    Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &item.sha256, item.feature.into_bytes()), crs))
+    Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &item.sha256, text.into_bytes()), crs))
+}
+
+fn links_of(collection: Collection, id: &str, base: &Base) -> Value {
+    let all = format!("/ogc/collections/{}", collection.as_str());
+    let own = format!("{all}/items/{id}");
+    json!([
+        base.link("self", GEOJSON, &own, "This feature"),
+        base.link("alternate", "text/html", &format!("{own}?f=html"), "This feature, for reading"),
+        base.link("collection", "application/json", &all, "Its collection"),
+    ])
+}
+
+/// A stored feature with links behind its own members.
+fn with_links(feature: &str, links: &Value) -> String {
+    let own = feature.strip_suffix('}').unwrap_or(feature);
+    format!("{own},\"links\":{links}}}")
 }
 
 pub(crate) async fn create(
     State(app): State<App>,
     Path(name): Path<String>,
     Who(actor): Who,
+    parameters: Parameters,
     base: Base,
     headers: HeaderMap,
-    bytes: Bytes,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let collection = writable(ogc::by_name(&name)?)?;
     let crs = crs_of_body(&headers)?;
-    let feature = body(&bytes)?;
+    let feature = sent.value()?;
     let item = app
         .blocking(move |app| {
             let feature = crs.way()?.read(feature)?;
@@ -283,10 +321,12 @@ pub(crate) async fn replace(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
     Who(actor): Who,
+    parameters: Parameters,
     headers: HeaderMap,
-    bytes: Bytes,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    change(app, &name, id, actor, headers, body(&bytes)?, |_, feature| feature).await
+    parameters.only(&[])?;
+    change(app, &name, id, actor, headers, sent.value()?, |_, feature| Ok(feature)).await
 }
 
 /// Changes the members that are given and keeps the rest (JSON Merge Patch, RFC 7396).
@@ -294,10 +334,12 @@ pub(crate) async fn update(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
     Who(actor): Who,
+    parameters: Parameters,
     headers: HeaderMap,
-    bytes: Bytes,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    change(app, &name, id, actor, headers, body(&bytes)?, merged).await
+    parameters.only(&[])?;
+    change(app, &name, id, actor, headers, sent.value()?, merged).await
 }
 
 async fn change(
@@ -307,7 +349,7 @@ async fn change(
     actor: Actor,
     headers: HeaderMap,
     given: Value,
-    next: fn(Value, Value) -> Value,
+    next: fn(Value, Value) -> Result<Value, ApiError>,
 ) -> Result<Response, ApiError> {
     let collection = writable(ogc::by_name(name)?)?;
     let crs = crs_of_body(&headers)?;
@@ -316,7 +358,7 @@ async fn change(
             let given = crs.way()?.read(given)?;
             let old = app.store.item(collection, &id)?;
             let if_match = etag::if_match(&headers, &old)?;
-            let feature = next(old.value(), given);
+            let feature = next(old.value(), given)?;
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
@@ -335,15 +377,22 @@ async fn change(
     Ok(in_crs(answer, FeatureCrs::Crs84))
 }
 
-/// A geometry is given whole: its members mean nothing alone.
-fn merged(mut old: Value, patch: Value) -> Value {
-    if let Some(geometry) = patch.get("geometry") {
-        old["geometry"] = geometry.clone();
+/// A JSON Merge Patch (RFC 7396), but for the geometry, which is given whole: its members mean nothing alone.
+fn merged(mut old: Value, patch: Value) -> Result<Value, ApiError> {
+    let wrong = |member: &str| ApiError::body(format!("{member} of a patch must be an object")).at(member);
+    let Value::Object(members) = patch else { return Err(wrong("the body")) };
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("properties", Value::Object(properties)) => {
+                for (name, value) in properties {
+                    old["properties"][name] = value;
+                }
+            }
+            ("properties", _) => return Err(wrong("properties")),
+            (_, value) => old[name] = value,
+        }
     }
-    for (name, value) in patch["properties"].as_object().into_iter().flatten() {
-        old["properties"][name] = value.clone();
-    }
-    old
+    Ok(old)
 }
 
 /// The CRS in which a client sends positions.
@@ -356,8 +405,10 @@ pub(crate) async fn remove(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
     Who(actor): Who,
+    parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
+    parameters.only(&[])?;
     let collection = writable(ogc::by_name(&name)?)?;
     app.blocking(move |app| {
         let if_match = etag::if_match(&headers, &app.store.item(collection, &id)?)?;
@@ -416,13 +467,13 @@ fn writable(collection: Collection) -> Result<Collection, ApiError> {
 fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
     geojson::must_be_feature(feature)?;
     let properties = &feature["properties"];
-    let member = |name: &str, bytes_max: usize| {
-        geojson::optional_text(&format!("properties.{name}"), &properties[name], bytes_max)
+    let member = |name: &str, characters_max: usize| {
+        geojson::optional_text(&format!("properties.{name}"), &properties[name], characters_max)
     };
     let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
         let parse =
             |text: String| text.parse().map_err(|_| ApiError::parameter(name, &text, "an RFC 3339 time"));
-        member(name, geojson::NAME_BYTES_MAX)?.map(parse).transpose()
+        member(name, geojson::NAME_CHARACTERS_MAX)?.map(parse).transpose()
     };
     let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {
         match &properties[name] {
@@ -436,18 +487,23 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
     let confidence = word("confidence", "low, moderate or high")?;
     let confidence: Option<Confidence> = serde_json::from_value(confidence.clone())
         .map_err(|_| ApiError::parameter("confidence", &confidence.to_string(), "low, moderate or high"))?;
+    let (start, end) = (time("start_datetime")?, time("end_datetime")?);
+    if start.zip(end).is_some_and(|(start, end)| start > end) {
+        let end = properties["end_datetime"].to_string();
+        return Err(ApiError::parameter("end_datetime", &end, "a time not before start_datetime"));
+    }
     Ok(Annotation {
         id: AnnotationId(String::new()),
-        site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_BYTES_MAX)?),
+        site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_CHARACTERS_MAX)?),
         candidate: None,
         outline: geojson::read_polygon(&feature["geometry"])?,
-        structure_type: member("structure_type", geojson::NAME_BYTES_MAX)?,
+        structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,
         change: change.unwrap_or(Change::New),
-        title: member("title", geojson::NAME_BYTES_MAX)?,
-        note: member("note", geojson::NOTE_BYTES_MAX)?,
+        title: member("title", geojson::NAME_CHARACTERS_MAX)?,
+        note: member("note", geojson::NOTE_CHARACTERS_MAX)?,
         confidence,
-        start_datetime: time("start_datetime")?,
-        end_datetime: time("end_datetime")?,
+        start_datetime: start,
+        end_datetime: end,
         area_m2: 0.0,
         sources: Vec::new(),
         status: AnnotationStatus::Draft,

@@ -12,26 +12,26 @@ mod schema;
 mod stac;
 mod tiles;
 mod uploads;
+mod vector_tiles;
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, head, post},
 };
 use serde_json::Value;
-use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
 
-use crate::{ApiError, App, guard, page};
+use crate::{ApiError, App, guard, page, path::Path, rate, request_body};
 
 /// The whole service as one value.
 pub fn router(app: App) -> Router {
     let body_bytes_max = app.config.body_bytes_max;
-    let timeout = Duration::from_secs(app.config.request_timeout_s);
     // uploads and events last as long as they last
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
@@ -54,14 +54,33 @@ pub fn router(app: App) -> Router {
         .merge(stac_routes())
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout));
+        .layer(middleware::from_fn_with_state(app.clone(), in_time));
     quick
         .merge(slow)
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
         .method_not_allowed_fallback(|method: Method| async move { ApiError::method(&method) })
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
+        .layer(CatchPanicLayer::custom(broken))
         .layer(TraceLayer::new_for_http())
+        .layer(middleware::map_request_with_state(app.clone(), request_body::limited))
         .with_state(app)
+}
+
+/// Ends a request that takes too long.
+async fn in_time(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
+    let time_max_s = app.config.request_timeout_s;
+    tokio::time::timeout(Duration::from_secs(time_max_s), next.run(request)).await.map_err(|_| {
+        let detail = format!("the request took more than {time_max_s} s");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", detail)
+    })
+}
+
+/// A fault of ours must not look like a broken network.
+fn broken(_: Box<dyn Any + Send>) -> Response {
+    // the panic itself has told the log where it was
+    let detail = "the server failed; its log says why".to_owned();
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail).into_response()
 }
 
 fn ogc_routes() -> Router<App> {
@@ -86,6 +105,14 @@ fn ogc_routes() -> Router<App> {
         .route("/ogc/collections/annotations/items/{id}/versions", get(features::versions))
         .route("/ogc/collections/{collection}/queryables", get(schema::queryables))
         .route("/ogc/collections/{collection}/schema", get(schema::schema))
+        .route("/ogc/collections/{collection}/tiles", get(vector_tiles::tilesets))
+        .route("/ogc/collections/{collection}/tiles/WebMercatorQuad", get(vector_tiles::tileset))
+        .route(
+            "/ogc/collections/{collection}/tiles/WebMercatorQuad/{zoom}/{row}/{col}",
+            get(vector_tiles::tile),
+        )
+        .route("/ogc/tileMatrixSets", get(vector_tiles::matrix_sets))
+        .route("/ogc/tileMatrixSets/WebMercatorQuad", get(vector_tiles::matrix_set))
         .route("/ogc/processes", get(processes::list))
         .route("/ogc/processes/{process}", get(processes::describe))
         .route("/ogc/processes/{process}/execution", post(processes::execute))
@@ -98,8 +125,8 @@ fn api_routes() -> Router<App> {
     Router::new()
         .route("/", get(page::index))
         .route("/assets/{name}", get(page::asset))
-        .route("/app.js", get(|headers| page::asset(axum::extract::Path("app.js".to_owned()), headers)))
-        .route("/app.css", get(|headers| page::asset(axum::extract::Path("app.css".to_owned()), headers)))
+        .route("/app.js", get(|headers| page::asset(Path("app.js".to_owned()), headers)))
+        .route("/app.css", get(|headers| page::asset(Path("app.css".to_owned()), headers)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -159,9 +186,4 @@ fn created(location: &str, value: Response) -> Response {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
-}
-
-/// Reads a JSON body.
-fn body(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| ApiError::body(format!("the body is no JSON: {error}")))
 }

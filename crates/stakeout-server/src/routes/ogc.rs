@@ -1,14 +1,13 @@
 //! Landing page, conformance and collections of OGC API.
 
-use axum::{
-    extract::{Path, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use record::Collection;
 use serde_json::{Value, json};
 
-use super::with_type;
+use super::{
+    vector_tiles::{TILESETS_VECTOR, TILING_SCHEMES},
+    with_type,
+};
 use crate::{
     ApiError, App,
     crs::FeatureCrs,
@@ -16,6 +15,7 @@ use crate::{
     html::{self, Format},
     links::Base,
     parameters::Parameters,
+    path::Path,
 };
 
 const CONFORMANCE: &[&str] = &[
@@ -49,6 +49,12 @@ const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/cql2/1.0/conf/array-functions",
     "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
     "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
 ];
@@ -71,6 +77,7 @@ pub(crate) async fn landing(
             base.link("service-doc", "text/html", "/ogc?f=html", "This interface, for reading"),
             base.link("conformance", "application/json", "/ogc/conformance", "Standards that are followed"),
             base.link("data", "application/json", "/ogc/collections", "The collections"),
+            base.link(TILING_SCHEMES, "application/json", "/ogc/tileMatrixSets", "How tiles are numbered"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/processes", "application/json", "/ogc/processes", "The processes"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/job-list", "application/json", "/ogc/jobs", "The jobs"),
         ],
@@ -161,7 +168,7 @@ fn described(collection: Collection, base: &Base) -> Value {
     let crs: Vec<String> = FeatureCrs::all().map(FeatureCrs::uri).collect();
     let storage = FeatureCrs::Crs84.uri();
     let schema = "application/schema+json";
-    json!({
+    let mut described = json!({
         "id": collection.as_str(),
         "title": title,
         "description": description,
@@ -178,7 +185,12 @@ fn described(collection: Collection, base: &Base) -> Value {
             base.link("http://www.opengis.net/def/rel/ogc/1.0/schema", schema, &format!("{own}/schema"), "What the features hold"),
             base.link("describedby", schema, &format!("{own}/schema"), "What the features hold"),
         ],
-    })
+    });
+    if collection != Collection::Sites {
+        let tiles = base.link(TILESETS_VECTOR, "application/json", &format!("{own}/tiles"), "Vector tiles");
+        described["links"].as_array_mut().expect("links are a list").push(tiles);
+    }
+    described
 }
 
 /// The description of the interface, with this server's own address in it.

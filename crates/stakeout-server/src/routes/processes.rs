@@ -1,21 +1,18 @@
 //! OGC API Processes: one process, and its jobs.
 
-use axum::{
-    body::Bytes,
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use record::{Job, JobId, JobStatus, SceneId};
 use serde_json::{Value, json};
 
-use super::{body, created, json as answer};
+use super::{created, json as answer};
 use crate::{
     ApiError, App,
+    body::JsonBody,
     guard::Who,
     jobs::{self, DETECT},
     links::Base,
     parameters::Parameters,
+    path::Path,
 };
 
 /// Jobs in the list.
@@ -81,10 +78,10 @@ pub(crate) async fn execute(
     Path(process): Path<String>,
     Who(actor): Who,
     base: Base,
-    bytes: Bytes,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
     must_be_detect(&process)?;
-    let inputs = body(&bytes)?["inputs"].take();
+    let inputs = sent.value()?.get("inputs").cloned().unwrap_or_default();
     let job = app
         .blocking(move |app| {
             let scene = |name: &str| -> Result<record::Scene, ApiError> {

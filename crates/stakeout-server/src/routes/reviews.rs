@@ -1,16 +1,13 @@
 //! Reviews of candidates.
 
-use axum::{
-    body::Bytes,
-    extract::{Path, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use record::{CandidateId, Collection, NewReview, ReviewId, ReviewOutcome, Seen, geojson};
 use serde_json::{Value, json};
 
-use super::{body, created, json as answer};
-use crate::{ApiError, App, etag, guard::Who, links::Base, parameters::Parameters};
+use super::{created, json as answer};
+use crate::{
+    ApiError, App, body::JsonBody, etag, guard::Who, links::Base, parameters::Parameters, path::Path,
+};
 
 /// Largest description of what the reviewer saw, bytes.
 const SEEN_BYTES_MAX: usize = 16 << 10;
@@ -21,9 +18,9 @@ pub(crate) async fn add(
     Who(actor): Who,
     base: Base,
     headers: HeaderMap,
-    bytes: Bytes,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    let review = new_review(&body(&bytes)?)?;
+    let review = new_review(&sent.value()?)?;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let outcome = app
         .blocking(move |app| {
@@ -59,17 +56,17 @@ fn new_review(value: &Value) -> Result<NewReview, ApiError> {
             serde_json::from_value(seen.clone()).map_err(word("seen", "an object with before and after"))?
         }
     };
-    let text = |name: &str, bytes_max: usize| geojson::optional_text(name, &value[name], bytes_max);
+    let text = |name: &str, characters_max: usize| geojson::optional_text(name, &value[name], characters_max);
     let geometry = match &value["geometry"] {
         Value::Null => None,
         geometry => Some(geojson::read_polygon(geometry)?),
     };
     Ok(NewReview {
         verdict,
-        structure_type: text("structure_type", geojson::NAME_BYTES_MAX)?,
+        structure_type: text("structure_type", geojson::NAME_CHARACTERS_MAX)?,
         confidence,
-        title: text("title", geojson::NAME_BYTES_MAX)?,
-        note: text("note", geojson::NOTE_BYTES_MAX)?,
+        title: text("title", geojson::NAME_CHARACTERS_MAX)?,
+        note: text("note", geojson::NOTE_CHARACTERS_MAX)?,
         geometry,
         seen,
     })

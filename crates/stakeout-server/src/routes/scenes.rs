@@ -7,21 +7,24 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Multipart, Path, Request, State, multipart::Field},
+    extract::{FromRequest, Multipart, Request, State, multipart::Field},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use raster_io::IngestRequest;
 use record::{
-    Actor, NewScene, RasterFacts, Scene, SceneId, Sha256Hex, SiteId, Timestamp,
-    geojson::{NAME_BYTES_MAX, optional_text},
+    Actor, NewScene, RasterFacts, Role, Scene, SceneId, Sha256Hex, SiteId, Timestamp,
+    geojson::{NAME_CHARACTERS_MAX, optional_text},
     scene::Original,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use super::{created, geojson, json as answer};
-use crate::{ApiError, App, guard::Who, links::Base, parameters::Parameters, stac, uploads::HeldUpload};
+use crate::{
+    ApiError, App, body, guard::Who, links::Base, parameters::Parameters, path::Path, stac,
+    uploads::HeldUpload,
+};
 
 /// Largest `properties` part, bytes.
 const PROPERTIES_BYTES_MAX: usize = 64 << 10;
@@ -44,9 +47,10 @@ pub(crate) async fn add(
     base: Base,
     request: Request,
 ) -> Result<Response, ApiError> {
+    // who may not, and where to, is told before gigabytes are sent
+    actor.must_be(Role::Analyst, "adding a scene")?;
     let site = SiteId(site);
     let looked_up = site.clone();
-    // a missing site is told before gigabytes are sent
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| media_type.starts_with("application/json"));
@@ -85,7 +89,7 @@ async fn finished_upload(
     let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let body = super::body(&bytes)?;
+    let body = body::read(&bytes)?;
     let upload = &body["upload"];
     // the whole address is as good as the id at its end
     let id = upload.as_str().map(|text| text.rsplit('/').next().unwrap_or(text).to_owned());
@@ -120,7 +124,7 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
                 file_name = Some(name);
             }
             Some("properties") if properties.is_none() => {
-                properties = Some(super::body(&small(part).await?)?);
+                properties = Some(body::read(&small(part).await?)?);
             }
             other => {
                 let name = other.unwrap_or_default().to_owned();
@@ -174,7 +178,8 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
 /// The last part of a path, without control characters: a name to show, never one to open.
 pub(super) fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let kept: String = last.chars().filter(|letter| !letter.is_control()).take(NAME_BYTES_MAX / 4).collect();
+    let kept: String =
+        last.chars().filter(|letter| !letter.is_control()).take(NAME_CHARACTERS_MAX / 4).collect();
     if kept.is_empty() { "scene".to_owned() } else { kept }
 }
 
@@ -182,7 +187,8 @@ pub(super) fn safe_name(name: &str) -> String {
 fn record_scene(app: &App, actor: &Actor, site: &SiteId, arrival: &Arrival) -> Result<Scene, ApiError> {
     let properties = &arrival.properties;
     let datetime = datetime(properties)?;
-    let text = |name: &str| optional_text(&format!("properties.{name}"), &properties[name], NAME_BYTES_MAX);
+    let text =
+        |name: &str| optional_text(&format!("properties.{name}"), &properties[name], NAME_CHARACTERS_MAX);
     let original = &arrival.original;
     // the process that decodes may write in a folder of its own, where nothing else is
     let made = arrival.folder.path().join("made");

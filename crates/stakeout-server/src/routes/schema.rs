@@ -1,6 +1,6 @@
 //! What the features of a collection hold: queryables (Part 3) and schema (Part 5), as JSON Schema.
 
-use axum::{extract::Path, http::HeaderMap, response::Response};
+use axum::{http::HeaderMap, response::Response};
 use record::{
     Collection,
     schema::{self, Kind, Property, SetBy},
@@ -8,7 +8,7 @@ use record::{
 use serde_json::{Map, Value, json};
 
 use super::ogc;
-use crate::{ApiError, links::Base, parameters::Parameters};
+use crate::{ApiError, links::Base, parameters::Parameters, path::Path};
 
 const SCHEMA_JSON: &str = "application/schema+json";
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";

@@ -1,14 +1,11 @@
 //! The catalogue of scenes.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use record::{Collection, Query, Scene, SceneId, Site, SiteId};
 use serde_json::{Value, json};
 
 use super::{geojson, json as answer};
-use crate::{ApiError, App, links::Base, parameters::Parameters, stac};
+use crate::{ApiError, App, links::Base, parameters::Parameters, path::Path, stac};
 
 /// Most sites in one answer.
 const SITES_MAX: u32 = 10_000;

@@ -1,7 +1,7 @@
 //! Imagery tiles.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -10,7 +10,7 @@ use record::SceneId;
 use serde_json::json;
 
 use super::json as answer;
-use crate::{ApiError, App, etag, links::Base, parameters::Parameters, tile_cache::OpenScene};
+use crate::{ApiError, App, etag, links::Base, parameters::Parameters, path::Path, tile_cache::OpenScene};
 
 const TILE_PX: u32 = 256;
 const THUMBNAIL_PX: u32 = 256;

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,6 +18,7 @@ use crate::{
     ApiError, App,
     guard::Who,
     links::Base,
+    path::Path,
     uploads::{Announced, HeldUpload},
 };
 
@@ -260,7 +261,9 @@ fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.get(&RESUMABLE) == Some(&VERSION) {
         return Ok(());
     }
-    let got = text(headers, &RESUMABLE).unwrap_or_default();
+    let Some(got) = text(headers, &RESUMABLE) else {
+        return Err(ApiError::parameter("Tus-Resumable", "", "1.0.0"));
+    };
     let detail = format!("Tus-Resumable is {got:?} but must be 1.0.0");
     Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "tus-version", "The protocol is another", detail)
         .at("Tus-Resumable"))

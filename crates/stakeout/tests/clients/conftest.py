@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,17 +116,29 @@ def confirm(server: Server, candidate: str) -> str:
     return answer.get("annotation", answer)["id"]
 
 
+@contextmanager
+def serving(binary: Path, data: Path, *arguments: str):
+    """A `stakeout serve` on a folder; gives its address, and fails where it died meanwhile."""
+    listen = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen([binary, "serve", "--data", data, "--listen", listen, *arguments])
+    try:
+        wait_until(lambda: is_ready(f"http://{listen}"), START_TIMEOUT_S, "the start of the server")
+        yield f"http://{listen}"
+        assert process.poll() is None, "the server died during the tests"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Server:
     binary = Path(os.environ["STAKEOUT_BIN"])
     fixture = tmp_path_factory.mktemp("fixture")
     subprocess.run([binary / "make-fixture", fixture, "--size", str(FIXTURE_PX)], check=True, timeout=300)
     data = tmp_path_factory.mktemp("data")
-    listen = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen([binary / "stakeout", "serve", "--data", data, "--listen", listen])
-    try:
-        running = Server(url=f"http://{listen}", data=data, fixture=fixture, binary=binary / "stakeout")
-        wait_until(lambda: is_ready(running.url), START_TIMEOUT_S, "the start of the server")
+    program = binary / "stakeout"
+    with serving(program, data) as url:
+        running = Server(url=url, data=data, fixture=fixture, binary=program)
         site = {"type": "Feature", "id": "plant", "geometry": AREA, "properties": {"name": "Test plant"}}
         running.post("/ogc/collections/sites/items", site)
         running.before = add_scene(running, "before.tif", "2023-05-14T02:10:00Z")
@@ -135,7 +148,10 @@ def server(tmp_path_factory) -> Server:
         assert len(candidates) >= 6, f"only {len(candidates)} candidates in the rendered scene"
         running.confirmed = [confirm(running, candidate["id"]) for candidate in candidates[:5]]
         yield running
-        assert process.poll() is None, "the server died during the tests"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def atlas(tmp_path_factory):
+    from atlas import running_atlas
+
+    yield from running_atlas(Path(os.environ["STAKEOUT_BIN"]) / "stakeout", tmp_path_factory.mktemp("atlas"))

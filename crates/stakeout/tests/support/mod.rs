@@ -53,8 +53,20 @@ pub struct Answer {
 
 impl Server {
     pub fn start(data: &Path) -> Server {
+        Server::start_with(data, &[])
+    }
+
+    /// Starts with settings that differ from the defaults.
+    pub fn start_configured(data: &Path, settings: &Value) -> Server {
+        let path = data.with_extension("settings.json");
+        std::fs::write(&path, settings.to_string()).unwrap();
+        Server::start_with(data, &["--config", text(&path)])
+    }
+
+    fn start_with(data: &Path, more: &[&str]) -> Server {
         let mut child = stakeout()
             .args(["serve", "--listen", "127.0.0.1:0", "--data", text(data)])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

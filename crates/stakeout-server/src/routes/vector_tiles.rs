@@ -1,0 +1,230 @@
+//! OGC API Tiles: the features of a collection as vector tiles in the Web Mercator quad tree.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+};
+use record::{
+    Collection, Page, PageStart, Query,
+    vector_tile::{self, FEATURES_PER_TILE_MAX, TileAddress, ZOOM_MAX},
+};
+use serde_json::{Value, json};
+
+use super::{features, json as answer, ogc};
+use crate::{ApiError, App, etag, links::Base, parameters::Parameters, path::Path};
+
+pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
+/// Type of the links to the tile sets of a collection.
+pub(super) const TILESETS_VECTOR: &str = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
+pub(super) const TILING_SCHEMES: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes";
+const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
+const MATRIX_SET: &str = "WebMercatorQuad";
+const MATRIX_SET_URI: &str = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
+const MERCATOR_URI: &str = "http://www.opengis.net/def/crs/EPSG/0/3857";
+/// Metres from the middle of the map to its edge.
+const HALF_WORLD_M: f64 = 20_037_508.342_789_244;
+/// Pixels along the side of a tile, which scale denominators are told for.
+const TILE_PX: u32 = 256;
+/// Side of the pixel that scale denominators are told for, metres (OGC 17-083r4).
+const PIXEL_M: f64 = 0.000_28;
+/// How many features of a tile were left out since there were more than a tile may have.
+const LEFT_OUT: HeaderName = HeaderName::from_static("stakeout-features-left-out");
+
+/// Parameters that pick the features of a tile.
+const PARAMETERS: [&str; 5] = ["f", "datetime", "filter", "filter-lang", "site"];
+
+pub(crate) async fn tile(
+    State(app): State<App>,
+    Path((name, zoom, row, col)): Path<(String, u32, u32, String)>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let collection = tiled(&name)?;
+    parameters.only(&PARAMETERS)?;
+    if let Some(other) = parameters.get("f").filter(|format| *format != "mvt") {
+        return Err(ApiError::parameter("f", other, "mvt"));
+    }
+    let number = col.strip_suffix(".mvt").unwrap_or(&col).parse().ok();
+    let tile = number.and_then(|col| TileAddress::new(zoom, row, col)).ok_or_else(|| {
+        ApiError::not_found(format!("there is no tile {zoom}/{row}/{col}: zoom is 0 to {ZOOM_MAX}"))
+    })?;
+    let (page, bytes) = app
+        .blocking(move |app| {
+            let page = app.store.items(&query(collection, tile, &parameters)?)?;
+            let features = page.items.iter().map(record::Item::value);
+            let bytes = vector_tile::encode(tile, collection.as_str(), features)?;
+            Ok((page, bytes))
+        })
+        .await?;
+    Ok(answered(&headers, &page, bytes))
+}
+
+fn answered(headers: &HeaderMap, page: &Page, bytes: Vec<u8>) -> Response {
+    if bytes.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let mut response = etag::answer(headers, MVT, bytes);
+    let left_out = page.number_matched - page.items.len() as u64;
+    response.headers_mut().insert(LEFT_OUT, left_out.into());
+    response
+}
+
+fn query(collection: Collection, tile: TileAddress, parameters: &Parameters) -> Result<Query, ApiError> {
+    Ok(Query {
+        collection,
+        site: parameters.get("site").map(str::to_owned),
+        boxes: vec![tile.bounds()],
+        interval_ms: parameters.interval_ms()?,
+        filter: record::Filter::all(features::filters(collection, parameters)?),
+        limit: FEATURES_PER_TILE_MAX,
+        start: PageStart::First,
+    })
+}
+
+/// A collection that has tiles.
+fn tiled(name: &str) -> Result<Collection, ApiError> {
+    match ogc::by_name(name)? {
+        Collection::Sites => {
+            Err(ApiError::not_found("sites have no tiles: they are few and large".to_owned()))
+        }
+        collection => Ok(collection),
+    }
+}
+
+/// The tile sets of a collection.
+pub(crate) async fn tilesets(
+    Path(name): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let collection = tiled(&name)?;
+    let path = format!("/ogc/collections/{name}/tiles");
+    let mut set = tileset_summary(collection, &base);
+    set["links"] =
+        json!([base.link("self", "application/json", &format!("{path}/{MATRIX_SET}"), "The tile set")]);
+    let document = json!({
+        "tilesets": [set],
+        "links": [
+            base.link("self", "application/json", &path, "Tile sets"),
+            base.link("alternate", "text/html", &format!("{path}?f=html"), "Tile sets, for reading"),
+        ],
+    });
+    let title = format!("Tile sets of {name}");
+    ogc::answered(&parameters, &headers, &base, &path, &title, &document, "application/json")
+}
+
+fn tileset_summary(collection: Collection, base: &Base) -> Value {
+    let scheme = format!("/ogc/tileMatrixSets/{MATRIX_SET}");
+    json!({
+        "title": format!("{} as vector tiles", collection.as_str()),
+        "dataType": "vector",
+        "crs": MERCATOR_URI,
+        "tileMatrixSetURI": MATRIX_SET_URI,
+        "links": [base.link(TILING_SCHEME, "application/json", &scheme, "How tiles are numbered")],
+    })
+}
+
+/// The tile set of a collection, as OGC API or as TileJSON (`f=tilejson`).
+pub(crate) async fn tileset(
+    Path(name): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let collection = tiled(&name)?;
+    if parameters.get("f") == Some("tilejson") {
+        return Ok(answer(&tilejson(collection, &base)));
+    }
+    let path = format!("/ogc/collections/{name}/tiles/{MATRIX_SET}");
+    let mut item = base.link("item", MVT, "", "The tiles");
+    item["href"] = json!(format!("{}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", base.to(&path)));
+    item["templated"] = json!(true);
+    let mut document = tileset_summary(collection, &base);
+    document["layers"] = json!([{"id": collection.as_str(), "dataType": "vector", "geometryDimension": 2}]);
+    let links = [
+        base.link("self", "application/json", &path, "This tile set"),
+        base.link("alternate", "text/html", &format!("{path}?f=html"), "This tile set, for reading"),
+        base.link(
+            "describedby",
+            "application/json",
+            &format!("{path}?f=tilejson"),
+            "This tile set as TileJSON",
+        ),
+        item,
+    ];
+    document["links"].as_array_mut().expect("the summary has links").extend(links);
+    let title = format!("{name} as vector tiles");
+    ogc::answered(&parameters, &headers, &base, &path, &title, &document, "application/json")
+}
+
+fn tilejson(collection: Collection, base: &Base) -> Value {
+    let path = format!("/ogc/collections/{}/tiles/{MATRIX_SET}", collection.as_str());
+    let fields: serde_json::Map<String, Value> = std::iter::once(("id".to_owned(), json!("Id")))
+        .chain(record::schema::queryables(collection).map(|own| (own.name.to_owned(), json!(own.title))))
+        .collect();
+    json!({
+        "tilejson": "3.0.0",
+        "name": collection.as_str(),
+        "tiles": [format!("{}/{{z}}/{{y}}/{{x}}", base.to(&path))],
+        "minzoom": 0,
+        "maxzoom": ZOOM_MAX,
+        "bounds": [-180.0, -85.051_129, 180.0, 85.051_129],
+        "vector_layers": [{"id": collection.as_str(), "fields": fields, "minzoom": 0, "maxzoom": ZOOM_MAX}],
+    })
+}
+
+/// The ways in which tiles are numbered.
+pub(crate) async fn matrix_sets(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let path = "/ogc/tileMatrixSets";
+    let own = format!("{path}/{MATRIX_SET}");
+    let document = json!({"tileMatrixSets": [{
+        "id": MATRIX_SET,
+        "title": "Web Mercator quad tree",
+        "uri": MATRIX_SET_URI,
+        "links": [base.link("self", "application/json", &own, "Web Mercator quad tree")],
+    }]});
+    ogc::answered(&parameters, &headers, &base, path, "How tiles are numbered", &document, "application/json")
+}
+
+/// The Web Mercator quad tree (OGC 17-083r4, Annex D.1).
+pub(crate) async fn matrix_set(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let matrix = |zoom: u32| {
+        let side = 1_u64 << zoom;
+        let cell_m = 2.0 * HALF_WORLD_M / (f64::from(TILE_PX) * side as f64);
+        json!({
+            "id": zoom.to_string(),
+            "cellSize": cell_m,
+            "scaleDenominator": cell_m / PIXEL_M,
+            "pointOfOrigin": [-HALF_WORLD_M, HALF_WORLD_M],
+            "cornerOfOrigin": "topLeft",
+            "tileWidth": TILE_PX,
+            "tileHeight": TILE_PX,
+            "matrixWidth": side,
+            "matrixHeight": side,
+        })
+    };
+    let document = json!({
+        "id": MATRIX_SET,
+        "title": "Web Mercator quad tree",
+        "uri": MATRIX_SET_URI,
+        "crs": MERCATOR_URI,
+        "orderedAxes": ["E", "N"],
+        "tileMatrices": (0..=ZOOM_MAX).map(matrix).collect::<Vec<_>>(),
+    });
+    let path = format!("/ogc/tileMatrixSets/{MATRIX_SET}");
+    ogc::answered(&parameters, &headers, &base, &path, MATRIX_SET, &document, "application/json")
+}

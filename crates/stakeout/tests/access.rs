@@ -1,0 +1,244 @@
+//! Who may do what, how often, and how a refusal says so.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use support::{Server, run, text};
+
+const ROLES: [&str; 4] = ["viewer", "analyst", "reviewer", "admin"];
+
+fn token(data: &Path, role: &str) -> String {
+    let made = run(&["token", "create", "--data", text(data), "--role", role, "--name", role]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+fn outline() -> Value {
+    json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]})
+}
+
+fn annotation(title: &str) -> Value {
+    json!({"type": "Feature", "geometry": outline(), "properties": {"site": "plant", "title": title}})
+}
+
+/// One request with a token; the head of the answer, in lower case, and its body.
+fn ask(server: &Server, method: &str, path: &str, token: Option<&str>, body: &Value) -> (u16, String) {
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let authorization = token.map_or(String::new(), |token| format!("authorization: bearer {token}\r\n"));
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{authorization}content-type: application/json\r\n\
+         tus-resumable: 1.0.0\r\nupload-length: 5\r\nif-match: *\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    (answer[9..12].parse().unwrap(), answer.to_lowercase())
+}
+
+#[test]
+fn each_role_may_do_its_part_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let tokens = ROLES.map(|role| token(&data, role));
+    let server = Server::start(&data);
+    let site =
+        |id: &str| json!({"type": "Feature", "id": id, "geometry": outline(), "properties": {"name": id}});
+    let sites = "/ogc/collections/sites/items";
+    assert_eq!(ask(&server, "POST", sites, Some(&tokens[3]), &site("plant")).0, 201);
+
+    let annotations = "/ogc/collections/annotations/items";
+    let execution = "/ogc/processes/detect-new-structures/execution";
+    let inputs = json!({"inputs": {"before": "a", "after": "b"}});
+    let review = json!({"verdict": "confirm"});
+    // what, with which body, the least role
+    let cases: [(&str, &str, Value, usize); 12] = [
+        ("GET", annotations, Value::Null, 0),
+        ("GET", "/ogc/collections/candidates/tiles/WebMercatorQuad/0/0/0", Value::Null, 0),
+        ("GET", "/stac/search", Value::Null, 0),
+        ("GET", "/api/session", Value::Null, 0),
+        ("POST", annotations, annotation("drawn"), 1),
+        ("POST", "/uploads", Value::Null, 1),
+        ("POST", "/api/candidates/nothing/reviews", review, 0),
+        ("POST", execution, inputs, 0),
+        ("POST", sites, json!(null), 0),
+        ("PATCH", "/ogc/collections/sites/items/plant", json!({"properties": {"tags": ["a"]}}), 3),
+        ("DELETE", "/api/tokens/nothing", Value::Null, 3),
+        ("DELETE", "/ogc/collections/sites/items/plant", Value::Null, 3),
+    ];
+    for (method, path, body, least) in cases {
+        assert_eq!(ask(&server, method, path, None, &body).0, 401, "{method} {path} without a token");
+        for (rank, token) in tokens.iter().enumerate() {
+            let (status, answer) = ask(&server, method, path, Some(token), &body);
+            let role = ROLES[rank];
+            assert_eq!(status == 403, rank < least, "{method} {path} by {role}: {answer}");
+        }
+    }
+    // sites with a body each, since they are made
+    for (rank, token) in tokens.iter().enumerate() {
+        let status = ask(&server, "POST", sites, Some(token), &site(&format!("site-{rank}"))).0;
+        assert_eq!(status, if rank < 3 { 403 } else { 201 }, "a site by {}", ROLES[rank]);
+    }
+}
+
+#[test]
+fn an_analyst_drafts_and_a_reviewer_confirms() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let tokens = ROLES.map(|role| token(&data, role));
+    let [_, analyst, reviewer, _] = &tokens;
+    let post = |token: &str, title: &str| {
+        let path = "/ogc/collections/annotations/items";
+        let authorization = format!("Bearer {token}");
+        server.post(path, &annotation(title), &[("authorization", &authorization)])
+    };
+    let (draft, confirmed) = (post(analyst, "draft"), post(reviewer, "confirmed"));
+    assert_eq!(draft.body["properties"]["status"], "draft", "{}", draft.body);
+    assert_eq!(confirmed.body["properties"]["status"], "confirmed", "{}", confirmed.body);
+    let path = |made: &support::Answer| {
+        format!("/ogc/collections/annotations/items/{}", made.body["id"].as_str().unwrap())
+    };
+    let change = json!({"properties": {"title": "changed"}});
+    assert_eq!(ask(&server, "PATCH", &path(&draft), Some(analyst), &change).0, 200);
+    assert_eq!(ask(&server, "PATCH", &path(&confirmed), Some(analyst), &change).0, 403);
+    assert_eq!(ask(&server, "DELETE", &path(&confirmed), Some(analyst), &Value::Null).0, 403);
+    assert_eq!(ask(&server, "DELETE", &path(&confirmed), Some(reviewer), &Value::Null).0, 204);
+    let (gone, _) = ask(&server, "GET", &path(&confirmed), Some(reviewer), &Value::Null);
+    assert_eq!(gone, 404);
+    let versions = format!("{}/versions", path(&confirmed));
+    let (status, told) = ask(&server, "GET", &versions, Some(reviewer), &Value::Null);
+    assert!(status == 200 && told.contains("annotation.created") && told.contains("annotation.withdrawn"));
+}
+
+#[test]
+fn a_refusal_for_want_of_a_token_names_the_scheme() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    token(&data, "admin");
+    let server = Server::start(&data);
+    let (status, answer) = ask(&server, "GET", "/ogc", None, &Value::Null);
+    assert!(status == 401 && answer.contains("www-authenticate: bearer realm=\"stakeout\"\r\n"), "{answer}");
+    let (status, answer) = ask(&server, "GET", "/ogc", Some("stk_made_up"), &Value::Null);
+    assert!(status == 401 && answer.contains("error=\"invalid_token\""), "{answer}");
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({"local_requests_per_s_max": 2});
+    let server = Server::start_configured(&folder.path().join("data"), &settings);
+    let refused =
+        (0..40).map(|_| ask(&server, "GET", "/ogc", None, &Value::Null)).find(|(status, _)| *status != 200);
+    let (status, answer) = refused.expect("forty requests at once are more than two a second");
+    assert!(status == 429 && answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("/problems/too-many-requests"), "{answer}");
+}
+
+#[test]
+fn bodies_are_bounded_in_size_and_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({"body_bytes_max": 1000, "body_idle_s": 1});
+    let server = Server::start_configured(&folder.path().join("data"), &settings);
+    server.add_site("plant");
+    let path = "/ogc/collections/annotations/items";
+    let (status, answer) = ask(&server, "POST", path, None, &annotation(&"x".repeat(2000)));
+    assert!(status == 413 && answer.contains("/problems/too-large"), "{answer}");
+    assert_eq!(ask(&server, "POST", path, None, &annotation("small")).0, 201);
+
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut stalled = TcpStream::connect(host).unwrap();
+    stalled.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 900\r\n\r\n{{");
+    stalled.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 1024];
+    let got = stalled.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..got]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("did not come whole"), "{answer}");
+}
+
+#[test]
+fn a_body_of_the_wrong_shape_is_told_and_breaks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let made = server.post("/ogc/collections/annotations/items", &annotation("one"), &[]);
+    let own = format!("/ogc/collections/annotations/items/{}", made.body["id"].as_str().unwrap());
+    for body in
+        [json!([]), json!("text"), json!(3), json!({"properties": 3}), json!({"properties": {"site": 3}})]
+    {
+        for (method, path) in [
+            ("POST", "/ogc/collections/annotations/items"),
+            ("POST", "/ogc/collections/sites/items"),
+            ("POST", "/ogc/processes/detect-new-structures/execution"),
+            ("PUT", own.as_str()),
+            ("PATCH", own.as_str()),
+        ] {
+            let (status, answer) = ask(&server, method, path, None, &body);
+            let kept = method == "PATCH" && body == json!({"properties": {"site": 3}});
+            assert_eq!(status, 400, "{method} {path} {body}: {answer}");
+            assert!(!kept || answer.contains("properties.site"), "{answer}");
+        }
+    }
+    let reversed = json!({
+        "type": "Feature", "geometry": outline(),
+        "properties": {"site": "plant", "start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2023-01-01T00:00:00Z"},
+    });
+    let answer = server.post("/ogc/collections/annotations/items", &reversed, &[]);
+    assert_eq!((answer.status, answer.body["parameter"].as_str()), (400, Some("end_datetime")));
+    assert_eq!(server.count("annotations"), 1);
+}
+
+#[test]
+fn an_outline_that_is_none_is_refused_with_the_place_of_the_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let square = json!([[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]);
+    let many: Vec<Value> = (0..10_001).map(|at| json!([f64::from(at) / 1e4, 0])).collect();
+    let cases = [
+        (json!([[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]), "ring 0 crosses or touches itself near [1, 1]"),
+        (
+            json!([[[0, 0], [4, 0], [4, 4], [4, 1], [0, 4], [0, 0]]]),
+            "ring 0 crosses or touches itself near [4, ",
+        ),
+        (json!([[[0, 0], [181, 0], [1, 1], [0, 0]]]), "position [181, 0]"),
+        (json!([[[0, 0], [1, 0], [1, 91], [0, 0]]]), "position [1, 91]"),
+        (json!([[[0, 0], [1, 0], [1, 1], [0, 1]]]), "ring 0 begins at [0, 0] but does not end there"),
+        (
+            json!([square, [[10, 10], [12, 10], [12, 12], [10, 10]]]),
+            "ring 1 lies outside the exterior at [10, 10]",
+        ),
+        (
+            json!([square, [[8, 1], [12, 1], [12, 2], [8, 2], [8, 1]]]),
+            "rings 0 and 1 cross or overlap near [9, 1]",
+        ),
+        (json!([many]), "10001 positions but may have 10000"),
+    ];
+    for (coordinates, words) in cases {
+        let mut feature = annotation("bad");
+        feature["geometry"]["coordinates"] = coordinates;
+        let answer = server.post("/ogc/collections/annotations/items", &feature, &[]);
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(answer.status == 400 && detail.contains(words), "{detail}");
+    }
+    let mut clockwise = annotation("mended");
+    clockwise["geometry"] =
+        json!({"type": "MultiPolygon", "coordinates": [[[[0, 0], [0, 9], [9, 9], [9, 0], [0, 0]]]]});
+    let answer = server.post("/ogc/collections/annotations/items", &clockwise, &[]);
+    let counter = json!([[[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0], [0.0, 0.0]]]);
+    assert_eq!((answer.status, &answer.body["geometry"]["coordinates"]), (201, &counter), "{}", answer.body);
+}
