@@ -153,7 +153,7 @@ impl Parameters {
         };
         let end = |part: &str| match part {
             "" | ".." => Ok(None),
-            // the last day that can be written stands for no end; QGIS 3.22 writes its time with a digit too many
+            // the last day that can be written stands for no end: QGIS 3.22 sends it
             last if last.starts_with(LAST_DAY) => Ok(None),
             time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
         };

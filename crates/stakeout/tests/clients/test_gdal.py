@@ -1,8 +1,26 @@
 """GDAL reads what the server serves and what the command line writes."""
 
+import itertools
 import json
+import os
 import re
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from shapely.geometry import box
+
+from atlas import COUNT, annotation, running_atlas
+
+BOX = (127.0, 39.0, 128.0, 40.0)
+
+
+@pytest.fixture
+def atlas_to_write_in(tmp_path):
+    yield from running_atlas(Path(os.environ["STAKEOUT_BIN"]) / "stakeout", tmp_path / "atlas")
 
 
 def ogrinfo(*arguments: str) -> str:
@@ -27,6 +45,38 @@ def test_ogr2ogr_copies_every_annotation_over_several_pages(server, tmp_path):
     matched = server.get("/ogc/collections/annotations/items?limit=1")["numberMatched"]
     assert text.count("OGRFeature(") == matched
     assert "structure_type (String) = warehouse" in text
+
+
+def test_ogr2ogr_loses_and_repeats_nothing_while_others_write(atlas_to_write_in, tmp_path):
+    atlas = atlas_to_write_in
+    before = atlas.that(lambda _, outline: outline.intersects(box(*BOX)))
+    done = threading.Event()
+
+    def write() -> None:
+        for index in itertools.count():
+            if done.is_set():
+                return
+            answer = requests.post(atlas.items, json=annotation(index % COUNT), timeout=60)
+            assert answer.status_code == 201, answer.text
+
+    with ThreadPoolExecutor() as pool:
+        writer = pool.submit(write)
+        target = tmp_path / "read.geojson"
+        try:
+            spatial = ["-spat", *map(str, BOX)]
+            source = f"OAPIF:{atlas.url}/ogc"
+            subprocess.run(
+                ["ogr2ogr", "-oo", "PAGE_SIZE=3", *spatial, target, source, "annotations"], check=True, timeout=120
+            )
+        finally:
+            done.set()
+        writer.result()
+    features = json.loads(target.read_text())["features"]
+    read = [feature["properties"]["id"] for feature in features]
+    assert len(read) == len(set(read)), "none came twice"
+    assert before <= set(read), "none was lost"
+    after = atlas.ids(bbox=",".join(map(str, BOX)))
+    assert set(read) <= after and len(after) > len(before), "the writer wrote meanwhile"
 
 
 def test_ogr_reads_the_file_of_the_command_line(server, tmp_path):
