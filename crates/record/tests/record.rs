@@ -394,6 +394,24 @@ fn a_viewer_may_not_review_and_an_analyst_may_not_make_sites() {
 }
 
 #[test]
+fn a_site_is_counted_without_its_parts_and_without_what_was_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ids) = store_with_candidates(folder.path(), 3);
+    add_site(&store, "Assembly hall");
+    let ann = actor("ann", Role::Analyst);
+    let reviewed = store.add_review(&ann, &ids[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let counted = || {
+        let summaries = store.site_summaries().unwrap();
+        summaries.into_iter().map(|site| (site.scenes, site.pending, site.structures)).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(), [(2, 2, 1), (0, 0, 0)]);
+    let last = store.site_summaries().unwrap().remove(0).last_scene;
+    assert_eq!(last, Some("2024-10-21T02:25:00Z".parse().unwrap()));
+    store.undo_review(&ann, &reviewed.review.id).unwrap();
+    assert_eq!(counted(), [(2, 3, 0), (0, 0, 0)]);
+}
+
+#[test]
 fn a_token_opens_until_it_is_revoked_and_its_secret_is_not_in_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let admin = actor("root", Role::Admin);
