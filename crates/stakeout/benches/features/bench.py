@@ -148,7 +148,8 @@ def main():
         "", table(results, names), "",
         "numberMatched and next of the bbox request: "
         + ", ".join(f"{name} {told[name]['numberMatched']}, {'next' if told[name]['next'] else 'no next'}" for name in names),
-        "Memory afterwards (proportional set size, MB): " + ", ".join(f"{name} {mb:.0f}" for name, mb in memory.items()),
+        "Memory afterwards (proportional set size, MB; without mapped files): "
+        + ", ".join(f"{name} {total:.0f} ({own:.0f})" for name, (total, own) in memory.items()),
         f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
     ])
     (OUT / "report.md").write_text(report + "\n")

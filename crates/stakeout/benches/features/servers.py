@@ -49,7 +49,8 @@ class Process:
                 return
 
     def memory_mb(self):
-        """Proportional set size of the process and its children: pages that processes share are counted once."""
+        """Proportional set size of the process and its children (pages that processes share are counted once), and the
+        part of it that is their own rather than files mapped into memory."""
         parents = {}
         for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -57,12 +58,13 @@ class Process:
         family = {self.child.pid}
         while more := {child for child, parent in parents.items() if parent in family} - family:
             family |= more
-        total_kb = 0
+        total_kb = {"Pss": 0, "Pss_Anon": 0}
         for member in family:
             with contextlib.suppress(OSError):
                 rollup = pathlib.Path(f"/proc/{member}/smaps_rollup").read_text()
-                total_kb += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1])
-        return total_kb / 1024
+                for part in total_kb:
+                    total_kb[part] += int(re.search(rf"^{part}:\s+(\d+)", rollup, re.M)[1])
+        return total_kb["Pss"] / 1024, total_kb["Pss_Anon"] / 1024
 
 
 class Server:
