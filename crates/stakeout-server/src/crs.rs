@@ -8,6 +8,9 @@ use crate::ApiError;
 
 /// Steps along an edge of a projected box: its outline in degrees is curved.
 const BOX_EDGE_STEPS: u32 = 16;
+/// Farthest a projected position may lie from its origin, metres: twice around the Earth. Farther out GDAL 3.6 turns
+/// longitudes back one by one, for ever.
+const METRES_MAX: f64 = 8e7;
 /// Digits after the point of a projected metre: 0.1 mm.
 const METRE_DIGITS: f64 = 1e4;
 
@@ -94,7 +97,7 @@ impl Way {
         Ok(match self {
             Way::Same => [x, y],
             Way::Swapped => [y, x],
-            Way::Projected(way) => way.inverse(&[[x, y]])?[0],
+            Way::Projected(way) => way.inverse(&[on_earth([x, y])?])?[0],
         })
     }
 
@@ -123,7 +126,10 @@ impl Way {
     pub(crate) fn box_outlines(&self, corners: [f64; 4]) -> Result<Vec<Value>, ApiError> {
         let edge = box_edge(corners);
         let mut ring = match self {
-            Way::Projected(way) => way.inverse(&edge)?,
+            Way::Projected(way) => {
+                corners.chunks_exact(2).try_for_each(|at| on_earth([at[0], at[1]]).map(drop))?;
+                way.inverse(&edge)?
+            }
             _ => edge.into_iter().map(|at| self.to_degrees(at)).collect::<Result<_, _>>()?,
         };
         for at in 1..ring.len() {
@@ -147,6 +153,15 @@ impl Way {
         }
         Ok(polygons)
     }
+}
+
+/// A projected position, if it can be one at all.
+fn on_earth(at: [f64; 2]) -> Result<[f64; 2], ApiError> {
+    if at.iter().all(|metres| metres.abs() <= METRES_MAX) {
+        return Ok(at);
+    }
+    let wanted = format!("at most {METRES_MAX} m from the origin of its CRS");
+    Err(ApiError::parameter("coordinates", &format!("{at:?}"), &wanted))
 }
 
 /// A difference of longitudes the short way round.
@@ -199,6 +214,17 @@ mod tests {
             west < 127.84 && east > 130.16 && south < 39.75 && north > 40.65,
             "{west} {south} {east} {north}"
         );
+    }
+
+    #[test]
+    fn positions_far_off_the_earth_are_refused_and_not_computed_for_ever() {
+        for code in [3857, 32601] {
+            let way = FeatureCrs::Projected(code).way().unwrap();
+            for far in [1e9, 1e30, 1e300, f64::INFINITY, f64::NAN] {
+                assert!(way.to_degrees([far, 0.0]).is_err() && way.to_degrees([0.0, -far]).is_err());
+                assert!(way.box_outlines([-far, 0.0, far, 1.0]).is_err());
+            }
+        }
     }
 
     #[test]
