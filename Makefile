@@ -13,7 +13,7 @@ FEATURES := crates/stakeout/benches/features
 BENCH_VENV := target/bench-venv
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo test test-clients lint fixture packages packages-clients packages-bench web bench bench-features clean-made
+.PHONY: help demo test test-clients lint fuzz fixture packages packages-clients packages-bench web bench bench-features clean-made
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench: packages ## benches of every stage, then of the whole detection
 bench-features: packages $(WEB)/dist/app.js $(BENCH_VENV)/.ready ## the feature service beside tipg and pygeoapi on PostGIS (Debian 12; a few minutes)
 	cargo build --release --locked --bin stakeout --example fill_annotations
 	$(BENCH_VENV)/bin/python $(FEATURES)/bench.py
+
+fuzz: packages ## change headers of each format at random, FUZZ_S seconds each (60)
+	crates/raster-io/fuzz/run.sh $${FUZZ_S:-60}
 
 fixture: packages ## write the rendered pair and its truth to fixtures/made
 	cargo run --release --locked --bin make-fixture -- $(MADE)

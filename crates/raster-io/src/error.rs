@@ -62,6 +62,14 @@ pub enum RasterError {
         /// What GDAL says.
         cause: String,
     },
+    /// What a person said of where the file lies makes no sense.
+    #[error("{path}: {fault}")]
+    Placing {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it; its words are part of this error's.
+        fault: crate::placing::PlacingError,
+    },
     /// The process in which the file was decoded refused it or did not get through.
     #[error("{path}: {cause}")]
     Ingest {

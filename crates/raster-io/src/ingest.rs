@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     RasterError, drivers,
     error::plain,
-    placement::{Affine, spatial_ref, transform, transform_points, utm_code},
+    perspective::{Canvas, draw},
+    placement::spatial_ref,
+    placing::{Fitted, Mapping, Placing, PlacingError},
     source::{Source, SourceInfo, open},
 };
 
@@ -24,9 +26,8 @@ pub struct IngestRequest {
     pub input: PathBuf,
     /// The working copy to be written; appears only when it is whole.
     pub output: PathBuf,
-    /// Corners in degrees (longitude, latitude) from the upper left, clockwise, for a file without
-    /// georeference.
-    pub corners: Option<[[f64; 2]; 4]>,
+    /// Where a file without georeference lies.
+    pub placing: Option<Placing>,
 }
 
 /// What came of it.
@@ -39,6 +40,9 @@ pub struct IngestedScene {
     /// Lowest and highest displayed value of each picture band: 2nd and 98th percentile, or 0 and 255 for
     /// 8-bit images that use that range.
     pub stretch: Vec<[f64; 2]>,
+    /// What the given points lie off where they came to lie, root mean square in metres; `None` for a file that was
+    /// not placed by hand.
+    pub residual_m: Option<f64>,
 }
 
 /// Makes the working copy: a cloud optimised GeoTIFF in the original's CRS, lossless, with overviews.
@@ -46,11 +50,15 @@ pub struct IngestedScene {
 /// Gives the display range of each picture band, as in [`IngestedScene::stretch`].
 ///
 /// # Errors
-/// When the original cannot be opened, the corners make no sense, or the copy cannot be written.
-pub(crate) fn make_working_copy(request: &IngestRequest) -> Result<Vec<[f64; 2]>, RasterError> {
+/// When the original cannot be opened, has a georeference and is to be placed by hand all the same, or the copy cannot
+/// be written.
+pub(crate) fn make_working_copy(
+    request: &IngestRequest,
+    fitted: Option<&Fitted>,
+) -> Result<Vec<[f64; 2]>, RasterError> {
     let source = open(&request.input)?;
     let partial = request.output.with_extension("partial.tif");
-    let made = source.with_dataset(|dataset| copy(dataset, &source, request, &partial)).and_then(|()| {
+    let made = source.with_dataset(|dataset| copy(dataset, &source, fitted, &partial)).and_then(|()| {
         std::fs::rename(&partial, &request.output)
             .map_err(|error| RasterError::Write { path: request.output.clone(), source: error })
     });
@@ -66,7 +74,7 @@ pub(crate) fn make_working_copy(request: &IngestRequest) -> Result<Vec<[f64; 2]>
 fn copy(
     dataset: &Dataset,
     source: &Source,
-    request: &IngestRequest,
+    fitted: Option<&Fitted>,
     partial: &Path,
 ) -> Result<(), RasterError> {
     let fails = RasterError::gdal(partial, "written");
@@ -81,9 +89,13 @@ fn copy(
         "RESAMPLING=AVERAGE",
         "NUM_THREADS=2",
     ]);
-    let placed = match (&source.placement, request.corners) {
-        (None, Some(corners)) => Some(place(dataset, source, corners)?),
-        _ => None,
+    let placed = match (&source.placement, fitted) {
+        (None, Some(fitted)) => Some(place(dataset, source, fitted)?),
+        (Some(_), Some(_)) => {
+            let fault = PlacingError::OwnGeoreference;
+            return Err(RasterError::Placing { path: source.path.clone(), fault });
+        }
+        (_, None) => None,
     };
     let made = placed.as_ref().unwrap_or(dataset).create_copy(&cog, partial, &options).map_err(&fails)?;
     made.close().map_err(|error| RasterError::Gdal {
@@ -93,40 +105,23 @@ fn copy(
     })
 }
 
-/// A copy in memory that lies where its corners were said to be: in the UTM zone of its middle, by the
-/// affine transform that fits the four corners best.
-fn place(dataset: &Dataset, source: &Source, corners: [[f64; 2]; 4]) -> Result<Dataset, RasterError> {
+/// A copy in memory that lies where it was said to be.
+fn place(dataset: &Dataset, source: &Source, fitted: &Fitted) -> Result<Dataset, RasterError> {
     let fails = RasterError::gdal(&source.path, "placed");
-    let mean = |axis: usize| corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0;
-    let metres = spatial_ref(&utm_code(mean(0), mean(1)))?;
-    let at = transform_points(&transform(&spatial_ref("EPSG:4326")?, &metres)?, &corners)?;
-    let affine = fitted_affine(&at, f64::from(source.info().cols), f64::from(source.info().rows));
-    if affine.inverse().is_none() {
-        return Err(RasterError::Header {
-            path: source.path.clone(),
-            what: "the footprint",
-            got: format!("{corners:?}"),
-            wanted: "four corners that enclose an area".to_owned(),
-        });
-    }
-    let memory = drivers::writer("MEM", &source.path)?;
-    let mut copy = dataset.create_copy(&memory, "", &RasterCreationOptions::default()).map_err(&fails)?;
-    copy.set_geo_transform(&affine.0).map_err(&fails)?;
-    copy.set_spatial_ref(&metres).map_err(&fails)?;
-    Ok(copy)
-}
-
-/// Least squares over the four corners of a rectangle has a closed form: the means of opposite edges.
-fn fitted_affine(at: &[[f64; 2]], cols: f64, rows: f64) -> Affine {
-    let axis = |axis: usize| {
-        let [ul, ur, lr, ll] = [at[0][axis], at[1][axis], at[2][axis], at[3][axis]];
-        let right = ((ur - ul) + (lr - ll)) / 2.0;
-        let down = ((ll - ul) + (lr - ur)) / 2.0;
-        let middle = (ul + ur + lr + ll) / 4.0;
-        [middle - (right + down) / 2.0, right / cols, down / rows]
+    let (mut copy, affine) = match &fitted.mapping {
+        Mapping::Affine(affine) => {
+            let memory = drivers::writer("MEM", &source.path)?;
+            let copy = dataset.create_copy(&memory, "", &RasterCreationOptions::default()).map_err(&fails)?;
+            (copy, affine)
+        }
+        Mapping::Perspective { affine, cols, rows, back } => {
+            let canvas = Canvas { cols: *cols, rows: *rows, back: *back };
+            (draw(dataset, source, canvas)?, affine)
+        }
     };
-    let ([x, xc, xr], [y, yc, yr]) = (axis(0), axis(1));
-    Affine([x, xc, xr, y, yc, yr])
+    copy.set_geo_transform(affine).map_err(&fails)?;
+    copy.set_spatial_ref(&spatial_ref(&fitted.crs)?).map_err(&fails)?;
+    Ok(copy)
 }
 
 /// Display range of each picture band.

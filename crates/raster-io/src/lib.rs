@@ -7,6 +7,7 @@
 //!
 //! Knows neither sites nor HTTP. Pixel coordinates count from the upper left corner throughout.
 
+mod checked_file;
 mod drivers;
 mod error;
 mod grid;
@@ -16,7 +17,9 @@ mod lattice;
 mod lonlat;
 mod mask;
 mod pair;
+mod perspective;
 mod placement;
+mod placing;
 mod reprojection;
 mod sampling;
 mod source;
@@ -32,6 +35,10 @@ pub use ingest::{IngestRequest, IngestedScene};
 pub use lonlat::LonLat;
 pub use mask::{Mask, read_mask};
 pub use pair::ScenePair;
+pub use placing::{
+    CONTROL_POINTS_MAX, CONTROL_POINTS_MIN, PlacedPoint, Placing, PlacingError, WORLD_FILE_BYTES_MAX,
+    read_world_file,
+};
 pub use reprojection::Reprojection;
 pub use source::{Source, SourceInfo, open};
 pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};

@@ -9,7 +9,7 @@ use gdal::{Dataset, raster::ColorInterpretation, raster::GdalDataType};
 use geo::Polygon;
 
 use crate::{
-    RasterError, drivers,
+    RasterError, checked_file, drivers,
     header::{self, Format},
     placement::{Affine, Placement, spatial_ref},
 };
@@ -67,7 +67,7 @@ pub(crate) enum Colours {
 /// When the file cannot be read, is no format that is read here, fails the header check, or has a
 /// transform or CRS that makes no sense.
 pub fn open(path: &Path) -> Result<Source, RasterError> {
-    let header = header::check(path)?;
+    let header = checked_file::check(path)?;
     let dataset = drivers::open_checked(path, header.format)?;
     let placement = placement(&dataset, path)?;
     let colours = colours(&dataset, path)?;

@@ -45,7 +45,7 @@ impl Desk {
         let output = self.at("made/working.tif");
         let worker = IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", limits);
         let made =
-            worker.ingest(&IngestRequest { input: input.to_owned(), output: output.clone(), corners: None });
+            worker.ingest(&IngestRequest { input: input.to_owned(), output: output.clone(), placing: None });
         let left: Vec<_> =
             std::fs::read_dir(self.at("made")).unwrap().map(|file| file.unwrap().path()).collect();
         match &made {

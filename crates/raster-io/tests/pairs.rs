@@ -6,8 +6,8 @@ use std::{path::Path, process::Command};
 
 use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};
 use raster_io::{
-    CommonGridOptions, IngestRequest, IngestWorker, RasterError, Render, ScenePair, TileReader, WorkerLimits,
-    open, write_geotiff,
+    CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair, TileReader,
+    WorkerLimits, open, write_geotiff,
 };
 
 /// Smooth colours, so that resampling can be compared to within a few grey values.
@@ -195,9 +195,14 @@ fn a_screenshot_is_placed_by_its_corners_and_tiled() {
     write_geotiff(&plain, &unplaced).unwrap();
     let corners = [[127.60, 39.901], [127.603, 39.901], [127.603, 39.899], [127.60, 39.899]];
     let scene = worker()
-        .ingest(&IngestRequest { input: plain, output: working.clone(), corners: Some(corners) })
+        .ingest(&IngestRequest {
+            input: plain,
+            output: working.clone(),
+            placing: Some(Placing::Corners(corners)),
+        })
         .unwrap();
     assert_eq!(scene.info.crs.as_deref(), Some("EPSG:32652"));
+    assert!(scene.residual_m.is_some_and(|off_m| off_m < 0.1), "{:?}", scene.residual_m);
     assert!((scene.info.gsd_m.unwrap() - 0.69).abs() < 0.1, "{:?}", scene.info.gsd_m);
     let tiles = TileReader::open(&working).unwrap();
     let render = Render { size_px: 256, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
@@ -211,4 +216,54 @@ fn a_screenshot_is_placed_by_its_corners_and_tiled() {
     assert!(tiles.native_tile(0, 0, 0, &render).unwrap().is_some());
     assert!(tiles.native_tile(0, 1, 0, &render).unwrap().is_none());
     assert!(open(&working).unwrap().info().footprint.is_some());
+}
+
+#[test]
+fn a_slanted_screenshot_is_drawn_anew_with_each_corner_where_it_was_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, working) = (folder.path().join("plain.tif"), folder.path().join("working.tif"));
+    // quarters of four greys, so that each corner of the picture is known by its own
+    let (rows, cols) = (300_u32, 400_u32);
+    let grey = |at: u32| match (at / cols < rows / 2, at % cols < cols / 2) {
+        (true, true) => 40.0,
+        (true, false) => 90.0,
+        (false, false) => 140.0,
+        (false, true) => 190.0,
+    };
+    let values = (0..3).flat_map(|_| (0..rows * cols).map(grey)).collect();
+    let quarters =
+        Raster::new(Grid::pixels(rows, cols), 3, values, vec![true; (rows * cols) as usize]).unwrap();
+    write_geotiff(&plain, &quarters).unwrap();
+    let corners = [[127.6010, 39.902], [127.6030, 39.902], [127.604, 39.9], [127.60, 39.9]];
+    let placing = Some(Placing::Corners(corners));
+    let scene =
+        worker().ingest(&IngestRequest { input: plain.clone(), output: working.clone(), placing }).unwrap();
+    assert!(scene.info.has_mask, "what lies beside the picture was not observed");
+    assert_eq!(scene.residual_m, Some(0.0));
+    let tiles = TileReader::open(&working).unwrap();
+    let render = Render { size_px: 256, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
+    let at = |lon: f64, lat: f64| {
+        // the pixel of WebMercatorQuad at zoom 18 that holds the place
+        let side = f64::from(1 << 18) * 256.0;
+        let x = (lon + 180.0) / 360.0 * side;
+        let y = (1.0 - lat.to_radians().tan().asinh() / std::f64::consts::PI) / 2.0 * side;
+        let tile = tiles.web_mercator_tile(18, (x / 256.0) as u32, (y / 256.0) as u32, &render).unwrap()?;
+        let pixel = ((y % 256.0) as usize * 256 + (x % 256.0) as usize) * 4;
+        (tile.rgba[pixel + 3] == 255).then(|| tile.rgba[pixel])
+    };
+    // just inside each corner, then outside of the slanted sides
+    assert_eq!(at(127.6011, 39.90195), Some(40));
+    assert_eq!(at(127.6029, 39.90195), Some(90));
+    assert_eq!(at(127.6038, 39.90005), Some(140));
+    assert_eq!(at(127.6002, 39.90005), Some(190));
+    assert_eq!(at(127.6002, 39.9019), None);
+    assert_eq!(at(127.6038, 39.9019), None);
+
+    let again = IngestRequest {
+        input: working,
+        output: folder.path().join("again.tif"),
+        placing: Some(Placing::Corners(corners)),
+    };
+    let error = worker().ingest(&again).unwrap_err().to_string();
+    assert!(error.contains("has a georeference of its own"), "{error}");
 }

@@ -101,6 +101,23 @@ impl Filter {
         Filter { expression: json!({"op": "or", "args": meeting}) }
     }
 
+    /// What has a point in common with a GeoJSON geometry in degrees.
+    ///
+    /// # Errors
+    /// When it is no geometry, or larger than a filter may be.
+    pub fn intersecting(geometry: Value) -> Result<Filter, FilterError> {
+        not_too_long(&geometry.to_string())?;
+        if crate::store::read_filter_geometry(&geometry).is_none() {
+            return Err(FilterError::Operands {
+                op: "an intersection".to_owned(),
+                got: "no valid geometry".to_owned(),
+                wanted: "a GeoJSON geometry with finite coordinates in degrees, longitude first",
+            });
+        }
+        let expression = json!({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]});
+        Filter { expression }.not_too_deep()
+    }
+
     /// What meets all of some filters; `None` of no filters.
     pub fn all(filters: Vec<Filter>) -> Option<Filter> {
         let mut expressions: Vec<Value> = filters.into_iter().map(|filter| filter.expression).collect();

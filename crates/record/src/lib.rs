@@ -34,11 +34,13 @@ pub use id::{AnnotationId, CandidateId, ComparisonId, JobId, ReviewId, SceneId, 
 pub use jiff::Timestamp;
 pub use job::{Job, JobStatus};
 pub use review::{NewReview, Review, ReviewOutcome, Seen, Verdict};
-pub use scene::{NewScene, RasterFacts, Scene};
+pub use scene::{
+    ControlPoint, HandPlacement, NewScene, Placed, RasterFacts, Scene, SceneDescription, SceneDetails,
+};
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, Page, PageStart, PageText, Query,
-    SiteSummary, Store,
+    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, NewPlacement, Page, PageStart, PageText,
+    Query, ScenePage, SceneQuery, SiteSummary, SortKey, Store,
 };
 pub use taxonomy::StructureType;
 pub use token::{NewToken, Token};

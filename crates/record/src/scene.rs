@@ -9,7 +9,7 @@ use crate::{
     id::{SceneId, SiteId},
 };
 
-/// One image of a site at one time. Scenes never change.
+/// One image of a site at one time. Its original never changes; what is said of it may, and where it was placed by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
     /// Its id.
@@ -20,9 +20,22 @@ pub struct Scene {
     pub created: Timestamp,
     /// Who recorded it.
     pub created_by: String,
+    /// Counts its changes from 1.
+    #[serde(default = "first_revision")]
+    pub revision: u64,
+    /// When it was changed last; `None` where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+    /// Taken out of the catalogue; its files stay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
     /// All that the uploader and the ingest said of it.
     #[serde(flatten)]
     pub facts: NewScene,
+}
+
+fn first_revision() -> u64 {
+    1
 }
 
 /// A scene before it has an id.
@@ -39,6 +52,12 @@ pub struct NewScene {
     /// Licence of the image: an SPDX id or words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub details: SceneDetails,
+    /// How it was placed, where that was done by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<HandPlacement>,
     /// Where it lies: longitude and latitude in degrees. `None` where nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "polygon")]
     pub footprint: Option<Polygon<f64>>,
@@ -46,8 +65,108 @@ pub struct NewScene {
     pub original: Original,
     /// SHA-256 of the working copy that was derived from it.
     pub working: Sha256Hex,
+    /// Its bytes; `None` for scenes that older programs recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_bytes: Option<u64>,
     /// Shape and sample facts of the working copy.
     pub raster: RasterFacts,
+}
+
+/// What is said of an image beside its time and source; all of it may be said anew.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SceneDetails {
+    /// Title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Group of carriers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constellation: Option<String>,
+    /// Mission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mission: Option<String>,
+    /// Sensors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instruments: Vec<String>,
+    /// Share of the image under cloud, 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_cover_percent: Option<f64>,
+    /// Angle of the line of sight from straight down, 0 to 90 degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub off_nadir_deg: Option<f64>,
+    /// Angle of the line of sight from the zenith, measured on the ground, 0 to 90 degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incidence_deg: Option<f64>,
+    /// Direction from the place to the carrier, degrees from north, 0 to 360.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azimuth_deg: Option<f64>,
+    /// Direction from the place to the sun, degrees from north, 0 to 360.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sun_azimuth_deg: Option<f64>,
+    /// Height of the sun above the horizon, -90 to 90 degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sun_elevation_deg: Option<f64>,
+}
+
+/// All of a scene that may be said anew.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SceneDescription {
+    /// When the image was taken.
+    pub datetime: Timestamp,
+    /// Satellite, aircraft or other carrier.
+    pub platform: Option<String>,
+    /// Who provided the image.
+    pub provider: Option<String>,
+    /// Licence of the image.
+    pub license: Option<String>,
+    /// What else is said of it.
+    pub details: SceneDetails,
+}
+
+/// How an image without a georeference of its own was placed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandPlacement {
+    /// What was given.
+    #[serde(flatten)]
+    pub placed: Placed,
+    /// Root mean square of the distances between where the given points were said to lie and where they came to lie,
+    /// metres.
+    pub residual_m: f64,
+}
+
+/// What a person gave to place an image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Placed {
+    /// Its four corners.
+    Corners {
+        /// Longitude and latitude in degrees, from the upper left, clockwise.
+        footprint: [[f64; 2]; 4],
+    },
+    /// Points that were found in it.
+    ControlPoints {
+        /// At least three.
+        control_points: Vec<ControlPoint>,
+    },
+    /// The six numbers of a world file.
+    WorldFile {
+        /// In the order of the file.
+        world_file: [f64; 6],
+        /// Authority code of the CRS that they are in.
+        crs: String,
+    },
+}
+
+/// A point of an image whose place is known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControlPoint {
+    /// Column and row from the upper left corner, pixels.
+    pub pixel: [f64; 2],
+    /// Longitude and latitude, degrees.
+    pub position: [f64; 2],
 }
 
 /// The uploaded file: the evidence.
@@ -84,6 +203,19 @@ pub struct RasterFacts {
     pub gsd_m: Option<f64>,
     /// Lowest and highest displayed value of each band (2nd and 98th percentile).
     pub stretch: Vec<[f64; 2]>,
+}
+
+impl NewScene {
+    /// Takes over what is said anew.
+    pub(crate) fn describe(&mut self, said: SceneDescription) {
+        let SceneDescription { datetime, platform, provider, license, details } = said;
+        *self = NewScene { datetime, platform, provider, license, details, ..self.clone() };
+    }
+
+    /// West, south, east, north in degrees, where it lies somewhere.
+    pub(crate) fn bounds(&self) -> Option<[f64; 4]> {
+        self.footprint.as_ref().map(crate::geojson::bounds)
+    }
 }
 
 mod polygon {

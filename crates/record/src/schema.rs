@@ -103,6 +103,41 @@ const ANNOTATIONS: &[Property] = &[
     server("revision", "Number of changes, from 1", Kind::Integer),
 ];
 
+/// A property of a scene's item that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SceneProperty {
+    /// Its name, as in `properties` of the item, and what it holds.
+    pub property: Property,
+    /// Where the scene's document has it.
+    pub(crate) path: &'static str,
+}
+
+const fn scene(name: &'static str, title: &'static str, kind: Kind, path: &'static str) -> SceneProperty {
+    SceneProperty { property: client(name, title, kind), path }
+}
+
+/// What scenes can be asked for, beside `id`, `collection` and `geometry`, under the names that STAC gives.
+pub const SCENES: &[SceneProperty] = &[
+    scene("datetime", "When the image was taken", Kind::Time, "datetime"),
+    scene("created", "First recorded", Kind::Time, "created"),
+    scene("updated", "Last changed", Kind::Time, "updated"),
+    scene("title", "Title", Kind::Text, "title"),
+    scene("description", "Description", Kind::Text, "description"),
+    scene("platform", "Satellite, aircraft or other carrier", Kind::Text, "platform"),
+    scene("constellation", "Group of carriers", Kind::Text, "constellation"),
+    scene("mission", "Mission", Kind::Text, "mission"),
+    scene("instruments", "Sensors", Kind::Texts, "instruments"),
+    scene("license", "Licence", Kind::Text, "license"),
+    scene("gsd", "Ground sample distance in metres", Kind::Number, "raster.gsd_m"),
+    scene("proj:code", "Coordinate reference system", Kind::Text, "raster.crs"),
+    scene("eo:cloud_cover", "Share under cloud, percent", Kind::Number, "cloud_cover_percent"),
+    scene("view:off_nadir", "Angle from straight down, degrees", Kind::Number, "off_nadir_deg"),
+    scene("view:incidence_angle", "Angle from the zenith, degrees", Kind::Number, "incidence_deg"),
+    scene("view:azimuth", "Direction to the carrier, degrees", Kind::Number, "azimuth_deg"),
+    scene("view:sun_azimuth", "Direction to the sun, degrees", Kind::Number, "sun_azimuth_deg"),
+    scene("view:sun_elevation", "Height of the sun, degrees", Kind::Number, "sun_elevation_deg"),
+];
+
 /// Properties of the features of a collection, in the order in which they are written.
 pub fn properties(collection: Collection) -> &'static [Property] {
     match collection {

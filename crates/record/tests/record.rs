@@ -34,6 +34,8 @@ fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
         platform: Some("rendered".to_owned()),
         provider: None,
         license: None,
+        details: record::SceneDetails::default(),
+        placement: None,
         footprint: Some(read_polygon(&square(127.6, 39.9)).unwrap()),
         original: record::scene::Original {
             sha256: sha256.clone(),
@@ -42,6 +44,7 @@ fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
             file_name: "scene.tif".to_owned(),
         },
         working: sha256,
+        working_bytes: None,
         raster: RasterFacts {
             cols: 4,
             rows: 4,

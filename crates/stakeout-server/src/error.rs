@@ -179,6 +179,7 @@ impl From<RasterError> for ApiError {
     fn from(error: RasterError) -> ApiError {
         match &error {
             RasterError::Write { .. } | RasterError::Encode(_) => ApiError::internal(&error),
+            RasterError::Placing { fault, .. } => crate::scene_properties::placing_fault(fault.clone()),
             _ => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid-image",

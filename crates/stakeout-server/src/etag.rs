@@ -50,8 +50,18 @@ pub(crate) fn quoted(tag: &str) -> String {
 /// # Errors
 /// 428 without `If-Match`, 412 when it names another state of the item.
 pub(crate) fn if_match(headers: &HeaderMap, item: &Item) -> Result<IfMatch, ApiError> {
+    if_match_tag(headers, &item.id, &item.sha256, item.revision)
+}
+
+/// The same for a thing whose answer has a tag.
+pub(crate) fn if_match_tag(
+    headers: &HeaderMap,
+    id: &str,
+    tag: &str,
+    revision: u64,
+) -> Result<IfMatch, ApiError> {
     if !headers.contains_key(header::IF_MATCH) {
-        let detail = format!("send If-Match with the ETag of {}, so that nobody's change is lost", item.id);
+        let detail = format!("send If-Match with the ETag of {id}, so that nobody's change is lost");
         return Err(ApiError::new(
             StatusCode::PRECONDITION_REQUIRED,
             "if-match-required",
@@ -60,13 +70,10 @@ pub(crate) fn if_match(headers: &HeaderMap, item: &Item) -> Result<IfMatch, ApiE
         )
         .at("If-Match"));
     }
-    if matches_any(headers, header::IF_MATCH, "*") {
-        return Ok(IfMatch::Revision(item.revision));
+    if matches_any(headers, header::IF_MATCH, "*") || matches_any(headers, header::IF_MATCH, &quoted(tag)) {
+        return Ok(IfMatch::Revision(revision));
     }
-    if matches_any(headers, header::IF_MATCH, &quoted(&item.sha256)) {
-        return Ok(IfMatch::Revision(item.revision));
-    }
-    let detail = format!("{} was changed meanwhile; it is at revision {} now", item.id, item.revision);
+    let detail = format!("{id} was changed meanwhile; it is at revision {revision} now");
     Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail)
         .at("If-Match"))
 }

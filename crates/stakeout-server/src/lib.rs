@@ -5,6 +5,7 @@
 //! [`App::blocking`], which is bounded.
 
 mod app;
+mod arrival;
 mod body;
 pub mod config;
 mod crs;
@@ -22,6 +23,7 @@ mod path;
 mod rate;
 mod request_body;
 mod routes;
+mod scene_properties;
 mod stac;
 mod tile_cache;
 mod uploads;

@@ -141,33 +141,69 @@ impl Parameters {
     }
 
     /// `datetime`: an instant, or an interval of which one end may be open, in milliseconds since 1970.
-    #[allow(clippy::type_complexity)]
-    pub(crate) fn interval_ms(&self) -> Result<Option<(Option<i64>, Option<i64>)>, ApiError> {
-        let Some(text) = self.get("datetime") else { return Ok(None) };
-        let wrong = || {
-            ApiError::parameter(
-                "datetime",
-                text,
-                "an RFC 3339 time, or two of them with / between, where .. is open",
-            )
-        };
-        let end = |part: &str| match part {
-            "" | ".." => Ok(None),
-            // the last day that can be written stands for no end: QGIS 3.22 sends it
-            last if last.starts_with(LAST_DAY) => Ok(None),
-            time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
-        };
-        let Some((from, to)) = text.split_once('/') else {
-            let instant = end(text)?.ok_or_else(wrong)?;
-            return Ok(Some((Some(instant), Some(instant))));
-        };
-        let (from, to) = (end(from)?, end(to)?);
-        match (from, to) {
-            (None, None) => Err(wrong()),
-            (Some(from), Some(to)) if from > to => Err(wrong()),
-            interval => Ok(Some(interval)),
-        }
+    pub(crate) fn interval_ms(&self) -> Result<Option<IntervalMs>, ApiError> {
+        self.get("datetime").map(interval_of).transpose()
     }
+}
+
+/// Ends of an interval in milliseconds since 1970; `None` is open.
+pub(crate) type IntervalMs = (Option<i64>, Option<i64>);
+
+/// The boxes of a `bbox` of four numbers in degrees, or six with heights, that came as a list.
+pub(crate) fn boxes_of(numbers: &[f64]) -> Result<Vec<[f64; 4]>, ApiError> {
+    let text = numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    Parameters { given: vec![("bbox".to_owned(), text)] }.boxes()
+}
+
+/// The interval of a `datetime`.
+pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
+    let wrong = || {
+        let wanted = "an RFC 3339 time, or two of them with / between, where .. is open";
+        ApiError::parameter("datetime", text, wanted)
+    };
+    let end = |part: &str| match part {
+        "" | ".." => Ok(None),
+        // the last day that can be written stands for no end: QGIS 3.22 sends it
+        last if last.starts_with(LAST_DAY) => Ok(None),
+        time if !is_rfc3339(time) => Err(wrong()),
+        time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
+    };
+    let Some((from, to)) = text.split_once('/') else {
+        let instant = end(text)?.ok_or_else(wrong)?;
+        return Ok((Some(instant), Some(instant)));
+    };
+    match (end(from)?, end(to)?) {
+        (None, None) => Err(wrong()),
+        (Some(from), Some(to)) if from > to => Err(wrong()),
+        interval => Ok(interval),
+    }
+}
+
+/// Whether a text has the form of an RFC 3339 time: the parser takes all of ISO 8601, such as zones without a colon
+/// and fractions behind a comma.
+fn is_rfc3339(text: &str) -> bool {
+    const FORM: &[u8] = b"0000-00-00t00:00:00";
+    let bytes = text.as_bytes();
+    let as_form = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b't' => matches!(byte, b't' | b'T' | b' '),
+        other => byte == other,
+    };
+    let Some(rest) = bytes.get(FORM.len()..) else { return false };
+    let zone = match rest.split_first() {
+        Some((b'.', fraction)) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+        _ => rest,
+    };
+    let zone_form = matches!(zone, [b'z' | b'Z'])
+        || matches!(zone, [b'+' | b'-', a, b, b':', c, d]
+            if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
+    bytes.iter().zip(FORM).all(as_form) && zone_form
 }
 
 fn decoded(text: &str) -> Result<String, ApiError> {
@@ -234,6 +270,12 @@ mod tests {
         assert_eq!(qgis, Some((Some(1_000), None)));
         assert!(interval("../..").is_err());
         assert!(interval("yesterday").is_err());
+        assert!(interval("1985-04-12t23:20:50.123456789z").is_ok());
+        for other in
+            ["1985-04-12", "1937-01-01T12:00:27.87+0100", "1985-04-12T23:20:50,52Z", "1985-04-12T23:20:50.Z"]
+        {
+            assert!(interval(&other.replace('+', "%2B")).is_err(), "{other}");
+        }
         assert!(interval("2024-01-01T00:00:00Z/2023-01-01T00:00:00Z").is_err());
     }
 }

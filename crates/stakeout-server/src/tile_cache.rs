@@ -51,6 +51,11 @@ impl TileCache {
         self.tiles.get_or_insert_with(&key, || make().map(Arc::from))
     }
 
+    /// Opens a scene anew when it is asked for next: it was placed anew, or is no more.
+    pub(crate) fn forget(&self, id: &SceneId) {
+        self.scenes.remove(id);
+    }
+
     pub(crate) fn scene(&self, app: &App, id: &SceneId) -> Result<Arc<OpenScene>, ApiError> {
         self.scenes.get_or_insert_with(id, || {
             let facts = app.store.scene(id)?.facts;

@@ -2,7 +2,8 @@
 //!
 //! The check goes by content, never by name, and reads only headers: each format's own walk
 //! (`tiff`, `png`, `jpeg`, `jp2`) is bounded by [`HeaderLimits`], and what GDAL would act on beyond
-//! decoding pixels (files and addresses named in metadata) is refused here.
+//! decoding pixels (files and addresses named in metadata) is refused here. Nothing here needs the rest of the crate:
+//! the fuzz targets compile this module alone.
 
 mod jp2;
 mod jpeg;
@@ -10,13 +11,7 @@ mod named_files;
 mod png;
 mod tiff;
 
-use std::{
-    fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
-
-use crate::error::RasterError;
+use std::io::{Read, Seek, SeekFrom};
 
 /// A file format that may be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,43 +187,8 @@ pub enum Refusal {
     },
 }
 
-/// Checks a file on disk against [`HeaderLimits::default`].
-///
-/// # Errors
-/// When the file cannot be read, is none of the formats, is cut off, declares more than the limits, or
-/// holds metadata that names other files.
-pub fn check(path: &Path) -> Result<Header, RasterError> {
-    let unreadable = |source| RasterError::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        let kind = std::io::ErrorKind::InvalidInput;
-        return Err(unreadable(std::io::Error::new(kind, "is not a regular file")));
-    }
-    let mut start = Vec::with_capacity(START_BYTES);
-    file.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(unreadable)?;
-    inspect(BufReader::new(file), metadata.len(), &HeaderLimits::default()).map_err(|refusal| match refusal {
-        Refusal::Empty | Refusal::UnknownFormat => {
-            RasterError::Format { path: path.to_owned(), got: describe(&start) }
-        }
-        Refusal::Unreadable(source) => unreadable(source),
-        refusal => RasterError::Refused { path: path.to_owned(), refusal },
-    })
-}
-
 /// Bytes at the start that tell a format.
-const START_BYTES: usize = 16;
-
-fn describe(start: &[u8]) -> String {
-    if start.is_empty() {
-        return "empty (0 bytes)".to_owned();
-    }
-    if start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
-        let text: String = String::from_utf8_lossy(start).chars().take(12).collect();
-        return format!("a text that begins with {text:?}");
-    }
-    format!("a file that begins with the bytes {:02x?}", &start[..start.len().min(4)])
-}
+pub(crate) const START_BYTES: usize = 16;
 
 /// Checks the bytes of a file of `file_bytes` bytes.
 ///

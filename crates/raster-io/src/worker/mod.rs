@@ -20,8 +20,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    RasterError, header,
+    RasterError, checked_file,
     ingest::{IngestRequest, IngestedScene, make_working_copy},
+    placing::{Fitted, fit},
     source::open,
 };
 
@@ -59,6 +60,7 @@ impl Default for WorkerLimits {
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     request: IngestRequest,
+    fitted: Option<Fitted>,
     tables: Vec<PathBuf>,
     limits: WorkerLimits,
 }
@@ -89,21 +91,29 @@ impl IngestWorker {
     /// write in it.
     ///
     /// # Errors
-    /// When the header check refuses the file (no child is started), the child refuses it, fails, or uses more than
+    /// When the header check refuses the file or what is said of its place makes no sense (no child is started), the child refuses it, fails, or uses more than
     /// its limits, or the working copy is none.
     pub fn ingest(&self, request: &IngestRequest) -> Result<IngestedScene, RasterError> {
-        let header = header::check(&request.input)?;
-        let stretch = self.ask(request).inspect_err(|_| sweep(&request.output))?;
+        let header = checked_file::check(&request.input)?;
+        let fitted = request
+            .placing
+            .as_ref()
+            .map(|placing| fit(placing, header.cols, header.rows))
+            .transpose()
+            .map_err(|fault| RasterError::Placing { path: request.input.clone(), fault })?;
+        let residual_m = fitted.as_ref().map(|fitted| fitted.residual_m);
+        let stretch = self.ask(request, fitted).inspect_err(|_| sweep(&request.output))?;
         // what a child that was taken over might leave instead: a link to somewhere else
         let whole = std::fs::symlink_metadata(&request.output).is_ok_and(|made| made.is_file());
         if !whole {
             return Err(refused(request, format!("{} was not made", request.output.display())));
         }
         let working = open(&request.output)?;
-        Ok(IngestedScene { info: working.info().clone(), media_type: header.format.media_type(), stretch })
+        let media_type = header.format.media_type();
+        Ok(IngestedScene { info: working.info().clone(), media_type, stretch, residual_m })
     }
 
-    fn ask(&self, request: &IngestRequest) -> Result<Vec<[f64; 2]>, RasterError> {
+    fn ask(&self, request: &IngestRequest, fitted: Option<Fitted>) -> Result<Vec<[f64; 2]>, RasterError> {
         let absolute = |path: &Path| {
             std::path::absolute(path).map_err(|source| RasterError::Read { path: path.to_owned(), source })
         };
@@ -111,8 +121,9 @@ impl IngestWorker {
             request: IngestRequest {
                 input: absolute(&request.input)?,
                 output: absolute(&request.output)?,
-                corners: request.corners,
+                placing: None,
             },
+            fitted,
             tables: tables(),
             limits: self.limits.clone(),
         };
@@ -235,11 +246,11 @@ fn order() -> Result<Order, String> {
 }
 
 fn obey(order: &Order) -> Report {
-    let Order { request, tables, limits } = order;
+    let Order { request, fitted, tables, limits } = order;
     if let Err(error) = confine::confine(&request.input, &request.output, tables, limits) {
         return Report::Refused(format!("this machine cannot decode it safely: {error}"));
     }
-    match make_working_copy(request) {
+    match make_working_copy(request, fitted.as_ref()) {
         Ok(stretch) => Report::Stretch(stretch),
         Err(error) => Report::Refused(with_causes(&error)),
     }

@@ -65,10 +65,7 @@ pub(super) fn meets_boxes(boxes: &[[f64; 4]]) -> Sql {
 }
 
 /// Rows whose bounds touch one of some boxes (west, south, east, north).
-///
-/// The R*Tree keeps 32-bit floats, rounded outwards: it finds too much, never too little, so the exact
-/// bounds are compared too.
-pub(super) fn touches_boxes(boxes: &[[f64; 4]]) -> Sql {
+pub(super) fn bounds_touch(boxes: &[[f64; 4]]) -> Sql {
     let touching: Vec<Sql> = boxes
         .iter()
         .map(|[west, south, east, north]| {
@@ -76,6 +73,14 @@ pub(super) fn touches_boxes(boxes: &[[f64; 4]]) -> Sql {
             Sql::of("(maxx >= {} AND minx <= {} AND maxy >= {} AND miny <= {})", &numbers.each_ref())
         })
         .collect();
-    let touching = Sql::joined(&touching, " OR ");
+    Sql::joined(&touching, " OR ")
+}
+
+/// The same for rows of `item`, by their index.
+///
+/// The R*Tree keeps 32-bit floats, rounded outwards: it finds too much, never too little, so the exact
+/// bounds are compared too.
+pub(super) fn touches_boxes(boxes: &[[f64; 4]]) -> Sql {
+    let touching = bounds_touch(boxes);
     Sql::of("(n IN (SELECT n FROM item_box WHERE {}) AND {})", &[&touching, &touching])
 }

@@ -8,7 +8,7 @@ use jiff::{
 use serde_json::Value;
 
 use super::{
-    condition::{Sql, touches_boxes},
+    condition::{Sql, bounds_touch, touches_boxes},
     items::Collection,
 };
 use crate::{
@@ -74,8 +74,8 @@ enum Operand {
     },
     /// A JSON array of texts.
     Texts(Sql),
-    /// The feature's own geometry.
-    OwnGeometry,
+    /// The row's own geometry, as GeoJSON.
+    OwnGeometry(Sql),
     /// A geometry as GeoJSON with its bounds.
     Geometry {
         text: String,
@@ -91,30 +91,116 @@ impl Operand {
             Operand::Truth(_) => "a condition",
             Operand::Time { .. } => "a time",
             Operand::Texts(_) => "a list of texts",
-            Operand::OwnGeometry | Operand::Geometry { .. } => "a geometry",
+            Operand::OwnGeometry(_) | Operand::Geometry { .. } => "a geometry",
         }
     }
 
     fn sql(&self) -> Sql {
         match self {
-            Operand::Text(sql) | Operand::Number(sql) | Operand::Truth(sql) | Operand::Texts(sql) => {
-                sql.clone()
-            }
+            Operand::Text(sql)
+            | Operand::Number(sql)
+            | Operand::Truth(sql)
+            | Operand::Texts(sql)
+            | Operand::OwnGeometry(sql) => sql.clone(),
             Operand::Time { start, .. } => start.clone(),
-            Operand::OwnGeometry => Sql::plain("json_extract(feature, '$.geometry')"),
             Operand::Geometry { text, .. } => Sql::bound(text.clone()),
         }
     }
 }
 
-/// The condition that a filter sets on rows of `item` of one collection.
-pub(super) fn condition(filter: &Filter, collection: Collection) -> Result<Sql, FilterError> {
-    let reading = Reading { collection };
-    reading.truth(filter.expression())
+/// Rows that a filter can be asked of.
+#[derive(Clone, Copy)]
+pub(super) enum Rows {
+    /// Of `item`, of one collection.
+    Features(Collection),
+    /// Of `scene`.
+    Scenes,
+}
+
+impl Rows {
+    /// A property by name; `None` where these rows have none of that name.
+    fn operand(self, name: &str) -> Option<Operand> {
+        match self {
+            Rows::Features(collection) => feature_operand(collection, name),
+            Rows::Scenes => scene_operand(name),
+        }
+    }
+
+    /// Names that filters may use.
+    fn names(self) -> String {
+        let own: Vec<&str> = match self {
+            Rows::Features(collection) => {
+                schema::queryables(collection).map(|property| property.name).collect()
+            }
+            Rows::Scenes => {
+                let own = schema::SCENES.iter().map(|scene| scene.property.name);
+                std::iter::once("collection").chain(own).collect()
+            }
+        };
+        format!("id, geometry, {}", own.join(", "))
+    }
+
+    fn touch(self, boxes: &[[f64; 4]]) -> Sql {
+        match self {
+            Rows::Features(_) => touches_boxes(boxes),
+            Rows::Scenes => bounds_touch(boxes),
+        }
+    }
+}
+
+fn feature_operand(collection: Collection, name: &str) -> Option<Operand> {
+    match name {
+        "geometry" => return Some(Operand::OwnGeometry(Sql::plain("json_extract(feature, '$.geometry')"))),
+        "id" => return Some(Operand::Text(Sql::plain("id"))),
+        "site" if collection != Collection::Sites => return Some(Operand::Text(Sql::plain("site"))),
+        _ => {}
+    }
+    let property = schema::queryables(collection).find(|property| property.name == name)?;
+    Some(stored_operand(property.kind, &format!("json_extract(feature, '$.properties.{}')", property.name)))
+}
+
+fn scene_operand(name: &str) -> Option<Operand> {
+    let column = |name: &str| Sql::plain(name);
+    match name {
+        "geometry" => {
+            return Some(Operand::OwnGeometry(Sql::plain("json_extract(document, '$.footprint')")));
+        }
+        "id" => return Some(Operand::Text(column("id"))),
+        "collection" => return Some(Operand::Text(column("site"))),
+        "datetime" => return Some(Operand::Time { start: column("datetime"), end: column("datetime") }),
+        _ => {}
+    }
+    let scene = schema::SCENES.iter().find(|scene| scene.property.name == name)?;
+    Some(stored_operand(scene.property.kind, &format!("json_extract(document, '$.{}')", scene.path)))
+}
+
+fn stored_operand(kind: Kind, value: &str) -> Operand {
+    match kind {
+        Kind::Number | Kind::Integer => Operand::Number(Sql::plain(value)),
+        Kind::Texts => Operand::Texts(Sql::plain(value)),
+        Kind::Time => {
+            let ms = Sql::plain(format!("epoch_ms({value})"));
+            Operand::Time { start: ms.clone(), end: ms }
+        }
+        Kind::Text | Kind::Words(_) | Kind::Document => Operand::Text(Sql::plain(value)),
+    }
+}
+
+/// The condition that a filter sets on rows.
+pub(super) fn condition(filter: &Filter, rows: Rows) -> Result<Sql, FilterError> {
+    Reading { rows }.truth(filter.expression())
+}
+
+/// What rows can be put in order by; `None` where nothing of that name has an order.
+pub(super) fn order(name: &str, rows: Rows) -> Option<Sql> {
+    match rows.operand(name)? {
+        operand @ (Operand::Text(_) | Operand::Number(_) | Operand::Time { .. }) => Some(operand.sql()),
+        _ => None,
+    }
 }
 
 struct Reading {
-    collection: Collection,
+    rows: Rows,
 }
 
 impl Reading {
@@ -157,28 +243,9 @@ impl Reading {
     }
 
     fn property(&self, name: &str) -> Result<Operand, FilterError> {
-        match name {
-            "geometry" => return Ok(Operand::OwnGeometry),
-            "id" => return Ok(Operand::Text(Sql::plain("id"))),
-            "site" if self.collection != Collection::Sites => return Ok(Operand::Text(Sql::plain("site"))),
-            _ => {}
-        }
-        let Some(property) = schema::queryables(self.collection).find(|property| property.name == name)
-        else {
-            let known: Vec<&str> =
-                schema::queryables(self.collection).map(|property| property.name).collect();
-            let known = format!("id, geometry, {}", known.join(", "));
-            return Err(FilterError::UnknownProperty { name: name.chars().take(60).collect(), known });
-        };
-        let value = format!("json_extract(feature, '$.properties.{}')", property.name);
-        Ok(match property.kind {
-            Kind::Number | Kind::Integer => Operand::Number(Sql::plain(value)),
-            Kind::Texts => Operand::Texts(Sql::plain(value)),
-            Kind::Time => {
-                let ms = Sql::plain(format!("epoch_ms({value})"));
-                Operand::Time { start: ms.clone(), end: ms }
-            }
-            Kind::Text | Kind::Words(_) | Kind::Document => Operand::Text(Sql::plain(value)),
+        self.rows.operand(name).ok_or_else(|| FilterError::UnknownProperty {
+            name: name.chars().take(60).collect(),
+            known: self.rows.names(),
         })
     }
 
@@ -189,7 +256,7 @@ impl Reading {
         }
         if SPATIAL_OPERATIONS.contains(&op) {
             let [a, b] = two(op, args)?;
-            return spatial(op, self.operand(a)?, self.operand(b)?);
+            return spatial(self.rows, op, self.operand(a)?, self.operand(b)?);
         }
         if LIST_OPERATIONS.contains(&op) {
             let [a, b] = two(op, args)?;
@@ -435,20 +502,21 @@ fn geometry(expression: &Value) -> Result<Operand, FilterError> {
 
 /// Exact relation of two geometries, after a look at the index of bounds where the relation says that
 /// they touch.
-fn spatial(op: &str, a: Operand, b: Operand) -> Result<Operand, FilterError> {
-    let is_geometry = |operand: &Operand| matches!(operand, Operand::OwnGeometry | Operand::Geometry { .. });
+fn spatial(rows: Rows, op: &str, a: Operand, b: Operand) -> Result<Operand, FilterError> {
+    let is_geometry =
+        |operand: &Operand| matches!(operand, Operand::OwnGeometry(_) | Operand::Geometry { .. });
     if let Some(other) = [&a, &b].into_iter().find(|operand| !is_geometry(operand)) {
         return Err(operands(op, other, "two geometries"));
     }
     let exact = Sql::of(&format!("spatial_relation('{op}', {{}}, {{}})"), &[&a.sql(), &b.sql()]);
     let given = match (&a, &b) {
-        (Operand::OwnGeometry, Operand::Geometry { bounds, .. })
-        | (Operand::Geometry { bounds, .. }, Operand::OwnGeometry) => *bounds,
+        (Operand::OwnGeometry(_), Operand::Geometry { bounds, .. })
+        | (Operand::Geometry { bounds, .. }, Operand::OwnGeometry(_)) => *bounds,
         _ => None,
     };
     match given {
         Some(bounds) if op != "s_disjoint" => {
-            Ok(Operand::Truth(Sql::of("({} AND {})", &[&touches_boxes(&[bounds]), &exact])))
+            Ok(Operand::Truth(Sql::of("({} AND {})", &[&rows.touch(&[bounds]), &exact])))
         }
         _ => Ok(Operand::Truth(exact)),
     }

@@ -128,7 +128,7 @@ fn spatial_relation(context: &Context<'_>) -> rusqlite::Result<Option<bool>> {
 }
 
 /// A geometry from GeoJSON or from CQL2's `bbox`; `None` where it is none, not finite, or not valid.
-pub(super) fn read_filter_geometry(value: &Value) -> Option<Geometry<f64>> {
+pub(crate) fn read_filter_geometry(value: &Value) -> Option<Geometry<f64>> {
     read_geometry(value).filter(Validation::is_valid)
 }
 

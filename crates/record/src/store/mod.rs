@@ -14,6 +14,7 @@ mod jobs;
 mod pages;
 mod people;
 mod reviews;
+mod scene_search;
 mod scenes;
 mod sites;
 mod summaries;
@@ -30,8 +31,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 pub use comparisons::NewComparison;
+pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
+pub use scene_search::{ScenePage, SceneQuery, SortKey};
+pub use scenes::NewPlacement;
 pub use summaries::SiteSummary;
 
 use self::writer::{Transaction, Writer};
@@ -42,8 +46,11 @@ use crate::{
 };
 
 /// Migrations in order; a database holds the number of those it has seen as its `user_version`.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_pages.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_pages.sql"),
+    include_str!("../../migrations/0003_scenes_change.sql"),
+];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params_from_iter, types::Val
 use super::{
     Store,
     condition::{Sql, meets_boxes},
-    cql2_sql,
+    cql2_sql::{self, Rows},
     items::{Collection, Item, item_from_row},
 };
 use crate::{error::RecordError, events, filter::Filter};
@@ -311,7 +311,7 @@ fn condition(query: &Query) -> Result<Sql, RecordError> {
         }
     }
     if let Some(filter) = &query.filter {
-        condition.and(&cql2_sql::condition(filter, query.collection)?);
+        condition.and(&cql2_sql::condition(filter, Rows::Features(query.collection))?);
     }
     Ok(condition)
 }

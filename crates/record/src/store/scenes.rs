@@ -1,19 +1,38 @@
 //! Writing and reading scenes.
 
-use rusqlite::OptionalExtension;
+use geo::Polygon;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Change, Store,
-    items::{self, Collection},
+    items::{self, Collection, IfMatch},
     read_document,
 };
 use crate::{
     blobs::Sha256Hex,
     error::RecordError,
-    events::{Actor, Role},
+    events::{Actor, Event, Role},
     id::{SceneId, SiteId},
-    scene::{NewScene, Scene},
+    scene::{HandPlacement, NewScene, RasterFacts, Scene, SceneDescription},
 };
+
+/// Most revisions of a scene: each that places it anew keeps a working copy.
+const REVISIONS_MAX: u64 = 1_000;
+
+/// Where an image was put, and what was made of it there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPlacement {
+    /// What was given.
+    pub placement: HandPlacement,
+    /// Outline in degrees.
+    pub footprint: Option<Polygon<f64>>,
+    /// SHA-256 of the working copy.
+    pub working: Sha256Hex,
+    /// Its bytes.
+    pub working_bytes: u64,
+    /// Facts of the working copy.
+    pub raster: RasterFacts,
+}
 
 impl Store {
     /// Records a scene whose blobs are kept already.
@@ -21,38 +40,136 @@ impl Store {
     /// # Errors
     /// When the site or a blob is not there, or the role is less than analyst.
     pub fn add_scene(&self, actor: &Actor, site: &SiteId, facts: NewScene) -> Result<Scene, RecordError> {
+        self.add_scene_as(actor, site, None, facts)
+    }
+
+    /// The same under an id that the caller chose; one that was ever given is not given again.
+    ///
+    /// # Errors
+    /// As [`Store::add_scene`], and when the id is taken or none.
+    pub fn add_scene_as(
+        &self,
+        actor: &Actor,
+        site: &SiteId,
+        id: Option<SceneId>,
+        facts: NewScene,
+    ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, "adding a scene")?;
         self.blobs().path(&facts.original.sha256)?;
         self.blobs().path(&facts.working)?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             items::stored(transaction, Collection::Sites, site.as_str())?;
+            let id = match id {
+                Some(id) => free_id(transaction, id)?,
+                None => SceneId::random(),
+            };
             let scene = Scene {
-                id: SceneId::random(),
+                id,
                 site: site.clone(),
                 created: change.time,
                 created_by: actor.name.clone(),
+                revision: 1,
+                updated: None,
+                withdrawn: false,
                 facts,
             };
-            let document = serde_json::to_value(&scene).expect("scenes are plain data");
-            let event = change.event(&format!("scene/{}", scene.id), "scene.added", &document)?;
-            let text = document.to_string();
-            transaction
-                .prepare_cached(
-                    "INSERT INTO scene (id, site, datetime, original, working, sha256, event, document)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute((
-                    scene.id.as_str(),
-                    site.as_str(),
-                    scene.facts.datetime.as_millisecond(),
-                    scene.facts.original.sha256.as_str(),
-                    scene.facts.working.as_str(),
-                    Sha256Hex::of(text.as_bytes()).as_str(),
-                    event,
-                    &text,
-                ))?;
-            Ok(scene)
+            write(&change, &scene, "scene.added")
+        })
+    }
+
+    /// Says anew what an image shows and where it comes from. Its time stays once a comparison rests on it.
+    ///
+    /// # Errors
+    /// When there is no such scene, it was changed meanwhile, its time may not change, or the role is less than
+    /// analyst.
+    pub fn describe_scene(
+        &self,
+        actor: &Actor,
+        id: &SceneId,
+        if_match: IfMatch,
+        said: SceneDescription,
+    ) -> Result<Scene, RecordError> {
+        self.change_scene(actor, id, if_match, "scene.described", |transaction, scene| {
+            if said.datetime != scene.facts.datetime {
+                must_be_free(transaction, scene, "changing its time")?;
+            }
+            scene.facts.describe(said);
+            Ok(())
+        })
+    }
+
+    /// Puts an image that was placed by hand elsewhere. Not once a comparison rests on it: what was found there would
+    /// lie elsewhere in the image.
+    ///
+    /// # Errors
+    /// When there is no such scene, it has a georeference of its own, it was changed meanwhile or often, a comparison
+    /// rests on it, or the role is less than analyst.
+    pub fn place_scene(
+        &self,
+        actor: &Actor,
+        id: &SceneId,
+        if_match: IfMatch,
+        placed: NewPlacement,
+    ) -> Result<Scene, RecordError> {
+        self.blobs().path(&placed.working)?;
+        self.change_scene(actor, id, if_match, "scene.placed", |transaction, scene| {
+            must_be_placeable(scene)?;
+            must_be_free(transaction, scene, "placing it anew")?;
+            let NewPlacement { placement, footprint, working, working_bytes, raster } = placed;
+            scene.facts.placement = Some(placement);
+            scene.facts.footprint = footprint;
+            scene.facts.working = working;
+            scene.facts.working_bytes = Some(working_bytes);
+            scene.facts.raster = raster;
+            Ok(())
+        })
+    }
+
+    /// Takes a scene out of the catalogue. Its files stay, and so does what the log says of it.
+    ///
+    /// # Errors
+    /// When there is no such scene, it was changed meanwhile, a comparison rests on it, or the role is less than
+    /// analyst.
+    pub fn withdraw_scene(
+        &self,
+        actor: &Actor,
+        id: &SceneId,
+        if_match: IfMatch,
+    ) -> Result<Scene, RecordError> {
+        self.change_scene(actor, id, if_match, "scene.withdrawn", |transaction, scene| {
+            must_be_free(transaction, scene, "withdrawing it")?;
+            scene.withdrawn = true;
+            Ok(())
+        })
+    }
+
+    fn change_scene(
+        &self,
+        actor: &Actor,
+        id: &SceneId,
+        if_match: IfMatch,
+        kind: &str,
+        with: impl FnOnce(&Connection, &mut Scene) -> Result<(), RecordError>,
+    ) -> Result<Scene, RecordError> {
+        actor.must_be(Role::Analyst, "changing a scene")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let mut scene = scene(transaction, id)?;
+            if let IfMatch::Revision(given) = if_match
+                && given != scene.revision
+            {
+                let (id, current) = (id.to_string(), scene.revision);
+                return Err(RecordError::Stale { what: "scene", id, current, given });
+            }
+            if scene.revision >= REVISIONS_MAX {
+                let state = format!("at revision {REVISIONS_MAX}, the last");
+                return Err(conflict(id, state, "changing it again"));
+            }
+            with(transaction, &mut scene)?;
+            scene.revision += 1;
+            scene.updated = Some(change.time);
+            write(&change, &scene, kind)
         })
     }
 
@@ -64,6 +181,18 @@ impl Store {
         scene(&*self.read()?, id)
     }
 
+    /// All that was done to a scene, oldest first; a withdrawn one has its history still.
+    ///
+    /// # Errors
+    /// When there was never one of that id.
+    pub fn scene_versions(&self, id: &SceneId) -> Result<Vec<Event>, RecordError> {
+        let events = self.events_of(&format!("scene/{id}"))?;
+        if events.is_empty() {
+            return Err(RecordError::NotFound { what: "scene", id: id.to_string() });
+        }
+        Ok(events)
+    }
+
     /// Scenes of a site, oldest image first.
     ///
     /// # Errors
@@ -71,8 +200,9 @@ impl Store {
     pub fn scenes(&self, site: &SiteId) -> Result<Vec<Scene>, RecordError> {
         let reader = self.read()?;
         items::stored(&reader, Collection::Sites, site.as_str())?;
-        let mut statement =
-            reader.prepare_cached("SELECT id, document FROM scene WHERE site = ?1 ORDER BY datetime, n")?;
+        let mut statement = reader.prepare_cached(
+            "SELECT id, document FROM scene WHERE site = ?1 AND hidden = 0 ORDER BY datetime, n",
+        )?;
         let rows = statement
             .query_map([site.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
             .collect::<Result<Vec<_>, _>>()?;
@@ -80,11 +210,103 @@ impl Store {
     }
 }
 
-pub(super) fn scene(connection: &rusqlite::Connection, id: &SceneId) -> Result<Scene, RecordError> {
+pub(super) fn scene(connection: &Connection, id: &SceneId) -> Result<Scene, RecordError> {
     let text: String = connection
-        .prepare_cached("SELECT document FROM scene WHERE id = ?1")?
+        .prepare_cached("SELECT document FROM scene WHERE id = ?1 AND hidden = 0")?
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "scene", id: id.to_string() })?;
     read_document("scene", id.as_str(), &text)
+}
+
+/// Appends the event that holds the scene, and writes the scene: new, or over the one of its id. Gives the scene as
+/// whoever reads it next will see it.
+fn write(change: &Change<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
+    let document = serde_json::to_value(scene).expect("scenes are plain data");
+    let event = change.event(&format!("scene/{}", scene.id), kind, &document)?;
+    let text = document.to_string();
+    let [minx, miny, maxx, maxy] = scene.facts.bounds().map_or([None; 4], |bounds| bounds.map(Some));
+    change
+        .transaction
+        .prepare_cached(
+            "INSERT INTO scene (id, site, datetime, original, working, sha256, event, document, revision, hidden,
+                                minx, miny, maxx, maxy)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (id) DO UPDATE SET
+                 datetime = excluded.datetime, working = excluded.working, sha256 = excluded.sha256,
+                 event = excluded.event, document = excluded.document, revision = excluded.revision,
+                 hidden = excluded.hidden, minx = excluded.minx, miny = excluded.miny, maxx = excluded.maxx,
+                 maxy = excluded.maxy",
+        )?
+        .execute(params![
+            scene.id.as_str(),
+            scene.site.as_str(),
+            scene.facts.datetime.as_millisecond(),
+            scene.facts.original.sha256.as_str(),
+            scene.facts.working.as_str(),
+            Sha256Hex::of(text.as_bytes()).as_str(),
+            event,
+            &text,
+            scene.revision,
+            scene.withdrawn,
+            minx,
+            miny,
+            maxx,
+            maxy,
+        ])?;
+    read_document("scene", scene.id.as_str(), &text)
+}
+
+/// Longest id that a client may choose.
+const ID_LETTERS_MAX: usize = 100;
+
+fn free_id(transaction: &Connection, id: SceneId) -> Result<SceneId, RecordError> {
+    let letters =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let text = id.as_str();
+    if text.is_empty() || text.len() > ID_LETTERS_MAX || !letters(text) || text.starts_with('.') {
+        return Err(RecordError::Invalid {
+            field: "id",
+            got: format!("{:?}", text.chars().take(ID_LETTERS_MAX).collect::<String>()),
+            wanted: format!("1 to {ID_LETTERS_MAX} of A-Z, a-z, 0-9, -, _ and ., not beginning with ."),
+        });
+    }
+    let taken = transaction.prepare_cached("SELECT 1 FROM scene WHERE id = ?1")?.exists([text])?;
+    if taken { Err(RecordError::Exists { what: "scene", id: id.0 }) } else { Ok(id) }
+}
+
+fn conflict(id: &SceneId, state: String, change: &'static str) -> RecordError {
+    RecordError::Conflict { what: "scene", id: id.to_string(), state, change }
+}
+
+/// Only what a person said can be said anew: a georeference in the file is evidence.
+fn must_be_placeable(scene: &Scene) -> Result<(), RecordError> {
+    if scene.facts.placement.is_some() || scene.facts.raster.crs.is_none() && scene.facts.raster.wkt.is_none()
+    {
+        return Ok(());
+    }
+    Err(conflict(&scene.id, "placed by its own file".to_owned(), "placing it anew"))
+}
+
+/// What a comparison rests on, or is about to, does not change under it.
+fn must_be_free(transaction: &Connection, scene: &Scene, change: &'static str) -> Result<(), RecordError> {
+    let uses = [
+        (
+            "what a comparison rests on",
+            "SELECT 1 FROM comparison
+             WHERE site = ?2 AND ?1 IN (json_extract(document, '$.before'), json_extract(document, '$.after'))",
+        ),
+        (
+            "what a job compares",
+            "SELECT 1 FROM job
+             WHERE status IN ('accepted', 'running') AND ?2 IS NOT NULL
+               AND ?1 IN (json_extract(document, '$.input.before'), json_extract(document, '$.input.after'))",
+        ),
+    ];
+    for (state, sql) in uses {
+        if transaction.prepare_cached(sql)?.exists((scene.id.as_str(), scene.site.as_str()))? {
+            return Err(conflict(&scene.id, state.to_owned(), change));
+        }
+    }
+    Ok(())
 }

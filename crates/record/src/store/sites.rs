@@ -87,7 +87,7 @@ impl Store {
             items::must_match(Collection::Sites, &item, if_match)?;
             let used = transaction
                 .prepare_cached(
-                    "SELECT 1 FROM scene WHERE site = ?1 UNION ALL
+                    "SELECT 1 FROM scene WHERE site = ?1 AND hidden = 0 UNION ALL
                      SELECT 1 FROM item WHERE collection = 'sites' AND hidden = 0
                          AND json_extract(feature, '$.properties.parent') = ?1 LIMIT 1",
                 )?

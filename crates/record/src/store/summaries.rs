@@ -30,8 +30,8 @@ impl Store {
         let reader = self.read()?;
         let mut statement = reader.prepare_cached(
             "SELECT id,
-                    (SELECT count(*) FROM scene WHERE scene.site = sites.id),
-                    (SELECT max(datetime) FROM scene WHERE scene.site = sites.id),
+                    (SELECT count(*) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
+                    (SELECT max(datetime) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
                     (SELECT count(*) FROM item AS candidate WHERE candidate.collection = 'candidates'
                        AND candidate.hidden = 0 AND candidate.site = sites.id AND candidate.state = 'pending'),
                     coalesce((SELECT items FROM item_count WHERE item_count.collection = 'annotations'

@@ -5,11 +5,13 @@ mod export;
 mod features;
 mod health;
 mod ogc;
+mod placement;
 mod processes;
 mod reviews;
 mod scenes;
 mod schema;
 mod stac;
+mod stac_items;
 mod tiles;
 mod uploads;
 mod vector_tiles;
@@ -35,6 +37,8 @@ pub fn router(app: App) -> Router {
     // uploads and events last as long as they last
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
+        .route("/api/scenes/{scene}/placement", get(placement::show).put(placement::change))
+        .route("/stac/collections/{site}/items", get(stac::items).post(stac_items::create))
         .route("/api/sites/{site}/export", get(export::export))
         .route("/uploads", post(uploads::create).options(uploads::options))
         .route("/uploads/", post(uploads::create).options(uploads::options))
@@ -138,6 +142,7 @@ fn api_routes() -> Router<App> {
         .route("/api/comparisons", get(api::comparisons))
         .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))
         .route("/api/reviews/{review}/undo", post(reviews::undo))
+        .route("/api/scenes/{scene}/versions", get(scenes::versions))
         .route("/api/scenes/{scene}/original", get(scenes::original))
         .route("/api/scenes/{scene}/working", get(scenes::working))
         .route("/api/tokens/{token}", delete(api::revoke_token))
@@ -157,12 +162,18 @@ fn stac_routes() -> Router<App> {
         .route("/stac", get(stac::landing))
         .route("/stac/", get(stac::landing))
         .route("/stac/conformance", get(stac::conformance))
-        .route("/stac/search", get(stac::search))
+        .route("/stac/search", get(stac::search).post(stac::search_by_body))
+        .route("/stac/queryables", get(stac::queryables))
         .route("/stac/collections", get(stac::collections))
         .route("/stac/collections/{site}", get(stac::collection))
-        .route("/stac/collections/{site}/items", get(stac::items))
-        .route("/stac/collections/{site}/items/{scene}", get(stac::item))
+        .route("/stac/collections/{site}/queryables", get(stac::site_queryables))
+        .route(
+            "/stac/collections/{site}/items/{scene}",
+            get(stac::item).put(stac_items::replace).patch(stac_items::update).delete(stac_items::withdraw),
+        )
 }
+
+const GEOJSON: &str = "application/geo+json";
 
 /// A JSON answer.
 fn json(value: &Value) -> Response {
@@ -171,7 +182,7 @@ fn json(value: &Value) -> Response {
 
 /// A GeoJSON answer.
 fn geojson(value: &Value) -> Response {
-    with_type("application/geo+json", value)
+    with_type(GEOJSON, value)
 }
 
 fn with_type(media_type: &'static str, value: &Value) -> Response {

@@ -1,28 +1,27 @@
 //! Scenes of a site: uploaded, listed, and their files.
 
-use std::{
-    io::Write,
-    path::{Path as FilePath, PathBuf},
-};
+use std::{io::Write, path::Path as FilePath};
 
 use axum::{
     body::Body,
     extract::{FromRequest, Multipart, Request, State, multipart::Field},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use raster_io::IngestRequest;
-use record::{
-    Actor, NewScene, RasterFacts, Role, Scene, SceneId, Sha256Hex, SiteId, Timestamp,
-    geojson::{NAME_CHARACTERS_MAX, optional_text},
-    scene::Original,
-};
+use record::{Actor, Role, SceneId, Sha256Hex, SiteId, geojson::NAME_CHARACTERS_MAX};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use super::{created, geojson, json as answer};
+use super::{GEOJSON, created, json as answer};
 use crate::{
-    ApiError, App, body, guard::Who, links::Base, parameters::Parameters, path::Path, stac,
+    ApiError, App,
+    arrival::{Arrival, record_scene},
+    body, etag,
+    guard::Who,
+    links::Base,
+    parameters::Parameters,
+    path::Path,
+    stac,
     uploads::HeldUpload,
 };
 
@@ -30,15 +29,6 @@ use crate::{
 const PROPERTIES_BYTES_MAX: usize = 64 << 10;
 /// Bytes read from a blob at a time when it is sent.
 const SEND_BYTES: usize = 256 << 10;
-
-/// A file that has come whole, with what is said of it.
-struct Arrival {
-    original: PathBuf,
-    file_name: String,
-    properties: Value,
-    /// For files on their way; removed with all that is in it.
-    folder: tempfile::TempDir,
-}
 
 pub(crate) async fn add(
     State(app): State<App>,
@@ -55,8 +45,7 @@ pub(crate) async fn add(
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| media_type.starts_with("application/json"));
     let (arrival, upload) = if is_json {
-        let (arrival, upload) = finished_upload(&app, &actor, request).await?;
-        (arrival, Some(upload))
+        named_file(&app, &actor, request).await?
     } else {
         let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
             let detail =
@@ -65,6 +54,18 @@ pub(crate) async fn add(
         })?;
         (receive(&app, multipart).await?, None)
     };
+    take_in(&app, actor, site, arrival, upload, &base).await
+}
+
+/// Decodes what has come, when it is its turn, and records the scene.
+pub(super) async fn take_in(
+    app: &App,
+    actor: Actor,
+    site: SiteId,
+    arrival: Arrival,
+    upload: Option<HeldUpload>,
+    base: &Base,
+) -> Result<Response, ApiError> {
     let _permit = app.ingests.acquire().await.expect("the semaphore is never closed");
     let scene = app
         .blocking(move |app| {
@@ -77,37 +78,72 @@ pub(crate) async fn add(
         })
         .await?;
     app.notify("scene", json!({"id": scene.id, "site": scene.site}));
-    Ok(created(&base.to(&stac::path(&scene)), geojson(&stac::item(&scene, &base))))
+    let item = stac::item(&scene, base).to_string();
+    Ok(created(&base.to(&stac::path(&scene)), etag::answer(&HeaderMap::new(), GEOJSON, item)))
 }
 
-/// The file of a finished resumable upload: `{"upload": ID, "properties": {...}}`.
-async fn finished_upload(
+/// A file that is here already: `{"upload": ID, "properties": {...}}` names a finished upload, `{"scene": ID, ...}`
+/// the original of a scene. A world file comes along as `world_file`, its text.
+async fn named_file(
     app: &App,
     actor: &Actor,
     request: Request,
-) -> Result<(Arrival, HeldUpload), ApiError> {
+) -> Result<(Arrival, Option<HeldUpload>), ApiError> {
     let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let body = body::read(&bytes)?;
-    let upload = &body["upload"];
-    // the whole address is as good as the id at its end
+    let given = body::read(&bytes)?;
+    let world_file = match &given["world_file"] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => {
+            return Err(ApiError::parameter("world_file", &other.to_string(), "the text of a world file"));
+        }
+    };
+    let properties = given["properties"].clone();
+    if let Some(id) = given["scene"].as_str() {
+        let (scene, folder) = (SceneId(id.to_owned()), app.incoming()?);
+        let arrival = app
+            .blocking(move |app| {
+                let original = app.store.scene(&scene)?.facts.original;
+                let path = app.store.blobs().path(&original.sha256)?;
+                let file_name = original.file_name;
+                Ok(Arrival { original: path, file_name, id: None, properties, world_file, folder })
+            })
+            .await?;
+        return Ok((arrival, None));
+    }
+    let (mut arrival, held) = finished_upload(app, actor, &given["upload"], "upload", properties).await?;
+    arrival.world_file = world_file;
+    Ok((arrival, Some(held)))
+}
+
+/// The file of a finished resumable upload, by its id or its whole address.
+pub(super) async fn finished_upload(
+    app: &App,
+    actor: &Actor,
+    upload: &Value,
+    parameter: &str,
+    properties: Value,
+) -> Result<(Arrival, HeldUpload), ApiError> {
     let id = upload.as_str().map(|text| text.rsplit('/').next().unwrap_or(text).to_owned());
     let id =
-        id.ok_or_else(|| ApiError::parameter("upload", &upload.to_string(), "the id of a finished upload"))?;
+        id.ok_or_else(|| ApiError::parameter(parameter, &upload.to_string(), "the id of a finished upload"))?;
     let by = actor.name.clone();
     let held =
-        app.blocking(move |app| app.uploads.hold(&id, &by)).await.map_err(|error| error.at("upload"))?;
+        app.blocking(move |app| app.uploads.hold(&id, &by)).await.map_err(|error| error.at(parameter))?;
     let (got, wanted) = (held.offset()?, held.announced.length);
     if got != wanted {
         let detail = format!("{got} of {wanted} bytes of the upload have come");
         return Err(ApiError::new(StatusCode::CONFLICT, "unfinished", "The upload is not finished", detail)
-            .at("upload"));
+            .at(parameter));
     }
     let arrival = Arrival {
         original: held.path().to_owned(),
         file_name: held.announced.file_name.clone(),
-        properties: body["properties"].clone(),
+        id: None,
+        properties,
+        world_file: None,
         folder: app.incoming()?,
     };
     Ok((arrival, held))
@@ -115,7 +151,7 @@ async fn finished_upload(
 
 async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
     let folder = app.incoming()?;
-    let (mut file_name, mut properties) = (None, None);
+    let (mut file_name, mut properties, mut world_file) = (None, None, None);
     while let Some(part) = parts.next_field().await.map_err(|error| ApiError::body(error.body_text()))? {
         match part.name() {
             Some("file") if file_name.is_none() => {
@@ -126,10 +162,16 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
             Some("properties") if properties.is_none() => {
                 properties = Some(body::read(&small(part).await?)?);
             }
+            Some("world_file") if world_file.is_none() => {
+                let text = String::from_utf8(small(part).await?);
+                world_file = Some(
+                    text.map_err(|_| ApiError::parameter("world_file", "no UTF-8", "six lines of text"))?,
+                );
+            }
             other => {
                 let name = other.unwrap_or_default().to_owned();
                 return Err(ApiError::body(format!(
-                    "part {name:?} is unknown or repeated: send file and properties"
+                    "part {name:?} is unknown or repeated: send file and properties, and world_file where there is one"
                 )));
             }
         }
@@ -139,7 +181,9 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
         original: folder.path().join("original"),
         folder,
         file_name: file_name.ok_or_else(|| missing("file"))?,
+        id: None,
         properties: properties.ok_or_else(|| missing("properties"))?,
+        world_file,
     })
 }
 
@@ -169,7 +213,7 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > PROPERTIES_BYTES_MAX {
-            return Err(ApiError::body(format!("properties is larger than {PROPERTIES_BYTES_MAX} bytes")));
+            return Err(ApiError::body(format!("a part is larger than {PROPERTIES_BYTES_MAX} bytes")));
         }
     }
     Ok(bytes)
@@ -183,79 +227,6 @@ pub(super) fn safe_name(name: &str) -> String {
     if kept.is_empty() { "scene".to_owned() } else { kept }
 }
 
-/// Ingests an uploaded file and records the scene; nothing is recorded where anything fails.
-fn record_scene(app: &App, actor: &Actor, site: &SiteId, arrival: &Arrival) -> Result<Scene, ApiError> {
-    let properties = &arrival.properties;
-    let datetime = datetime(properties)?;
-    let text =
-        |name: &str| optional_text(&format!("properties.{name}"), &properties[name], NAME_CHARACTERS_MAX);
-    let original = &arrival.original;
-    // the process that decodes may write in a folder of its own, where nothing else is
-    let made = arrival.folder.path().join("made");
-    std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
-    let working = made.join("working.tif");
-    let corners = corners(&properties["footprint"])?;
-    let request = IngestRequest { input: original.clone(), output: working.clone(), corners };
-    let ingested = app
-        .ingest_worker
-        .ingest(&request)
-        .map_err(|error| ApiError::from(error).naming(original, &arrival.file_name))?;
-    let (sha256, bytes) = app.store.blobs().put_file(original)?;
-    let (working, _) = app.store.blobs().put_file(&working)?;
-    let info = ingested.info;
-    let facts = NewScene {
-        datetime,
-        platform: text("platform")?,
-        provider: text("provider")?,
-        license: text("license")?,
-        footprint: info.footprint,
-        original: Original {
-            sha256,
-            bytes,
-            media_type: ingested.media_type.to_owned(),
-            file_name: arrival.file_name.clone(),
-        },
-        working,
-        raster: RasterFacts {
-            cols: info.cols,
-            rows: info.rows,
-            bands: info.bands,
-            sample_type: info.sample_type.to_owned(),
-            crs: info.crs,
-            wkt: info.wkt,
-            geotransform: info.geotransform,
-            gsd_m: info.gsd_m,
-            stretch: ingested.stretch,
-        },
-    };
-    Ok(app.store.add_scene(actor, site, facts)?)
-}
-
-fn datetime(properties: &Value) -> Result<Timestamp, ApiError> {
-    let given = &properties["datetime"];
-    let wrong = || {
-        ApiError::parameter(
-            "properties.datetime",
-            &given.to_string(),
-            "an RFC 3339 time: when the image was taken",
-        )
-    };
-    given.as_str().ok_or_else(wrong)?.parse().map_err(|_| wrong())
-}
-
-fn corners(footprint: &Value) -> Result<Option<[[f64; 2]; 4]>, ApiError> {
-    if footprint.is_null() {
-        return Ok(None);
-    }
-    let wrong = || {
-        let wanted = "four [longitude, latitude] corners from the upper left, clockwise";
-        ApiError::parameter("properties.footprint", &footprint.to_string(), wanted)
-    };
-    let corners: [[f64; 2]; 4] = serde_json::from_value(footprint.clone()).map_err(|_| wrong())?;
-    let in_world = |[lon, lat]: &[f64; 2]| lon.abs() <= 180.0 && lat.abs() <= 90.0;
-    if corners.iter().all(in_world) { Ok(Some(corners)) } else { Err(wrong()) }
-}
-
 pub(crate) async fn list(
     State(app): State<App>,
     Path(site): Path<String>,
@@ -265,6 +236,17 @@ pub(crate) async fn list(
     parameters.only(&[])?;
     let scenes = app.blocking(move |app| Ok(app.store.scenes(&SiteId(site))?)).await?;
     Ok(answer(&json!({"scenes": scenes.iter().map(|scene| stac::item(scene, &base)).collect::<Vec<_>>()})))
+}
+
+/// All that was done to a scene, oldest first.
+pub(crate) async fn versions(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.json_only()?;
+    let events = app.blocking(move |app| Ok(app.store.scene_versions(&SceneId(id))?)).await?;
+    Ok(answer(&json!({"versions": events})))
 }
 
 pub(crate) async fn original(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
@@ -294,6 +276,8 @@ async fn send(app: &App, sha256: Sha256Hex, media_type: &str) -> Result<Response
         (header::CONTENT_LENGTH, text(length.to_string())?),
         (header::ETAG, text(crate::etag::quoted(sha256.as_str()))?),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
+        // what lies behind a picture in its file must not be taken for a page
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }

@@ -69,15 +69,7 @@ fn described<'a>(
 ) -> impl Iterator<Item = (String, Value)> {
     let [start, end] = schema::time_properties(collection);
     properties.enumerate().map(move |(at, property)| {
-        let mut described = match property.kind {
-            Kind::Text => json!({"type": "string"}),
-            Kind::Words(words) => json!({"type": "string", "enum": words}),
-            Kind::Number => json!({"type": "number"}),
-            Kind::Integer => json!({"type": "integer"}),
-            Kind::Time => json!({"type": "string", "format": "date-time"}),
-            Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
-            Kind::Document => json!({}),
-        };
+        let mut described = kind(property.kind);
         described["title"] = json!(property.title);
         described["x-ogc-propertySeq"] = json!(at + 1);
         if property.set_by == SetBy::Server {
@@ -92,4 +84,17 @@ fn described<'a>(
         }
         (property.name.to_owned(), described)
     })
+}
+
+/// What a property may hold, as JSON Schema.
+pub(super) fn kind(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Words(words) => json!({"type": "string", "enum": words}),
+        Kind::Number => json!({"type": "number"}),
+        Kind::Integer => json!({"type": "integer"}),
+        Kind::Time => json!({"type": "string", "format": "date-time"}),
+        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Document => json!({}),
+    }
 }

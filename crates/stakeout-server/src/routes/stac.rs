@@ -1,28 +1,47 @@
-//! The catalogue of scenes.
+//! The catalogue of scenes, for reading.
 
-use axum::{extract::State, response::Response};
-use record::{Collection, Query, Scene, SceneId, Site, SiteId};
+use axum::{extract::State, http::HeaderMap, response::Response};
+use record::{Collection, Cursor, Query, Scene, SceneId, Site, SiteId};
 use serde_json::{Value, json};
 
-use super::{geojson, json as answer};
-use crate::{ApiError, App, links::Base, parameters::Parameters, path::Path, stac};
+use super::{GEOJSON, geojson, json as answer, schema, with_type};
+use crate::{
+    ApiError, App,
+    body::JsonBody,
+    etag,
+    links::Base,
+    parameters::Parameters,
+    path::Path,
+    stac::{
+        self,
+        search::{self, Search},
+    },
+};
 
 /// Most sites in one answer.
 const SITES_MAX: u32 = 10_000;
-/// Most scenes in one answer.
-const SCENES_MAX: u64 = 1_000;
-const SCENES_DEFAULT: u64 = 100;
 
-pub(crate) async fn landing(State(app): State<App>, base: Base) -> Result<Response, ApiError> {
+pub(crate) async fn landing(
+    State(app): State<App>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.json_only()?;
     let sites = app.blocking(sites).await?;
     Ok(answer(&stac::landing(&sites, &base)))
 }
 
-pub(crate) async fn conformance() -> Response {
-    answer(&json!({"conformsTo": stac::conformance()}))
+pub(crate) async fn conformance(parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.json_only()?;
+    Ok(answer(&json!({"conformsTo": stac::conformance()})))
 }
 
-pub(crate) async fn collections(State(app): State<App>, base: Base) -> Result<Response, ApiError> {
+pub(crate) async fn collections(
+    State(app): State<App>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.json_only()?;
     let described = app
         .blocking(move |app| {
             sites(app)?
@@ -30,8 +49,11 @@ pub(crate) async fn collections(State(app): State<App>, base: Base) -> Result<Re
                 .map(|site| Ok(stac::collection(site, &app.store.scenes(&site.id)?, &base)))
                 .collect::<Result<Vec<Value>, ApiError>>()
                 .map(|collections| {
-                    let own = base.link("self", "application/json", "/stac/collections", "All sites");
-                    json!({"collections": collections, "links": [own]})
+                    let links = [
+                        base.link("self", "application/json", "/stac/collections", "All sites"),
+                        base.link("root", "application/json", "/stac", "This catalogue"),
+                    ];
+                    json!({"collections": collections, "links": links})
                 })
         })
         .await?;
@@ -41,8 +63,10 @@ pub(crate) async fn collections(State(app): State<App>, base: Base) -> Result<Re
 pub(crate) async fn collection(
     State(app): State<App>,
     Path(site): Path<String>,
+    parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
+    parameters.json_only()?;
     let id = SiteId(site);
     let (site, scenes) = app.blocking(move |app| Ok((app.store.site(&id)?, app.store.scenes(&id)?))).await?;
     Ok(answer(&stac::collection(&site, &scenes, &base)))
@@ -53,91 +77,154 @@ pub(crate) async fn items(
     Path(site): Path<String>,
     parameters: Parameters,
     base: Base,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let asked = search::in_site(&parameters, &site)?;
     let own = format!("/stac/collections/{site}/items");
-    let scenes = app.blocking(move |app| Ok(app.store.scenes(&SiteId(site))?)).await?;
-    page(scenes, &parameters, &base, &own)
+    let page = app
+        .blocking(move |app| {
+            app.store.site(&SiteId(site))?;
+            found(app, &asked, &base, |next| by_get(&base, &own, &parameters, next))
+        })
+        .await?;
+    Ok(etag::answer(&headers, GEOJSON, page.to_string()))
 }
 
 pub(crate) async fn item(
     State(app): State<App>,
     Path((site, scene)): Path<(String, String)>,
+    parameters: Parameters,
     base: Base,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(scene))?)).await?;
+    parameters.json_only()?;
+    let scene = app.blocking(move |app| of_site(app, &site, scene)).await?;
+    Ok(etag::answer(&headers, GEOJSON, stac::item(&scene, &base).to_string()))
+}
+
+/// A scene of a site.
+pub(super) fn of_site(app: &App, site: &str, scene: String) -> Result<Scene, ApiError> {
+    let scene = app.store.scene(&SceneId(scene))?;
     if scene.site.as_str() != site {
         return Err(ApiError::not_found(format!("scene {} is not of site {site}", scene.id)));
     }
-    Ok(geojson(&stac::item(&scene, &base)))
+    Ok(scene)
 }
 
 pub(crate) async fn search(
     State(app): State<App>,
     parameters: Parameters,
     base: Base,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let wanted =
-        parameters.get("collections").map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
-    let scenes = app
+    let asked = search::from_parameters(&parameters)?;
+    let page = app
         .blocking(move |app| {
-            let mut scenes = Vec::new();
-            for site in sites(app)? {
-                if wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == site.id.as_str())) {
-                    scenes.extend(app.store.scenes(&site.id)?);
-                }
-            }
-            Ok(scenes)
+            found(app, &asked, &base, |next| by_get(&base, "/stac/search", &parameters, next))
         })
         .await?;
-    page(scenes, &parameters, &base, "/stac/search")
+    Ok(etag::answer(&headers, GEOJSON, page.to_string()))
 }
 
-/// Scenes that meet `bbox` and `datetime`, from `offset` on, at most `limit`.
-fn page(scenes: Vec<Scene>, parameters: &Parameters, base: &Base, own: &str) -> Result<Response, ApiError> {
-    parameters.only(&["limit", "offset", "bbox", "datetime", "collections"])?;
-    let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(SCENES_DEFAULT).min(SCENES_MAX);
-    let offset = parameters.number("offset", 0, u64::from(u32::MAX))?.unwrap_or(0);
-    let (boxes, interval) = (parameters.boxes()?, parameters.interval_ms()?);
-    let meets = |scene: &Scene| {
-        let time = scene.facts.datetime.as_millisecond();
-        let in_time = interval
-            .is_none_or(|(from, to)| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time <= to));
-        let [w, s, e, n] = scene.facts.footprint.as_ref().map_or([f64::NAN; 4], record::geojson::bounds);
-        let in_place = boxes.is_empty()
-            || boxes
-                .iter()
-                .any(|[west, south, east, north]| w <= *east && e >= *west && s <= *north && n >= *south);
-        in_time && in_place
-    };
-    let matched: Vec<&Scene> = scenes.iter().filter(|scene| meets(scene)).collect();
-    let features: Vec<Value> = matched
-        .iter()
-        .skip(offset as usize)
-        .take(limit as usize)
-        .map(|scene| stac::item(scene, base))
-        .collect();
-    let mut links = vec![
-        base.link("self", "application/geo+json", own, "This page"),
-        base.link("root", "application/json", "/stac", "All sites"),
-    ];
-    let end = offset + features.len() as u64;
-    if end < matched.len() as u64 {
-        let rest = parameters.without(&["offset", "limit"]);
-        let rest = if rest.is_empty() { rest } else { format!("&{rest}") };
-        links.push(base.link(
-            "next",
-            "application/geo+json",
-            &format!("{own}?offset={end}&limit={limit}{rest}"),
-            "The next page",
-        ));
-    }
-    Ok(geojson(&json!({
+pub(crate) async fn search_by_body(
+    State(app): State<App>,
+    parameters: Parameters,
+    base: Base,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let body = body.value()?;
+    let asked = search::from_body(&body)?;
+    let page = app
+        .blocking(move |app| {
+            found(app, &asked, &base, |next| {
+                next.into_iter()
+                    .map(|next| {
+                        let mut link = base.link("next", GEOJSON, "/stac/search", "The next page");
+                        link["method"] = json!("POST");
+                        link["body"] = search::next_body(&body, next);
+                        // the body is whole: nothing of the first one is to be mixed in
+                        link["merge"] = json!(false);
+                        link
+                    })
+                    .collect()
+            })
+        })
+        .await?;
+    Ok(geojson(&page))
+}
+
+/// Links of a page that was asked for by GET: to itself, and to the next one.
+fn by_get(base: &Base, own: &str, parameters: &Parameters, next: Option<Cursor>) -> Vec<Value> {
+    let at = |query: String| if query.is_empty() { own.to_owned() } else { format!("{own}?{query}") };
+    let mut links = vec![base.link("self", GEOJSON, &at(parameters.without(&[])), "This page")];
+    links.extend(next.map(|next| {
+        let rest = parameters.without(&["token"]);
+        let rest = if rest.is_empty() { rest } else { format!("{rest}&") };
+        base.link("next", GEOJSON, &at(format!("{rest}token={next}")), "The next page")
+    }));
+    links
+}
+
+/// A page of items.
+fn found(
+    app: &App,
+    asked: &Search,
+    base: &Base,
+    links_to: impl FnOnce(Option<Cursor>) -> Vec<Value>,
+) -> Result<Value, ApiError> {
+    let page = app.store.search_scenes(&asked.query)?;
+    let features: Vec<Value> =
+        page.scenes.iter().map(|scene| asked.fields.of_item(stac::item(scene, base))).collect();
+    let mut links = vec![base.link("root", "application/json", "/stac", "All sites")];
+    links.extend(links_to(page.next));
+    Ok(json!({
         "type": "FeatureCollection",
-        "numberMatched": matched.len(),
+        "numberMatched": page.number_matched,
         "numberReturned": features.len(),
         "features": features,
         "links": links,
-    })))
+    }))
+}
+
+/// What scenes can be asked for, over all sites.
+pub(crate) async fn queryables(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
+    parameters.json_only()?;
+    Ok(with_type("application/schema+json", &queryables_at(&base, "/stac/queryables")))
+}
+
+/// The same for one site.
+pub(crate) async fn site_queryables(
+    State(app): State<App>,
+    Path(site): Path<String>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.json_only()?;
+    let own = format!("/stac/collections/{site}/queryables");
+    app.blocking(move |app| Ok(app.store.site(&SiteId(site))?)).await?;
+    Ok(with_type("application/schema+json", &queryables_at(&base, &own)))
+}
+
+fn queryables_at(base: &Base, path: &str) -> Value {
+    let mut properties = serde_json::Map::new();
+    properties.insert("id".to_owned(), json!({"title": "Id", "type": "string"}));
+    properties.insert("collection".to_owned(), json!({"title": "Site", "type": "string"}));
+    properties.insert("geometry".to_owned(), json!({"title": "Footprint", "format": "geometry-polygon"}));
+    for scene in record::schema::SCENES {
+        let mut described = schema::kind(scene.property.kind);
+        described["title"] = json!(scene.property.title);
+        properties.insert(scene.property.name.to_owned(), described);
+    }
+    json!({
+        // the draft that the Filter extension names
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "$id": base.to(path),
+        "title": "What scenes can be asked for",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
 fn sites(app: &App) -> Result<Vec<Site>, ApiError> {

@@ -63,7 +63,7 @@ impl Server {
         Server::start_with(data, &["--config", text(&path)])
     }
 
-    fn start_with(data: &Path, more: &[&str]) -> Server {
+    pub fn start_with(data: &Path, more: &[&str]) -> Server {
         let mut child = stakeout()
             .args(["serve", "--listen", "127.0.0.1:0", "--data", text(data)])
             .args(more)
@@ -108,6 +108,15 @@ impl Server {
         answer(request.send(body.to_string()).unwrap())
     }
 
+    pub fn put(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request =
+            agent().put(format!("{}{path}", self.url)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body.to_string()).unwrap())
+    }
+
     pub fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = agent().delete(format!("{}{path}", self.url));
         for (name, value) in headers {
@@ -118,14 +127,30 @@ impl Server {
 
     /// Uploads a file with its properties as a browser's form would.
     pub fn upload(&self, site: &str, file: &Path, properties: &Value) -> Answer {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        self.upload_bytes(site, name, &std::fs::read(file).unwrap(), properties, None)
+    }
+
+    /// The same for bytes under any name, with a world file beside them.
+    pub fn upload_bytes(
+        &self,
+        site: &str,
+        name: &str,
+        file: &[u8],
+        properties: &Value,
+        world_file: Option<&str>,
+    ) -> Answer {
         const BOUNDARY: &str = "a-boundary-that-is-not-in-the-files";
-        let mut body = format!(
-            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"properties\"\r\ncontent-type: application/json\r\n\r\n{properties}\r\n\
-             --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n",
-            file.file_name().unwrap().to_str().unwrap()
-        )
-        .into_bytes();
-        body.extend(std::fs::read(file).unwrap());
+        let part = |name: &str, text: &str| {
+            format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let mut body = part("properties", &properties.to_string());
+        body.extend(world_file.map(|text| part("world_file", text)));
+        body.push_str(&format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+        ));
+        let mut body = body.into_bytes();
+        body.extend(file);
         body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
         answer(
             agent()
@@ -134,6 +159,38 @@ impl Server {
                 .send(body)
                 .unwrap(),
         )
+    }
+
+    /// Announces a resumable upload; gives status and body.
+    pub fn announce_by_tus(&self, bytes: u64) -> (u16, String) {
+        let mut announced = agent()
+            .post(format!("{}/uploads", self.url))
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", bytes.to_string())
+            .send_empty()
+            .unwrap();
+        (announced.status().as_u16(), announced.body_mut().read_to_string().unwrap())
+    }
+
+    /// Sends bytes as one piece of a resumable upload and gives its address.
+    pub fn upload_by_tus(&self, bytes: &[u8]) -> String {
+        let tus = ("tus-resumable", "1.0.0");
+        let announced = agent()
+            .post(format!("{}/uploads", self.url))
+            .header(tus.0, tus.1)
+            .header("upload-length", bytes.len().to_string())
+            .send_empty()
+            .unwrap();
+        let location = answer(announced).location;
+        let sent = agent()
+            .patch(&location)
+            .header(tus.0, tus.1)
+            .header("upload-offset", "0")
+            .header("content-type", "application/offset+octet-stream")
+            .send(bytes)
+            .unwrap();
+        assert_eq!(sent.status().as_u16(), 204);
+        location
     }
 
     pub fn add_site(&self, id: &str) {

@@ -1,0 +1,275 @@
+//! Scenes through the public door: searched, described anew, placed anew, withdrawn.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::path::Path;
+
+use record::{
+    Actor, Cursor, Detector, Filter, Fit, HandPlacement, IfMatch, NewComparison, NewPlacement, NewScene,
+    Placed, RasterFacts, RecordError, Role, Scene, SceneDescription, SceneDetails, SceneId, SceneQuery,
+    SiteId, SortKey, Store,
+    geojson::{read_polygon, read_site},
+    scene::Original,
+    verify::verify,
+};
+use serde_json::{Value, json};
+
+fn ann() -> Actor {
+    Actor { name: "ann".to_owned(), role: Role::Analyst }
+}
+
+fn square(west: f64) -> Value {
+    let (south, east, north) = (39.9, west + 0.01, 39.91);
+    json!({"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]})
+}
+
+fn store(folder: &Path, sites: &[&str]) -> Store {
+    let store = Store::open(folder).unwrap();
+    let admin = Actor { name: "root".to_owned(), role: Role::Admin };
+    for site in sites {
+        let feature =
+            json!({"type": "Feature", "geometry": square(127.6), "id": site, "properties": {"name": site}});
+        store.create_site(&admin, read_site(&feature).unwrap()).unwrap();
+    }
+    store
+}
+
+fn facts(store: &Store, day: u32, west: f64, cloud: Option<f64>) -> NewScene {
+    let (sha256, bytes) = store.blobs().put(&b"one image"[..]).unwrap();
+    let corners = [[west, 39.91], [west + 0.01, 39.91], [west + 0.01, 39.9], [west, 39.9]];
+    NewScene {
+        datetime: format!("2024-10-{day:02}T02:00:00Z").parse().unwrap(),
+        platform: Some(if day.is_multiple_of(2) { "even" } else { "odd" }.to_owned()),
+        provider: None,
+        license: None,
+        details: SceneDetails { cloud_cover_percent: cloud, ..SceneDetails::default() },
+        placement: Some(HandPlacement { placed: Placed::Corners { footprint: corners }, residual_m: 0.2 }),
+        footprint: Some(read_polygon(&square(west)).unwrap()),
+        original: Original {
+            sha256: sha256.clone(),
+            bytes,
+            media_type: "image/png".to_owned(),
+            file_name: "screenshot.png".to_owned(),
+        },
+        working: sha256,
+        working_bytes: Some(bytes),
+        raster: RasterFacts {
+            cols: 4,
+            rows: 4,
+            bands: 3,
+            sample_type: "uint8".to_owned(),
+            crs: Some("EPSG:32652".to_owned()),
+            wkt: None,
+            geotransform: None,
+            gsd_m: Some(0.5),
+            stretch: vec![[0.0, 255.0]; 3],
+        },
+    }
+}
+
+fn add(store: &Store, site: &str, day: u32, west: f64, cloud: Option<f64>) -> Scene {
+    store.add_scene(&ann(), &SiteId(site.to_owned()), facts(store, day, west, cloud)).unwrap()
+}
+
+fn any() -> SceneQuery {
+    SceneQuery {
+        sites: Vec::new(),
+        ids: Vec::new(),
+        boxes: Vec::new(),
+        interval_ms: None,
+        filter: None,
+        order: Vec::new(),
+        limit: 100,
+        after: None,
+    }
+}
+
+fn days(store: &Store, query: &SceneQuery) -> Vec<i8> {
+    let page = store.search_scenes(query).unwrap();
+    assert_eq!(page.number_matched, page.scenes.len() as u64);
+    page.scenes.iter().map(|scene| scene.facts.datetime.strftime("%d").to_string().parse().unwrap()).collect()
+}
+
+fn key(property: &str, descending: bool) -> SortKey {
+    SortKey { property: property.to_owned(), descending }
+}
+
+#[test]
+fn scenes_are_found_by_site_id_place_time_and_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant", "annex"]);
+    let first = add(&store, "plant", 1, 127.60, Some(10.0));
+    add(&store, "plant", 2, 127.70, Some(60.0));
+    add(&store, "annex", 3, 127.80, None);
+    assert_eq!(days(&store, &any()), [1, 2, 3]);
+    assert_eq!(days(&store, &SceneQuery { sites: vec!["annex".to_owned()], ..any() }), [3]);
+    assert_eq!(
+        days(&store, &SceneQuery { ids: vec![first.id.to_string(), "none".to_owned()], ..any() }),
+        [1]
+    );
+    assert_eq!(days(&store, &SceneQuery { boxes: vec![[127.705, 39.0, 127.9, 40.0]], ..any() }), [2, 3]);
+    let from = "2024-10-02T00:00:00Z".parse::<record::Timestamp>().unwrap().as_millisecond();
+    assert_eq!(days(&store, &SceneQuery { interval_ms: Some((Some(from), None)), ..any() }), [2, 3]);
+    assert_eq!(days(&store, &SceneQuery { interval_ms: Some((None, Some(from))), ..any() }), [1]);
+    let by =
+        |text: &str| days(&store, &SceneQuery { filter: Some(Filter::from_text(text).unwrap()), ..any() });
+    assert_eq!(by("eo:cloud_cover < 50"), [1]);
+    assert_eq!(by("eo:cloud_cover IS NULL"), [3]);
+    assert_eq!(by("collection = 'plant' AND platform LIKE 'ev%'"), [2]);
+    assert_eq!(by("datetime > TIMESTAMP('2024-10-02T02:00:00Z')"), [3]);
+    assert_eq!(by("gsd BETWEEN 0.4 AND 0.6 AND \"proj:code\" = 'EPSG:32652'"), [1, 2, 3]);
+    assert_eq!(by("S_INTERSECTS(geometry, POINT(127.605 39.905))"), [1]);
+    let triangle = json!({"type": "Polygon", "coordinates": [[[127.69, 39.0], [127.95, 39.0], [127.7, 40.0], [127.69, 39.0]]]});
+    let filter = Some(Filter::intersecting(triangle).unwrap());
+    assert_eq!(days(&store, &SceneQuery { filter, ..any() }), [2], "within the bounds is not within");
+    assert!(Filter::intersecting(json!({"type": "Polygon", "coordinates": [[["a"]]]})).is_err());
+    let unknown = SceneQuery { filter: Some(Filter::from_text("colour = 'red'").unwrap()), ..any() };
+    assert!(store.search_scenes(&unknown).unwrap_err().to_string().contains("eo:cloud_cover"));
+}
+
+#[test]
+fn every_order_is_paged_through_without_loss_or_repetition() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    for (day, cloud) in [(5, Some(1.0)), (1, None), (4, Some(1.0)), (2, Some(0.5)), (3, None)] {
+        add(&store, "plant", day, 127.6, cloud);
+    }
+    let orders = [
+        (vec![], vec![1, 2, 3, 4, 5]),
+        (vec![key("datetime", true)], vec![5, 4, 3, 2, 1]),
+        (vec![key("eo:cloud_cover", false), key("datetime", true)], vec![2, 5, 4, 3, 1]),
+        (vec![key("eo:cloud_cover", true), key("datetime", false)], vec![4, 5, 2, 1, 3]),
+        (vec![key("platform", false)], vec![4, 2, 5, 1, 3]),
+    ];
+    for (order, wanted) in orders {
+        let whole = SceneQuery { order: order.clone(), ..any() };
+        assert_eq!(days(&store, &whole), wanted, "{order:?}");
+        for limit in 1..=5 {
+            let (mut after, mut seen) = (None, Vec::new());
+            loop {
+                let page =
+                    store.search_scenes(&SceneQuery { order: order.clone(), limit, after, ..any() }).unwrap();
+                assert_eq!(page.number_matched, 5);
+                seen.extend(page.scenes.iter().map(|scene| scene.id.clone()));
+                let Some(next) = page.next else { break };
+                after = Some(next);
+            }
+            let all: Vec<SceneId> =
+                store.search_scenes(&whole).unwrap().scenes.into_iter().map(|scene| scene.id).collect();
+            assert_eq!(seen, all, "{order:?} by {limit}");
+        }
+    }
+    let wrong = SceneQuery { order: vec![key("instruments", false)], ..any() };
+    assert!(matches!(store.search_scenes(&wrong), Err(RecordError::Invalid { field: "sortby", .. })));
+    let back = SceneQuery { after: Some(Cursor::Before(3)), ..any() };
+    assert!(matches!(store.search_scenes(&back), Err(RecordError::Invalid { field: "token", .. })));
+}
+
+fn description(scene: &Scene) -> SceneDescription {
+    let facts = scene.facts.clone();
+    SceneDescription {
+        datetime: facts.datetime,
+        platform: facts.platform,
+        provider: facts.provider,
+        license: facts.license,
+        details: facts.details,
+    }
+}
+
+fn elsewhere(store: &Store, scene: &Scene) -> NewPlacement {
+    let (working, working_bytes) = store.blobs().put(&b"the working copy, elsewhere"[..]).unwrap();
+    let footprint = [[128.0, 39.91], [128.01, 39.91], [128.01, 39.9], [128.0, 39.9]];
+    NewPlacement {
+        placement: HandPlacement { placed: Placed::Corners { footprint }, residual_m: 0.0 },
+        footprint: Some(read_polygon(&square(128.0)).unwrap()),
+        working,
+        working_bytes,
+        raster: scene.facts.raster.clone(),
+    }
+}
+
+#[test]
+fn what_is_said_and_placed_anew_is_an_event_and_the_old_stays_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let scene = add(&store, "plant", 1, 127.6, None);
+    let mut said = description(&scene);
+    said.datetime = "2024-10-09T02:00:00Z".parse().unwrap();
+    said.details.cloud_cover_percent = Some(5.0);
+    let described = store.describe_scene(&ann(), &scene.id, IfMatch::Revision(1), said.clone()).unwrap();
+    assert_eq!((described.revision, described.facts.original.clone()), (2, scene.facts.original.clone()));
+    assert!(matches!(
+        store.describe_scene(&ann(), &scene.id, IfMatch::Revision(1), said),
+        Err(RecordError::Stale { current: 2, given: 1, .. })
+    ));
+    let placed =
+        store.place_scene(&ann(), &scene.id, IfMatch::Revision(2), elsewhere(&store, &scene)).unwrap();
+    assert_ne!(placed.facts.working, scene.facts.working);
+    assert_eq!(days(&store, &SceneQuery { boxes: vec![[127.9, 39.0, 128.9, 40.0]], ..any() }), [9]);
+    assert_eq!(days(&store, &SceneQuery { boxes: vec![[127.5, 39.0, 127.7, 40.0]], ..any() }), [0; 0]);
+    let kinds: Vec<String> = store
+        .events_of(&format!("scene/{}", scene.id))
+        .unwrap()
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
+    assert_eq!(kinds, ["scene.added", "scene.described", "scene.placed"]);
+    store.withdraw_scene(&ann(), &scene.id, IfMatch::Any).unwrap();
+    assert!(matches!(store.scene(&scene.id), Err(RecordError::NotFound { .. })));
+    assert_eq!(days(&store, &any()), [0; 0]);
+    assert!(store.scenes(&SiteId("plant".to_owned())).unwrap().is_empty());
+    assert!(store.blobs().path(&scene.facts.original.sha256).is_ok(), "the evidence stays");
+    assert_eq!(verify(folder.path()).unwrap().events, 5);
+}
+
+#[test]
+fn what_a_comparison_rests_on_does_not_change_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let (before, after) = (add(&store, "plant", 1, 127.6, None), add(&store, "plant", 2, 127.6, None));
+    let waiting = store.enqueue(&ann(), "detect", json!({"before": before.id, "after": after.id})).unwrap();
+    assert!(matches!(
+        store.withdraw_scene(&ann(), &after.id, IfMatch::Any),
+        Err(RecordError::Conflict { .. })
+    ));
+    store.dismiss_job(&ann(), &waiting.id).unwrap();
+    let new = NewComparison {
+        before: before.id.clone(),
+        after: after.id,
+        fit: Fit {
+            shift_east_m: 0.0,
+            shift_north_m: 0.0,
+            residual_m: 0.1,
+            valid_share: 1.0,
+            registrable: true,
+            reason: None,
+        },
+        detector: Detector { name: "classical".to_owned(), version: "0.1.0".to_owned(), model_sha256: None },
+        candidates: Vec::new(),
+    };
+    store.add_comparison(&ann(), new).unwrap();
+    let mut said = description(&before);
+    said.details.title = Some("before the fire".to_owned());
+    assert_eq!(
+        store.describe_scene(&ann(), &before.id, IfMatch::Any, said.clone()).unwrap().facts.details.title,
+        said.details.title
+    );
+    said.datetime = "2023-01-01T00:00:00Z".parse().unwrap();
+    for refused in [
+        store.describe_scene(&ann(), &before.id, IfMatch::Any, said),
+        store.place_scene(&ann(), &before.id, IfMatch::Any, elsewhere(&store, &before)),
+        store.withdraw_scene(&ann(), &before.id, IfMatch::Any),
+    ] {
+        assert!(refused.unwrap_err().to_string().contains("what a comparison rests on"));
+    }
+}
+
+#[test]
+fn a_scene_that_its_own_file_places_is_not_placed_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let facts = NewScene { placement: None, ..facts(&store, 1, 127.6, None) };
+    let scene = store.add_scene(&ann(), &SiteId("plant".to_owned()), facts).unwrap();
+    let refused = store.place_scene(&ann(), &scene.id, IfMatch::Any, elsewhere(&store, &scene)).unwrap_err();
+    assert!(refused.to_string().contains("placed by its own file"), "{refused}");
+}

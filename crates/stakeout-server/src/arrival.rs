@@ -1,0 +1,126 @@
+//! From a file that has come to a scene in the record.
+
+use std::path::{Path, PathBuf};
+
+use raster_io::{IngestRequest, IngestedScene, Placing, RasterError};
+use record::{
+    Actor, HandPlacement, IfMatch, NewPlacement, NewScene, RasterFacts, Scene, SceneId, Sha256Hex, SiteId,
+    scene::Original,
+};
+use serde_json::Value;
+
+use crate::{ApiError, App, scene_properties};
+
+/// A file that has come whole, with what is said of it.
+pub(crate) struct Arrival {
+    pub(crate) original: PathBuf,
+    /// Name that its sender gave it, to show.
+    pub(crate) file_name: String,
+    /// Id that its sender gave it, if any.
+    pub(crate) id: Option<SceneId>,
+    pub(crate) properties: Value,
+    pub(crate) world_file: Option<String>,
+    /// For files on their way; removed with all that is in it.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// A working copy that is in the record's keeping.
+struct Working {
+    sha256: Sha256Hex,
+    bytes: u64,
+    made: IngestedScene,
+}
+
+/// Ingests a file and records the scene; nothing is recorded where anything fails.
+pub(crate) fn record_scene(
+    app: &App,
+    actor: &Actor,
+    site: &SiteId,
+    arrival: &Arrival,
+) -> Result<Scene, ApiError> {
+    let said = scene_properties::description(&arrival.properties)?;
+    let placing = scene_properties::placing(&arrival.properties, arrival.world_file.as_deref())?;
+    let placed = placing.as_ref().map(scene_properties::placed);
+    let working = derive(app, &arrival.original, &arrival.file_name, arrival.folder.path(), placing)?;
+    let (sha256, bytes) = app.store.blobs().put_file(&arrival.original)?;
+    let residual_m = working.made.residual_m.unwrap_or(0.0);
+    let facts = NewScene {
+        datetime: said.datetime,
+        platform: said.platform,
+        provider: said.provider,
+        license: said.license,
+        details: said.details,
+        placement: placed.map(|placed| HandPlacement { placed, residual_m }),
+        footprint: working.made.info.footprint.clone(),
+        original: Original {
+            sha256,
+            bytes,
+            media_type: working.made.media_type.to_owned(),
+            file_name: arrival.file_name.clone(),
+        },
+        raster: raster_facts(&working.made),
+        working: working.sha256,
+        working_bytes: Some(working.bytes),
+    };
+    Ok(app.store.add_scene_as(actor, site, arrival.id.clone(), facts)?)
+}
+
+/// Derives the working copy of a scene again, where it was put anew.
+pub(crate) fn place_anew(
+    app: &App,
+    actor: &Actor,
+    scene: &Scene,
+    if_match: IfMatch,
+    placing: Placing,
+) -> Result<Scene, ApiError> {
+    let original = app.store.blobs().path(&scene.facts.original.sha256)?;
+    let folder = app.incoming()?;
+    let placed = scene_properties::placed(&placing);
+    let working = derive(app, &original, &scene.facts.original.file_name, folder.path(), Some(placing))?;
+    let residual_m = working.made.residual_m.unwrap_or(0.0);
+    let placement = NewPlacement {
+        placement: HandPlacement { placed, residual_m },
+        footprint: working.made.info.footprint.clone(),
+        raster: raster_facts(&working.made),
+        working: working.sha256,
+        working_bytes: working.bytes,
+    };
+    let scene = app.store.place_scene(actor, &scene.id, if_match, placement)?;
+    app.tiles.forget(&scene.id);
+    Ok(scene)
+}
+
+fn derive(
+    app: &App,
+    original: &Path,
+    file_name: &str,
+    folder: &Path,
+    placing: Option<Placing>,
+) -> Result<Working, ApiError> {
+    // the process that decodes may write in a folder of its own, where nothing else is
+    let made = folder.join("made");
+    std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
+    let output = made.join("working.tif");
+    let request = IngestRequest { input: original.to_owned(), output: output.clone(), placing };
+    let made = app.ingest_worker.ingest(&request).map_err(|error| match error {
+        RasterError::Placing { fault, .. } => scene_properties::placing_fault(fault),
+        error => ApiError::from(error).naming(original, file_name),
+    })?;
+    let (sha256, bytes) = app.store.blobs().put_file(&output)?;
+    Ok(Working { sha256, bytes, made })
+}
+
+fn raster_facts(made: &IngestedScene) -> RasterFacts {
+    let info = made.info.clone();
+    RasterFacts {
+        cols: info.cols,
+        rows: info.rows,
+        bands: info.bands,
+        sample_type: info.sample_type.to_owned(),
+        crs: info.crs,
+        wkt: info.wkt,
+        geotransform: info.geotransform,
+        gsd_m: info.gsd_m,
+        stretch: made.stretch.clone(),
+    }
+}
