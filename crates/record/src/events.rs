@@ -70,6 +70,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The name under which the actor reads: who may review is shown nobody's first verdict before their
+    /// own is given; who may not, needs no such care and reads as `None`.
+    pub fn reader(&self) -> Option<&str> {
+        (self.role >= Role::Analyst).then_some(self.name.as_str())
+    }
+
     /// Asks for a role.
     ///
     /// # Errors
@@ -134,12 +140,9 @@ impl Event {
 
     /// Reads an event from a row of `SELECT seq, time, actor, subject, kind, change, previous, sha256`.
     pub(crate) fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Event> {
-        let time: String = row.get(1)?;
         Ok(Event {
             seq: row.get(0)?,
-            time: time.parse().map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
-            })?,
+            time: time_from_row(row, 1)?,
             actor: row.get(2)?,
             subject: row.get(3)?,
             kind: row.get(4)?,
@@ -148,6 +151,14 @@ impl Event {
             sha256: row.get(7)?,
         })
     }
+}
+
+/// Reads the time of an event from a column.
+pub(crate) fn time_from_row(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
 }
 
 /// Appends an event inside the caller's transaction and returns its number.

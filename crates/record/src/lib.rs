@@ -4,6 +4,7 @@
 //! Knows neither GDAL nor HTTP nor a detector. A [`Store`] is a folder: `stakeout.sqlite` and the
 //! blobs by SHA-256. Every write appends an [`Event`] to a hash chain in the same transaction.
 
+pub mod agreement;
 pub mod annotation;
 pub mod blobs;
 pub mod candidate;
@@ -24,6 +25,7 @@ mod validity;
 pub mod vector_tile;
 pub mod verify;
 
+pub use agreement::Agreement;
 pub use annotation::{Annotation, AnnotationStatus, Confidence, SourceImage};
 pub use blobs::{Blobs, Sha256Hex};
 pub use candidate::{Candidate, CandidateState, Change, Comparison, Detector, Fit, NewCandidate};
@@ -39,8 +41,9 @@ pub use scene::{
 };
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, IfMatch, Item, NewComparison, NewPlacement, Page, PageStart, PageText,
-    Query, ScenePage, SceneQuery, SiteSummary, SortKey, Store,
+    Collection, Cursor, DATABASE_FILE, IfMatch, Item, Look, NewComparison, NewPlacement, Page, PageStart,
+    PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery, SeenReviews, SiteSummary,
+    SortKey, Standing, Store,
 };
 pub use taxonomy::StructureType;
 pub use token::{NewToken, Token};

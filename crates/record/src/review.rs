@@ -97,6 +97,9 @@ pub struct Review {
     pub created: Timestamp,
     /// Whether it was taken back.
     pub undone: bool,
+    /// Whether it was given without sight of anybody else's verdict on the candidate.
+    #[serde(default)]
+    pub independent: bool,
 }
 
 /// What a review did.
@@ -120,30 +123,72 @@ pub fn candidate_state(reviews: &[Review]) -> CandidateState {
 /// Only the last standing verdict of each person counts.
 ///
 /// ```text
-/// confirmations   rejections   status
-/// none            any          no annotation
-/// some            some         disputed
-/// one, analyst    none         draft
-/// one, reviewer   none         confirmed
-/// two people      none         confirmed
+/// confirmations                   rejections   status
+/// none                            any          no annotation
+/// some                            some         disputed
+/// two, of two structure types     none         disputed
+/// one, analyst                    none         draft
+/// one, reviewer                   none         confirmed
+/// two people                      none         confirmed
 /// ```
+///
+/// A reviewer who speaks as the third or later settles it: their word is the status.
 pub fn annotation_status(reviews: &[Review]) -> Option<AnnotationStatus> {
-    let mut last_words: Vec<&Review> = Vec::new();
-    for review in standing(reviews) {
-        last_words.retain(|earlier| earlier.actor != review.actor);
-        last_words.push(review);
+    let words = last_words(reviews);
+    if let Some(settled) = settled_by_third(&words) {
+        return (settled == Verdict::Confirm).then_some(AnnotationStatus::Confirmed);
     }
-    let confirmations: Vec<_> =
-        last_words.iter().filter(|review| review.verdict == Verdict::Confirm).collect();
-    let rejected = last_words.iter().any(|review| review.verdict == Verdict::Reject);
+    let confirmations: Vec<_> = words.iter().filter(|review| review.verdict == Verdict::Confirm).collect();
     if confirmations.is_empty() {
         return None;
     }
-    if rejected {
+    let rejected = words.iter().any(|review| review.verdict == Verdict::Reject);
+    if rejected || structure_types_differ(&confirmations) {
         return Some(AnnotationStatus::Disputed);
     }
     let settled = confirmations.len() > 1 || confirmations.iter().any(|review| review.role >= Role::Reviewer);
     Some(if settled { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft })
+}
+
+/// The verdict of the last reviewer who spoke after two others and decided.
+fn settled_by_third(words: &[&Review]) -> Option<Verdict> {
+    let third_or_later = words.iter().skip(2).rev();
+    third_or_later
+        .filter(|review| review.role >= Role::Reviewer)
+        .map(|review| review.verdict)
+        .find(|verdict| matches!(verdict, Verdict::Confirm | Verdict::Reject))
+}
+
+fn structure_types_differ(confirmations: &[&&Review]) -> bool {
+    let mut named = confirmations.iter().filter_map(|review| review.structure_type.as_deref());
+    let first = named.next();
+    named.any(|other| Some(other) != first)
+}
+
+/// Who alone has spoken of a candidate that waits for a second person; what they said is hidden from
+/// everybody else. `None` where nobody has, or two have, or a reviewer, whose word needs no second.
+pub fn sole_reviewer(reviews: &[Review]) -> Option<&str> {
+    match last_words(reviews)[..] {
+        [only] if only.role < Role::Reviewer => Some(&only.actor),
+        _ => None,
+    }
+}
+
+/// Whether a verdict of `actor` that comes after these reviews is given without sight of another's.
+pub fn is_independent(reviews: &[Review], actor: &str) -> bool {
+    let spoke_before = reviews.iter().any(|review| review.actor == actor);
+    let others_spoke = reviews.iter().any(|review| review.actor != actor);
+    !others_spoke || (!spoke_before && sole_reviewer(reviews).is_some())
+}
+
+/// The last standing review of each person, in the order in which these were given.
+pub(crate) fn last_words(reviews: &[Review]) -> Vec<&Review> {
+    let mut words: Vec<&Review> = Vec::new();
+    for review in standing(reviews) {
+        words.retain(|earlier| earlier.actor != review.actor);
+        words.push(review);
+    }
+    words
 }
 
 fn standing(reviews: &[Review]) -> impl Iterator<Item = &Review> {
@@ -169,6 +214,7 @@ mod tests {
             seen: Seen::default(),
             created: Timestamp::UNIX_EPOCH,
             undone: false,
+            independent: true,
         }
     }
 
@@ -195,5 +241,51 @@ mod tests {
         yes.undone = true;
         assert_eq!(annotation_status(std::slice::from_ref(&yes)), None);
         assert_eq!(candidate_state(&[yes]), CandidateState::Pending);
+    }
+
+    #[test]
+    fn two_confirmations_of_different_structure_types_are_a_dispute() {
+        let typed = |actor: &str, structure_type: Option<&str>| Review {
+            structure_type: structure_type.map(str::to_owned),
+            ..review(actor, Role::Analyst, Verdict::Confirm)
+        };
+        let status = |second| annotation_status(&[typed("ann", Some("warehouse")), typed("bob", second)]);
+        assert_eq!(status(Some("housing")), Some(AnnotationStatus::Disputed));
+        assert_eq!(status(Some("warehouse")), Some(AnnotationStatus::Confirmed));
+        assert_eq!(status(None), Some(AnnotationStatus::Confirmed));
+    }
+
+    #[test]
+    fn a_reviewer_who_comes_third_settles_a_dispute_and_an_analyst_does_not() {
+        let yes = review("ann", Role::Analyst, Verdict::Confirm);
+        let no = review("bob", Role::Analyst, Verdict::Reject);
+        let third =
+            |role, verdict| annotation_status(&[yes.clone(), no.clone(), review("cat", role, verdict)]);
+        assert_eq!(third(Role::Reviewer, Verdict::Confirm), Some(AnnotationStatus::Confirmed));
+        assert_eq!(third(Role::Reviewer, Verdict::Reject), None);
+        assert_eq!(third(Role::Reviewer, Verdict::Unsure), Some(AnnotationStatus::Disputed));
+        assert_eq!(third(Role::Analyst, Verdict::Confirm), Some(AnnotationStatus::Disputed));
+    }
+
+    #[test]
+    fn what_an_analyst_said_alone_waits_for_a_second_and_a_reviewers_word_does_not() {
+        let analyst = review("ann", Role::Analyst, Verdict::Reject);
+        let reviewer = review("bob", Role::Reviewer, Verdict::Confirm);
+        assert_eq!(sole_reviewer(std::slice::from_ref(&analyst)), Some("ann"));
+        assert_eq!(sole_reviewer(std::slice::from_ref(&reviewer)), None);
+        assert_eq!(sole_reviewer(&[analyst, reviewer]), None);
+        assert_eq!(sole_reviewer(&[]), None);
+    }
+
+    #[test]
+    fn only_who_has_not_seen_anothers_verdict_is_independent() {
+        let ann = review("ann", Role::Analyst, Verdict::Confirm);
+        let bob = review("bob", Role::Analyst, Verdict::Reject);
+        let bob_undone = Review { undone: true, ..bob.clone() };
+        assert!(is_independent(&[], "ann"));
+        assert!(is_independent(std::slice::from_ref(&ann), "ann"), "nobody else has spoken");
+        assert!(is_independent(std::slice::from_ref(&ann), "bob"), "the first verdict is hidden from bob");
+        assert!(!is_independent(&[ann.clone(), bob_undone], "bob"), "bob saw it once");
+        assert!(!is_independent(&[ann, bob], "cat"), "two have spoken, so cat sees both");
     }
 }

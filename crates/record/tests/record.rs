@@ -151,7 +151,7 @@ fn the_later_of_two_reviewers_is_told_and_nothing_is_lost() {
     };
     review("ann").unwrap();
     assert!(matches!(review("bob"), Err(RecordError::Stale { current: 2, given: 1, .. })));
-    assert_eq!(store.reviews(&candidates[0]).unwrap().len(), 1);
+    assert_eq!(store.reviews(None, &candidates[0]).unwrap().reviews.len(), 1);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn undoing_the_only_confirmation_withdraws_the_annotation_and_keeps_its_history(
     let undone = store.undo_review(&ann, &outcome.review.id).unwrap();
     assert_eq!((undone.state, undone.annotation), (CandidateState::Pending, None));
     assert!(matches!(store.annotation(&id), Err(RecordError::NotFound { .. })));
-    assert_eq!(store.annotation_versions(&id).unwrap().len(), 2);
+    assert_eq!(store.annotation_versions(None, &id).unwrap().len(), 2);
     assert_eq!(store.items(&Query::first(Collection::Annotations, 10)).unwrap().number_matched, 0);
 }
 
@@ -203,7 +203,7 @@ fn a_review_sent_twice_with_one_key_is_recorded_once() {
     let first = send().unwrap();
     let second = send().unwrap();
     assert_eq!(first, second);
-    assert_eq!(store.reviews(&candidates[0]).unwrap().len(), 1);
+    assert_eq!(store.reviews(None, &candidates[0]).unwrap().reviews.len(), 1);
 }
 
 #[test]
@@ -404,11 +404,11 @@ fn a_site_is_counted_without_its_parts_and_without_what_was_withdrawn() {
     let ann = actor("ann", Role::Analyst);
     let reviewed = store.add_review(&ann, &ids[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
     let counted = || {
-        let summaries = store.site_summaries().unwrap();
+        let summaries = store.site_summaries(None).unwrap();
         summaries.into_iter().map(|site| (site.scenes, site.pending, site.structures)).collect::<Vec<_>>()
     };
     assert_eq!(counted(), [(2, 2, 1), (0, 0, 0)]);
-    let last = store.site_summaries().unwrap().remove(0).last_scene;
+    let last = store.site_summaries(None).unwrap().remove(0).last_scene;
     assert_eq!(last, Some("2024-10-21T02:25:00Z".parse().unwrap()));
     store.undo_review(&ann, &reviewed.review.id).unwrap();
     assert_eq!(counted(), [(2, 3, 0), (0, 0, 0)]);
@@ -509,4 +509,202 @@ fn copy_into(from: &Path, to: &Path) {
 fn first_file(folder: &Path) -> std::path::PathBuf {
     let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     if entry.is_dir() { first_file(&entry) } else { entry }
+}
+
+/// What a person with that name may see of a collection: ids and states.
+fn seen(store: &Store, reader: Option<&str>, collection: Collection) -> Vec<(String, String)> {
+    let query = Query { reader: reader.map(str::to_owned), ..Query::first(collection, 100) };
+    let page = store.items(&query).unwrap();
+    assert_eq!(page.number_matched, page.items.len() as u64);
+    let state = |value: &Value| {
+        let properties = &value["properties"];
+        properties["state"].as_str().or(properties["status"].as_str()).unwrap().to_owned()
+    };
+    page.items.iter().map(|item| (item.id.clone(), state(&item.value()))).collect()
+}
+
+fn filtered(store: &Store, reader: &str, filter: &str) -> usize {
+    let filter = Some(Filter::from_text(filter).unwrap());
+    let reader = Some(reader.to_owned());
+    let query = Query { reader, filter, ..Query::first(Collection::Candidates, 100) };
+    store.items(&query).unwrap().items.len()
+}
+
+#[test]
+fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let [candidate, _] = &candidates[..] else { unreachable!() };
+    let ann = actor("ann", Role::Analyst);
+    let first = store.add_review(&ann, candidate, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let annotation = first.annotation.unwrap().id;
+
+    for reader in [None, Some("ann")] {
+        assert_eq!(seen(&store, reader, Collection::Annotations).len(), 1);
+        assert_eq!(seen(&store, reader, Collection::Candidates)[0].1, "confirmed");
+        assert_eq!(store.annotation_versions(reader, &annotation).unwrap().len(), 1);
+        assert_eq!(store.reviews(reader, candidate).unwrap().reviews.len(), 1);
+    }
+    let bob = Some("bob");
+    assert_eq!(seen(&store, bob, Collection::Annotations), []);
+    assert_eq!(seen(&store, bob, Collection::Candidates)[0].1, "pending");
+    assert_eq!(filtered(&store, "bob", "state = 'confirmed'"), 0);
+    assert_eq!(filtered(&store, "bob", "state = 'pending'"), 2);
+    assert!(store.annotation_versions(bob, &annotation).is_err());
+    assert!(store.item_seen_by(bob, Collection::Annotations, annotation.as_str()).is_err());
+    let held_back = store.reviews(bob, candidate).unwrap();
+    assert_eq!((held_back.reviews.len(), held_back.hidden.as_deref()), (0, Some("ann")));
+    let (truth, shown) = (
+        store.item(Collection::Candidates, candidate.as_str()).unwrap(),
+        store.item_seen_by(bob, Collection::Candidates, candidate.as_str()).unwrap(),
+    );
+    assert_eq!(shown.value()["properties"]["state"], "pending");
+    assert_ne!(shown.sha256, truth.sha256);
+    // not even by trying to change it
+    let bob = actor("bob", Role::Reviewer);
+    let drawn = store.annotation(&annotation).unwrap();
+    let refused = store.update_annotation(&bob, &annotation, IfMatch::Any, drawn);
+    assert!(matches!(refused, Err(RecordError::NotFound { .. })), "{refused:?}");
+}
+
+#[test]
+fn who_has_given_their_own_verdict_sees_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let review = |name: &str, what: Verdict| {
+        store
+            .add_review(&actor(name, Role::Analyst), &candidates[0], IfMatch::Any, verdict(what), None)
+            .unwrap()
+            .review
+    };
+    assert!(review("ann", Verdict::Reject).independent);
+    assert!(review("bob", Verdict::Confirm).independent);
+    for reader in ["ann", "bob", "cat"] {
+        assert_eq!(store.reviews(Some(reader), &candidates[0]).unwrap().reviews.len(), 2);
+        assert_eq!(seen(&store, Some(reader), Collection::Annotations)[0].1, "disputed");
+    }
+    assert!(!review("bob", Verdict::Reject).independent, "bob has seen what ann said");
+    assert!(verify(folder.path()).is_ok());
+}
+
+#[test]
+fn the_queue_says_whose_verdict_each_candidate_waits_for() {
+    use record::Look::{First, Second, Settled, Waiting};
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 3);
+    let comparison = store.candidate(&candidates[0]).unwrap().comparison;
+    let review = |name: &str, role, at: usize| {
+        let outcome = store
+            .add_review(&actor(name, role), &candidates[at], IfMatch::Any, verdict(Verdict::Confirm), None)
+            .unwrap();
+        outcome.review.id
+    };
+    let by_ann = review("ann", Role::Analyst, 0);
+    review("rob", Role::Reviewer, 1);
+    let looks = |reader: Option<&str>| {
+        let queue = store.queue(reader, &comparison).unwrap();
+        let entry = |id: &CandidateId| {
+            let entry = queue.entries.iter().find(|entry| entry.item.id == id.as_str()).unwrap();
+            (entry.look, entry.annotation.is_some())
+        };
+        candidates.iter().map(entry).collect::<Vec<_>>()
+    };
+    assert_eq!(looks(Some("ann")), [(Waiting, true), (Settled, true), (First, false)]);
+    assert_eq!(looks(Some("bob")), [(Second, false), (Settled, true), (First, false)]);
+    assert_eq!(looks(None), [(Waiting, true), (Settled, true), (First, false)]);
+    let standing = store.queue(Some("ann"), &comparison).unwrap().standing;
+    assert_eq!(standing.iter().map(|own| &own.review).collect::<Vec<_>>(), [&by_ann]);
+    let pending =
+        |reader| store.comparisons(Some(reader), &SiteId("february-11-plant".to_owned())).unwrap()[0].1;
+    assert_eq!((pending("ann"), pending("bob")), (1, 2));
+    store.undo_review(&actor("ann", Role::Analyst), &by_ann).unwrap();
+    assert_eq!(looks(Some("bob"))[0], (First, false));
+}
+
+#[test]
+fn a_second_person_who_could_not_see_them_does_not_overwrite_the_first_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let said = |name: &str, title: &str, note: Option<&str>| {
+        let review = NewReview {
+            title: Some(title.to_owned()),
+            note: note.map(str::to_owned),
+            ..verdict(Verdict::Confirm)
+        };
+        let who = actor(name, Role::Analyst);
+        store.add_review(&who, &candidates[0], IfMatch::Any, review, None).unwrap().annotation.unwrap()
+    };
+    said("ann", "Assembly hall", None);
+    let second = said("bob", "Some hall", Some("roof of two colours"));
+    assert_eq!(second.title.as_deref(), Some("Assembly hall"));
+    assert_eq!(second.note.as_deref(), Some("roof of two colours"));
+    let again = said("bob", "Assembly hall 2", None);
+    assert_eq!(again.title.as_deref(), Some("Assembly hall 2"), "bob has seen the first title by now");
+}
+
+#[test]
+fn agreement_is_told_over_independent_verdicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 4);
+    let review = |name: &str, at: usize, what: Verdict| {
+        store
+            .add_review(&actor(name, Role::Analyst), &candidates[at], IfMatch::Any, verdict(what), None)
+            .unwrap();
+    };
+    use Verdict::{Confirm, Reject};
+    for (at, (first, second)) in
+        [(Confirm, Confirm), (Confirm, Reject), (Reject, Reject)].into_iter().enumerate()
+    {
+        review("ann", at, first);
+        review("bob", at, second);
+    }
+    // bob gives way after seeing what ann said: that is no agreement
+    review("bob", 1, Confirm);
+    review("ann", 3, Confirm);
+    let agreement = store.agreement(None).unwrap();
+    // observed 2/3, expected (2x1 + 1x2)/9 = 4/9: kappa = (6/9 - 4/9) / (5/9)
+    assert_eq!(agreement.verdicts.all.candidates, 3);
+    assert!((agreement.verdicts.all.kappa.unwrap() - 0.4).abs() < 1e-9);
+    assert_eq!(agreement.outlines.len(), 1);
+    assert!((agreement.iou_mean.unwrap() - 1.0).abs() < 1e-9);
+    assert!(store.agreement(Some(&SiteId("nowhere".to_owned()))).is_err());
+}
+
+#[test]
+fn an_earlier_revision_comes_back_as_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let ann = actor("ann", Role::Analyst);
+    let made = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let made = made.annotation.unwrap();
+    let moved = read_polygon(&square(127.7, 39.8)).unwrap();
+    let drawn = record::Annotation { title: Some("Shed".to_owned()), outline: moved, ..made.clone() };
+    store.update_annotation(&ann, &made.id, IfMatch::Revision(1), drawn).unwrap();
+    let stale = store.restore_annotation(&ann, &made.id, IfMatch::Revision(1), 1);
+    assert!(matches!(stale, Err(RecordError::Stale { .. })));
+    let back = store.restore_annotation(&ann, &made.id, IfMatch::Revision(2), 1).unwrap();
+    assert_eq!((back.revision, back.title.as_deref()), (3, Some("Hall")));
+    assert_eq!(back.outline, made.outline);
+    assert_eq!(
+        store.annotation_versions(None, &made.id).unwrap().last().unwrap().kind,
+        "annotation.restored"
+    );
+    assert!(store.restore_annotation(&ann, &made.id, IfMatch::Any, 9).is_err());
+
+    store.withdraw_annotation(&ann, &made.id, IfMatch::Any).unwrap();
+    let again = store.restore_annotation(&ann, &made.id, IfMatch::Revision(4), 2).unwrap();
+    assert_eq!((again.revision, again.title.as_deref()), (5, Some("Shed")));
+    assert_eq!(store.annotation(&made.id).unwrap().status, AnnotationStatus::Draft);
+    assert!(verify(folder.path()).is_ok());
+}
+
+#[test]
+fn a_withdrawn_annotation_that_nobody_confirms_any_more_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let ann = actor("ann", Role::Analyst);
+    let made = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &made.review.id).unwrap();
+    let refused = store.restore_annotation(&ann, &made.annotation.unwrap().id, IfMatch::Any, 1);
+    assert!(matches!(refused, Err(RecordError::Conflict { .. })), "{refused:?}");
 }

@@ -20,6 +20,8 @@ pub struct ApiError {
     detail: String,
     /// Parameter, header or member at fault.
     parameter: Option<String>,
+    /// Who was first, and when, where the client came second; boxed, since errors travel in many results.
+    first: Option<Box<(String, record::Timestamp)>>,
 }
 
 impl ApiError {
@@ -29,7 +31,7 @@ impl ApiError {
         title: &'static str,
         detail: String,
     ) -> ApiError {
-        ApiError { status, kind, title, detail, parameter: None }
+        ApiError { status, kind, title, detail, parameter: None, first: None }
     }
 
     /// A parameter with a wrong value.
@@ -69,6 +71,18 @@ impl ApiError {
 
     pub(crate) fn at(mut self, parameter: &str) -> ApiError {
         self.parameter = Some(parameter.to_owned());
+        self
+    }
+
+    /// Whether the client's change was based on a state that is gone.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.status == StatusCode::PRECONDITION_FAILED
+    }
+
+    /// Says who was first, and when.
+    pub(crate) fn by(mut self, who: &str, when: record::Timestamp) -> ApiError {
+        self.detail = format!("{who} was first, at {when}: {}", self.detail);
+        self.first = Some(Box::new((who.to_owned(), when)));
         self
     }
 
@@ -113,6 +127,10 @@ impl IntoResponse for ApiError {
         });
         if let Some(parameter) = self.parameter {
             problem["parameter"] = json!(parameter);
+        }
+        if let Some(first) = self.first {
+            problem["by"] = json!(first.0);
+            problem["at"] = json!(first.1);
         }
         let media_type = HeaderValue::from_static("application/problem+json");
         let mut response =

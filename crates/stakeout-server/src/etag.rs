@@ -5,9 +5,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use record::{IfMatch, Item, Sha256Hex};
+use record::{Collection, IfMatch, Item, Sha256Hex};
 
-use crate::ApiError;
+use crate::{ApiError, App};
 
 /// A body with its strong ETag, or 304 where the client has it already.
 pub(crate) fn answer(headers: &HeaderMap, media_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
@@ -76,6 +76,30 @@ pub(crate) fn if_match_tag(
     let detail = format!("{id} was changed meanwhile; it is at revision {revision} now");
     Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail)
         .at("If-Match"))
+}
+
+/// The same; a stale one is told who changed the item last, and when.
+///
+/// # Errors
+/// As [`if_match`].
+pub(crate) fn based_on(
+    app: &App,
+    headers: &HeaderMap,
+    collection: Collection,
+    item: &Item,
+) -> Result<IfMatch, ApiError> {
+    if_match(headers, item).map_err(|error| naming_who(app, collection, &item.id, error))
+}
+
+/// Adds to a refusal for a stale base who changed the item last, and when.
+pub(crate) fn naming_who(app: &App, collection: Collection, id: &str, error: ApiError) -> ApiError {
+    if !error.is_stale() {
+        return error;
+    }
+    match app.store.last_change(collection, id) {
+        Ok((who, when)) => error.by(&who, when),
+        Err(_) => error,
+    }
 }
 
 fn matches_any(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {

@@ -70,20 +70,21 @@ pub enum ExportError {
     },
 }
 
-/// Writes the candidates or annotations of a site to a file, whole or not at all, and gives their number. What was
-/// withdrawn is left out.
+/// Writes the candidates or annotations of a site to a file, as `reader` may see them ([`record::Actor::reader`]), whole
+/// or not at all, and gives their number. What was withdrawn is left out.
 ///
 /// # Errors
 /// When there is no such site, it has too many features, or the file cannot be written.
 pub fn export(
     store: &Store,
+    reader: Option<&str>,
     site: &SiteId,
     collection: Collection,
     format: ExportFormat,
     path: &Path,
 ) -> Result<usize, ExportError> {
     store.site(site)?;
-    let features = features(store, site, collection)?;
+    let features = features(store, reader, site, collection)?;
     match format {
         ExportFormat::GeoJson => {
             let text = json!({"type": "FeatureCollection", "features": features}).to_string();
@@ -96,8 +97,14 @@ pub fn export(
     Ok(features.len())
 }
 
-fn features(store: &Store, site: &SiteId, collection: Collection) -> Result<Vec<Value>, ExportError> {
-    let mut query = Query { site: Some(site.to_string()), ..Query::first(collection, PAGE) };
+fn features(
+    store: &Store,
+    reader: Option<&str>,
+    site: &SiteId,
+    collection: Collection,
+) -> Result<Vec<Value>, ExportError> {
+    let reader = reader.map(str::to_owned);
+    let mut query = Query { site: Some(site.to_string()), reader, ..Query::first(collection, PAGE) };
     let mut features = Vec::new();
     loop {
         let page = store.items(&query)?;

@@ -10,6 +10,9 @@ use record::Actor;
 
 use crate::{ApiError, App};
 
+/// Cookie in which a browser carries its token.
+pub(crate) const TOKEN_COOKIE: &str = "stakeout_token";
+
 /// Whether a host, with or without a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let name = host_name(host);
@@ -32,13 +35,21 @@ pub(crate) async fn guard(
 ) -> Result<Response, ApiError> {
     check_host(&app, request.headers())?;
     check_site(request.method(), request.headers())?;
-    let open = request.uri().path().starts_with("/health/");
-    if !open {
+    if !is_open(request.method(), request.uri().path()) {
         // microseconds in the database: handing it to another thread would cost more
-        let actor = actor(&app, bearer(request.headers()))?;
+        let secret = bearer(request.headers()).or_else(|| cookie(request.headers()));
+        let actor = actor(&app, secret)?;
         request.extensions_mut().insert(Who(actor));
     }
     Ok(next.run(request).await)
+}
+
+/// What takes no token: the state of the service, the page itself (it holds nothing of the record) and signing in and
+/// out.
+fn is_open(method: &Method, path: &str) -> bool {
+    let page = matches!(path, "/" | "/app.js" | "/app.css") || path.starts_with("/assets/");
+    let signing = path == "/api/session" && matches!(*method, Method::POST | Method::DELETE);
+    page || signing || path.starts_with("/health/")
 }
 
 fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -79,7 +90,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| secret.trim())
 }
 
-fn actor(app: &App, secret: Option<&str>) -> Result<Actor, ApiError> {
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let named = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    named
+        .filter(|(name, _)| *name == TOKEN_COOKIE)
+        .map(|(_, secret)| secret)
+        .find(|secret| !secret.is_empty())
+}
+
+pub(crate) fn actor(app: &App, secret: Option<&str>) -> Result<Actor, ApiError> {
     let refuse = |kind: &'static str, detail: &str| {
         ApiError::new(StatusCode::UNAUTHORIZED, kind, "A token is needed", detail.to_owned())
             .at("Authorization")

@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &Export, quiet: bool) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     let site = SiteId(arguments.site.clone());
     let collection = arguments.collection.into();
-    let written = export(&store, &site, collection, arguments.format, &arguments.out)?;
+    let written = export(&store, None, &site, collection, arguments.format, &arguments.out)?;
     if !quiet {
         eprintln!("{written} {} written to {}", collection.as_str(), arguments.out.display());
     }

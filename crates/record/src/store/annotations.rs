@@ -1,12 +1,13 @@
 //! Writing annotations directly, and reading their versions.
 
+use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::{
     Change, Store,
     items::{self, Collection, IfMatch, Written},
-    reviews,
+    reviews, sight,
 };
 use crate::{
     annotation::{Annotation, AnnotationStatus},
@@ -14,6 +15,7 @@ use crate::{
     events::{Actor, Event, Role},
     geojson,
     id::{AnnotationId, CandidateId},
+    review,
 };
 
 impl Store {
@@ -64,20 +66,7 @@ impl Store {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
             }
             reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
-            let annotation = Annotation {
-                outline: drawn.outline.clone(),
-                structure_type: drawn.structure_type,
-                change: drawn.change,
-                title: drawn.title,
-                note: drawn.note,
-                confidence: drawn.confidence,
-                start_datetime: drawn.start_datetime,
-                end_datetime: drawn.end_datetime,
-                area_m2: geojson::geodesic_area_m2(&drawn.outline),
-                updated: change.time,
-                revision: old.revision + 1,
-                ..old
-            };
+            let annotation = with_content(old, drawn, change.time);
             written(&annotation).write(&change, "annotation.changed")?;
             Ok(annotation)
         })
@@ -120,14 +109,52 @@ impl Store {
         Ok(geojson::annotation_from_feature(&self.item(Collection::Annotations, id.as_str())?.value())?)
     }
 
+    /// Brings back what an earlier revision said, as a new revision: outline, type, change, title, note,
+    /// confidence, construction window. A withdrawn annotation comes back with it.
+    ///
+    /// # Errors
+    /// When it is not there or at another revision, it never had the revision asked for, its candidate is
+    /// confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers anything.
+    pub fn restore_annotation(
+        &self,
+        actor: &Actor,
+        id: &AnnotationId,
+        if_match: IfMatch,
+        revision: u64,
+    ) -> Result<Annotation, RecordError> {
+        actor.must_be(Role::Analyst, "restoring an annotation")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let item = whether_hidden_or_not(&change, id)?;
+            items::must_match(Collection::Annotations, &item, if_match)?;
+            let old = geojson::annotation_from_feature(&item.value())?;
+            let then = at_revision(transaction, id, revision)?;
+            let status = match old.status {
+                AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
+                status => status,
+            };
+            if status != AnnotationStatus::Draft {
+                actor.must_be(Role::Reviewer, "restoring an annotation that is not a draft")?;
+            }
+            let annotation = Annotation { status, ..with_content(old, then, change.time) };
+            written(&annotation).write(&change, "annotation.restored")?;
+            Ok(annotation)
+        })
+    }
+
     /// All versions of an annotation, oldest first, each as the event that made it. Readable for
-    /// withdrawn annotations too.
+    /// withdrawn annotations too, by who may see it ([`Actor::reader`]).
     ///
     /// # Errors
     /// When there never was an annotation of that id.
-    pub fn annotation_versions(&self, id: &AnnotationId) -> Result<Vec<Event>, RecordError> {
+    pub fn annotation_versions(
+        &self,
+        reader: Option<&str>,
+        id: &AnnotationId,
+    ) -> Result<Vec<Event>, RecordError> {
+        let hidden = sight::hidden_by(&*self.read()?, reader, Collection::Annotations, id.as_str())?;
         let versions = self.events_of(&format!("annotation/{id}"))?;
-        if versions.is_empty() {
+        if versions.is_empty() || hidden.is_some() {
             return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
         }
         Ok(versions)
@@ -151,14 +178,79 @@ fn draw(change: &Change<'_>, drawn: Annotation) -> Result<Annotation, RecordErro
     Ok(annotation)
 }
 
+/// An annotation whose next revision says what people may change as another one says it.
+fn with_content(old: Annotation, content: Annotation, time: Timestamp) -> Annotation {
+    Annotation {
+        area_m2: geojson::geodesic_area_m2(&content.outline),
+        outline: content.outline,
+        structure_type: content.structure_type,
+        change: content.change,
+        title: content.title,
+        note: content.note,
+        confidence: content.confidence,
+        start_datetime: content.start_datetime,
+        end_datetime: content.end_datetime,
+        updated: time,
+        revision: old.revision + 1,
+        ..old
+    }
+}
+
+/// What an annotation said at a revision, from the event that made it.
+fn at_revision(
+    connection: &rusqlite::Connection,
+    id: &AnnotationId,
+    revision: u64,
+) -> Result<Annotation, RecordError> {
+    let feature: Option<String> = connection
+        .prepare_cached(
+            "SELECT json_extract(change, '$.feature') FROM event
+             WHERE subject = ?1 AND json_extract(change, '$.feature.properties.revision') = ?2",
+        )?
+        .query_row((format!("annotation/{id}"), revision), |row| row.get(0))
+        .optional()?;
+    let feature = feature.ok_or_else(|| RecordError::NotFound {
+        what: "revision",
+        id: format!("{revision} of annotation {id}"),
+    })?;
+    let value: Value = super::read_document("annotation", id.as_str(), &feature)?;
+    Ok(geojson::annotation_from_feature(&value)?)
+}
+
+/// The status of an annotation that was withdrawn and comes back: what the reviews of its candidate give;
+/// for a drawn one the status it had.
+fn status_again(
+    change: &Change<'_>,
+    old: &Annotation,
+    then: &Annotation,
+) -> Result<AnnotationStatus, RecordError> {
+    let Some(candidate) = &old.candidate else { return Ok(then.status) };
+    let reviews = reviews::reviews_of(change.transaction, candidate)?;
+    review::annotation_status(&reviews).ok_or_else(|| RecordError::Conflict {
+        what: "annotation",
+        id: old.id.to_string(),
+        state: "of a candidate that nobody confirms any more".to_owned(),
+        change: "restoring it; review the candidate instead",
+    })
+}
+
 fn status_of_author(actor: &Actor) -> AnnotationStatus {
     if actor.role >= Role::Reviewer { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft }
 }
 
 fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
-    let item = items::stored(change.transaction, Collection::Annotations, id.as_str())?;
+    let item = whether_hidden_or_not(change, id)?;
+    if geojson::annotation_from_feature(&item.value())?.status == AnnotationStatus::Withdrawn {
+        return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
+    }
     items::must_match(Collection::Annotations, &item, if_match)?;
     Ok(geojson::annotation_from_feature(&item.value())?)
+}
+
+/// An annotation, withdrawn or not, that the actor may see.
+fn whether_hidden_or_not(change: &Change<'_>, id: &AnnotationId) -> Result<items::Item, RecordError> {
+    let seen = sight::items_seen_by(change.transaction, change.actor.reader())?;
+    items::stored_ever(change.transaction, &seen, Collection::Annotations, id.as_str())
 }
 
 /// The annotation of a candidate, withdrawn or not.

@@ -83,20 +83,26 @@ impl Store {
         read_document("comparison", id.as_str(), &text)
     }
 
-    /// Comparisons of a site, newest first, each with the number of its candidates that wait for a review.
+    /// Comparisons of a site, newest first, each with the number of its candidates that wait for a review
+    /// by a person ([`crate::Actor::reader`]).
     ///
     /// # Errors
     /// When the site is not there.
-    pub fn comparisons(&self, site: &SiteId) -> Result<Vec<(Comparison, u64)>, RecordError> {
-        let reader = self.read()?;
-        items::stored(&reader, Collection::Sites, site.as_str())?;
-        let mut statement = reader.prepare_cached(
+    pub fn comparisons(
+        &self,
+        reader: Option<&str>,
+        site: &SiteId,
+    ) -> Result<Vec<(Comparison, u64)>, RecordError> {
+        let connection = self.read()?;
+        items::stored(&connection, Collection::Sites, site.as_str())?;
+        let mut statement = connection.prepare_cached(
             "SELECT id, document,
-                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id AND state = 'pending')
+                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id
+                     AND (state = 'pending' OR sole_reviewer <> ?2))
              FROM comparison WHERE site = ?1 ORDER BY n DESC",
         )?;
         let rows = statement
-            .query_map([site.as_str()], |row| {
+            .query_map((site.as_str(), reader), |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
             })?
             .collect::<Result<Vec<_>, _>>()?;

@@ -1,10 +1,10 @@
 //! Features of the three collections: written with their text ready to be served.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
-use super::{Change, Store, writer::Transaction};
-use crate::{blobs::Sha256Hex, error::RecordError, geojson, id::SiteId};
+use super::{Change, Store, condition::Sql, sight, writer::Transaction};
+use crate::{Timestamp, blobs::Sha256Hex, error::RecordError, events, geojson, id::SiteId};
 
 /// One of the feature collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +81,51 @@ impl Store {
     pub fn item(&self, collection: Collection, id: &str) -> Result<Item, RecordError> {
         stored(&*self.read()?, collection, id)
     }
+
+    /// Reads one feature as a person may see it ([`crate::Actor::reader`]).
+    ///
+    /// # Errors
+    /// When there is none of that id that the person may see.
+    pub fn item_seen_by(
+        &self,
+        reader: Option<&str>,
+        collection: Collection,
+        id: &str,
+    ) -> Result<Item, RecordError> {
+        let connection = self.read()?;
+        let seen = sight::items_seen_by(&connection, reader)?;
+        stored_in(&connection, &seen, collection, id)
+    }
+
+    /// The same for a feature that may have been withdrawn meanwhile.
+    ///
+    /// # Errors
+    /// When there never was one of that id that the person may see.
+    pub fn item_ever_seen_by(
+        &self,
+        reader: Option<&str>,
+        collection: Collection,
+        id: &str,
+    ) -> Result<Item, RecordError> {
+        let connection = self.read()?;
+        let seen = sight::items_seen_by(&connection, reader)?;
+        stored_ever(&connection, &seen, collection, id)
+    }
+
+    /// Who changed a feature last, and when.
+    ///
+    /// # Errors
+    /// When there never was one of that id.
+    pub fn last_change(&self, collection: Collection, id: &str) -> Result<(String, Timestamp), RecordError> {
+        self.read()?
+            .prepare_cached(
+                "SELECT event.actor, event.time FROM item JOIN event ON event.seq = item.event
+                 WHERE item.collection = ?1 AND item.id = ?2",
+            )?
+            .query_row((collection.as_str(), id), |row| Ok((row.get(0)?, events::time_from_row(row, 1)?)))
+            .optional()?
+            .ok_or_else(|| RecordError::NotFound { what: collection.singular(), id: id.to_owned() })
+    }
 }
 
 pub(super) fn item_from_row(row: &Row<'_>) -> rusqlite::Result<Item> {
@@ -93,11 +138,43 @@ pub(super) fn stored(
     collection: Collection,
     id: &str,
 ) -> Result<Item, RecordError> {
+    stored_in(connection, &sight::everything(), collection, id)
+}
+
+/// Reads a visible feature among rows that somebody may see.
+fn stored_in(
+    connection: &rusqlite::Connection,
+    seen: &Sql,
+    collection: Collection,
+    id: &str,
+) -> Result<Item, RecordError> {
+    one(connection, &Sql::of("{} WHERE hidden = 0", &[seen]), collection, id)
+}
+
+/// Reads a feature, withdrawn or not, among rows that somebody may see.
+pub(super) fn stored_ever(
+    connection: &rusqlite::Connection,
+    seen: &Sql,
+    collection: Collection,
+    id: &str,
+) -> Result<Item, RecordError> {
+    one(connection, &Sql::of("{} WHERE 1", &[seen]), collection, id)
+}
+
+fn one(
+    connection: &rusqlite::Connection,
+    rows: &Sql,
+    collection: Collection,
+    id: &str,
+) -> Result<Item, RecordError> {
+    let collection_name = Sql::bound(collection.as_str().to_owned());
+    let sql = Sql::of(
+        "SELECT id, revision, sha256, feature FROM {} AND collection = {} AND id = {}",
+        &[rows, &collection_name, &Sql::bound(id.to_owned())],
+    );
     connection
-        .prepare_cached(
-            "SELECT id, revision, sha256, feature FROM item WHERE collection = ?1 AND id = ?2 AND hidden = 0",
-        )?
-        .query_row((collection.as_str(), id), item_from_row)
+        .prepare_cached(&sql.text)?
+        .query_row(params_from_iter(&sql.values), item_from_row)
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: collection.singular(), id: id.to_owned() })
 }

@@ -4,6 +4,7 @@
 //! runtime put them on their blocking pool. Each write also appends its event, in the same transaction;
 //! writes that come at the same time share one commit (`writer.rs`).
 
+mod agreement;
 mod annotations;
 mod comparisons;
 mod condition;
@@ -13,9 +14,11 @@ mod items;
 mod jobs;
 mod pages;
 mod people;
+mod queue;
 mod reviews;
 mod scene_search;
 mod scenes;
+mod sight;
 mod sites;
 mod summaries;
 mod writer;
@@ -34,6 +37,8 @@ pub use comparisons::NewComparison;
 pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
+pub use queue::{Look, Queue, QueueEntry, QueuedAnnotation, Standing};
+pub use reviews::SeenReviews;
 pub use scene_search::{ScenePage, SceneQuery, SortKey};
 pub use scenes::NewPlacement;
 pub use summaries::SiteSummary;
@@ -50,6 +55,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_pages.sql"),
     include_str!("../../migrations/0003_scenes_change.sql"),
+    include_str!("../../migrations/0004_second_look.sql"),
 ];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";

@@ -14,6 +14,7 @@ use super::{
     condition::{Sql, meets_boxes},
     cql2_sql::{self, Rows},
     items::{Collection, Item, item_from_row},
+    sight,
 };
 use crate::{error::RecordError, events, filter::Filter};
 
@@ -87,6 +88,8 @@ pub enum PageStart {
 pub struct Query {
     /// Of this collection.
     pub collection: Collection,
+    /// As this person may see them ([`crate::Actor::reader`]); `None` sees all.
+    pub reader: Option<String>,
     /// Of this site.
     pub site: Option<String>,
     /// Meeting any of these boxes: west, south, east, north in degrees.
@@ -106,6 +109,7 @@ impl Query {
     pub fn first(collection: Collection, limit: u32) -> Query {
         Query {
             collection,
+            reader: None,
             site: None,
             boxes: Vec::new(),
             interval_ms: None,
@@ -181,6 +185,35 @@ pub(super) fn matches() -> Matches {
     Cache::with_weighter(MATCHES_TYPICAL, MATCHES_BYTES_MAX, Bytes)
 }
 
+/// What a reader sees of a collection: its rows, and the state in which they are.
+struct Seen {
+    rows: Sql,
+    event: i64,
+    version: String,
+}
+
+impl Seen {
+    fn of(
+        snapshot: &rusqlite::Connection,
+        reader: Option<&str>,
+        collection: Collection,
+    ) -> Result<Seen, RecordError> {
+        let rows = sight::items_seen_by(snapshot, reader)?;
+        let (event, version_of_all) = version(snapshot, collection)?;
+        let Some(reader) = reader.filter(|_| rows != sight::everything()) else {
+            return Ok(Seen { rows, event, version: version_of_all });
+        };
+        // what is hidden from a person changes with reviews, and every review changes a candidate
+        let (reviewed, version_of_reviews) = version(snapshot, Collection::Candidates)?;
+        let version = format!("{version_of_all} {version_of_reviews} seen by {reader}");
+        Ok(Seen { rows, event: event.max(reviewed), version })
+    }
+
+    fn is_everything(&self) -> bool {
+        self.rows == sight::everything()
+    }
+}
+
 /// What surrounds the features of a page.
 struct Surroundings {
     number_matched: u64,
@@ -197,15 +230,15 @@ impl Store {
         let reader = self.read()?;
         // one snapshot for the version, the count and the page
         let snapshot = reader.unchecked_transaction()?;
-        let (event, version) = version(&snapshot, query.collection)?;
+        let seen = Seen::of(&snapshot, query.reader.as_deref(), query.collection)?;
         let mut items = Vec::new();
         let columns = "id, revision, sha256, feature";
         let Surroundings { number_matched, next, previous } =
-            self.read_page(&snapshot, query, event, columns, &mut |row| {
+            self.read_page(&snapshot, query, &seen, columns, &mut |row| {
                 items.push(item_from_row(row)?);
                 Ok(())
             })?;
-        Ok(Page { items, number_matched, next, previous, version })
+        Ok(Page { items, number_matched, next, previous, version: seen.version })
     }
 
     /// Reads a page of features as text: the stored texts are put together, not parsed.
@@ -216,10 +249,10 @@ impl Store {
         let reader = self.read()?;
         // one snapshot for the version, the count and the page
         let snapshot = reader.unchecked_transaction()?;
-        let (event, version) = version(&snapshot, query.collection)?;
+        let seen = Seen::of(&snapshot, query.reader.as_deref(), query.collection)?;
         let (mut features, mut number_returned) = (String::new(), 0);
         let Surroundings { number_matched, next, previous } =
-            self.read_page(&snapshot, query, event, "feature", &mut |row| {
+            self.read_page(&snapshot, query, &seen, "feature", &mut |row| {
                 if number_returned > 0 {
                     features.push(',');
                 }
@@ -227,15 +260,20 @@ impl Store {
                 number_returned += 1;
                 Ok(())
             })?;
-        Ok(PageText { features, number_returned, number_matched, next, previous, version })
+        Ok(PageText { features, number_returned, number_matched, next, previous, version: seen.version })
     }
 
-    /// The state of a collection: what was read of the collection holds as long as this stays.
+    /// The state of a collection for a reader ([`crate::Actor::reader`]): what they read of it holds as long as
+    /// this stays.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn collection_version(&self, collection: Collection) -> Result<String, RecordError> {
-        Ok(version(&*self.read()?, collection)?.1)
+    pub fn collection_version(
+        &self,
+        reader: Option<&str>,
+        collection: Collection,
+    ) -> Result<String, RecordError> {
+        Ok(Seen::of(&*self.read()?, reader, collection)?.version)
     }
 
     /// Visits the rows of a page in their order.
@@ -243,15 +281,15 @@ impl Store {
         &self,
         snapshot: &Transaction<'_>,
         query: &Query,
-        event: i64,
+        seen: &Seen,
         columns: &'static str,
         visit: Visit<'_>,
     ) -> Result<Surroundings, RecordError> {
-        if query.is_whole() {
+        if query.is_whole() && seen.is_everything() {
             return whole_page(snapshot, query, columns, visit);
         }
-        let list = self.matching(snapshot, query, event)?;
-        listed_page(snapshot, query, &list, columns, visit)
+        let list = self.matching(snapshot, query, seen)?;
+        listed_page(snapshot, query, seen, &list, columns, visit)
     }
 
     /// The numbers of all features that match, in order.
@@ -259,15 +297,14 @@ impl Store {
         &self,
         snapshot: &Transaction<'_>,
         query: &Query,
-        event: i64,
+        seen: &Seen,
     ) -> Result<Arc<[i64]>, RecordError> {
-        let condition = condition(query)?;
-        let values = format!("{:?}", condition.values);
-        let key = MatchesKey { event, condition: condition.text.clone(), values };
+        let selection = Sql::of("SELECT n FROM {} WHERE {}", &[&seen.rows, &condition(query)?]);
+        let values = format!("{:?}", selection.values);
+        let key = MatchesKey { event: seen.event, condition: selection.text.clone(), values };
         self.matches.get_or_insert_with(&key, || {
-            let mut statement =
-                snapshot.prepare_cached(&format!("SELECT n FROM item WHERE {}", condition.text))?;
-            let numbers = statement.query_map(params_from_iter(&condition.values), |row| row.get(0))?;
+            let mut statement = snapshot.prepare_cached(&selection.text)?;
+            let numbers = statement.query_map(params_from_iter(&selection.values), |row| row.get(0))?;
             let mut numbers = numbers.collect::<Result<Vec<i64>, _>>()?;
             numbers.sort_unstable();
             Ok(numbers.into())
@@ -320,6 +357,7 @@ fn condition(query: &Query) -> Result<Sql, RecordError> {
 fn listed_page(
     snapshot: &Transaction<'_>,
     query: &Query,
+    seen: &Seen,
     list: &[i64],
     columns: &'static str,
     visit: Visit<'_>,
@@ -336,9 +374,11 @@ fn listed_page(
         end = end.min(list.partition_point(|number| *number < n));
     }
     let page = &list[start..end];
-    let mut statement = snapshot.prepare_cached(&format!("SELECT {columns} FROM item WHERE n = ?1"))?;
+    let one = Sql::of(&format!("SELECT {columns} FROM {{}} WHERE n = ?"), &[&seen.rows]);
+    let mut statement = snapshot.prepare_cached(&one.text)?;
     for number in page {
-        statement.query_row([number], &mut *visit)?;
+        let number = std::iter::once(SqlValue::from(*number));
+        statement.query_row(params_from_iter(one.values.iter().cloned().chain(number)), &mut *visit)?;
     }
     Ok(Surroundings {
         number_matched: list.len() as u64,

@@ -1,12 +1,12 @@
 //! Reviews: a verdict, the state it gives the candidate, and the annotation it makes, in one transaction.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::{
     Change, Store, annotations, comparisons,
     items::{self, Collection, IfMatch},
-    read_document, scenes,
+    read_document, scenes, sight,
     writer::Transaction,
 };
 use crate::{
@@ -18,6 +18,15 @@ use crate::{
     id::{AnnotationId, CandidateId, ReviewId},
     review::{self, NewReview, Review, ReviewOutcome, Verdict},
 };
+
+/// Reviews of a candidate as somebody may see them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenReviews {
+    /// Oldest first, undone ones among them.
+    pub reviews: Vec<Review>,
+    /// Whose reviews are held back until the reader has given their own.
+    pub hidden: Option<String>,
+}
 
 /// Longest idempotency key in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
@@ -48,7 +57,11 @@ impl Store {
             let item = items::stored(transaction, Collection::Candidates, candidate.as_str())?;
             items::must_match(Collection::Candidates, &item, if_match)?;
             must_be_structure_type(transaction, new.structure_type.as_deref())?;
-            let review = recorded(&change, candidate, &new);
+            let earlier = reviews_of(transaction, candidate)?;
+            let review = Review {
+                independent: review::is_independent(&earlier, &actor.name),
+                ..recorded(&change, candidate, &new)
+            };
             insert(&change, &review)?;
             if let Some(key) = idempotency_key {
                 transaction
@@ -88,14 +101,29 @@ impl Store {
         })
     }
 
-    /// Reviews of a candidate, oldest first, undone ones among them.
+    /// What became of a review that the same actor has sent under this key before.
+    ///
+    /// # Errors
+    /// When the key is empty or too long.
+    pub fn answered_review(&self, actor: &Actor, key: &str) -> Result<Option<ReviewOutcome>, RecordError> {
+        let reader = self.read()?;
+        answered(&reader, actor, Some(key))?.map(|done| outcome(&reader, done)).transpose()
+    }
+
+    /// Reviews of a candidate as a person may see them ([`Actor::reader`]): what somebody else has said
+    /// alone is held back.
     ///
     /// # Errors
     /// When the candidate is not there.
-    pub fn reviews(&self, candidate: &CandidateId) -> Result<Vec<Review>, RecordError> {
-        let reader = self.read()?;
-        items::stored(&reader, Collection::Candidates, candidate.as_str())?;
-        reviews_of(&reader, candidate)
+    pub fn reviews(&self, reader: Option<&str>, candidate: &CandidateId) -> Result<SeenReviews, RecordError> {
+        let connection = self.read()?;
+        items::stored(&connection, Collection::Candidates, candidate.as_str())?;
+        let hidden = sight::hidden_by(&connection, reader, Collection::Candidates, candidate.as_str())?;
+        let mut reviews = reviews_of(&connection, candidate)?;
+        if hidden.is_some() {
+            reviews.retain(|review| Some(review.actor.as_str()) == reader);
+        }
+        Ok(SeenReviews { reviews, hidden })
     }
 }
 
@@ -114,6 +142,7 @@ fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Re
         seen: new.seen.clone(),
         created: change.time,
         undone: false,
+        independent: false,
     }
 }
 
@@ -149,6 +178,7 @@ fn settle(
     )?;
     comparisons::written(&candidate, item.revision + 1, feature).write_under(change, event)?;
     let annotation = settle_annotation(change, &candidate, &reviews, newest)?;
+    sight::set_sole_reviewer(change, &candidate.id, review::sole_reviewer(&reviews))?;
     Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
 }
 
@@ -170,7 +200,12 @@ fn settle_annotation(
             Ok(Some(annotation))
         }
         (Some(old), status) => {
-            let mut annotation = confirming.map_or_else(|| old.clone(), |review| with_words(&old, review));
+            let mut annotation = match confirming {
+                None => old.clone(),
+                // who could not see the first words adds what they left open, and does not overwrite them
+                Some(review) if is_second(reviews, review) => with_gaps_filled(&old, review),
+                Some(review) => with_words(&old, review),
+            };
             annotation.status = status.unwrap_or(AnnotationStatus::Withdrawn);
             if annotation == old {
                 return Ok(Some(old));
@@ -181,6 +216,12 @@ fn settle_annotation(
             Ok(Some(annotation).filter(|annotation| annotation.status != AnnotationStatus::Withdrawn))
         }
     }
+}
+
+/// Whether a review was given without sight of a confirmation by somebody else that stands.
+fn is_second(reviews: &[Review], newest: &Review) -> bool {
+    let by_another = |review: &Review| is_confirmation(review) && review.actor != newest.actor;
+    newest.independent && reviews.iter().any(by_another)
 }
 
 fn is_confirmation(review: &Review) -> bool {
@@ -224,6 +265,16 @@ fn from_review(
     Ok(with_words(&plain, words))
 }
 
+/// An annotation with what a review says of it where the annotation leaves something open.
+fn with_gaps_filled(annotation: &Annotation, review: &Review) -> Annotation {
+    let mut changed = annotation.clone();
+    changed.structure_type = changed.structure_type.or_else(|| review.structure_type.clone());
+    changed.confidence = changed.confidence.or(review.confidence);
+    changed.title = changed.title.or_else(|| review.title.clone());
+    changed.note = changed.note.or_else(|| review.note.clone());
+    changed
+}
+
 /// An annotation with what a confirming review says of it; what the review leaves open stays.
 fn with_words(annotation: &Annotation, review: &Review) -> Annotation {
     let mut changed = annotation.clone();
@@ -239,8 +290,8 @@ fn with_words(annotation: &Annotation, review: &Review) -> Annotation {
     changed
 }
 
-fn reviews_of(
-    connection: &rusqlite::Connection,
+pub(super) fn reviews_of(
+    connection: &Connection,
     candidate: &CandidateId,
 ) -> Result<Vec<Review>, RecordError> {
     let mut statement =
@@ -251,7 +302,7 @@ fn reviews_of(
     rows.iter().map(|(id, text)| read_document("review", id, text)).collect()
 }
 
-fn review_of_id(transaction: &Transaction<'_>, id: &ReviewId) -> Result<Review, RecordError> {
+fn review_of_id(transaction: &Connection, id: &ReviewId) -> Result<Review, RecordError> {
     let text: String = transaction
         .prepare_cached("SELECT document FROM review WHERE id = ?1")?
         .query_row([id.as_str()], |row| row.get(0))
@@ -261,7 +312,7 @@ fn review_of_id(transaction: &Transaction<'_>, id: &ReviewId) -> Result<Review, 
 }
 
 fn answered(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     actor: &Actor,
     key: Option<&str>,
 ) -> Result<Option<Review>, RecordError> {
@@ -281,7 +332,7 @@ fn answered(
 }
 
 /// What stands now, for a review that was recorded before.
-fn outcome(transaction: &Transaction<'_>, review: Review) -> Result<ReviewOutcome, RecordError> {
+fn outcome(transaction: &Connection, review: Review) -> Result<ReviewOutcome, RecordError> {
     let state = review::candidate_state(&reviews_of(transaction, &review.candidate)?);
     let annotation = annotations::of_candidate(transaction, &review.candidate)?
         .filter(|annotation| annotation.status != AnnotationStatus::Withdrawn);

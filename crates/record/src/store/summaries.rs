@@ -22,23 +22,26 @@ pub struct SiteSummary {
 }
 
 impl Store {
-    /// Where every site stands, in the order in which sites were made.
+    /// Where every site stands for a person ([`crate::Actor::reader`]), in the order in which sites were made.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn site_summaries(&self) -> Result<Vec<SiteSummary>, RecordError> {
-        let reader = self.read()?;
-        let mut statement = reader.prepare_cached(
+    pub fn site_summaries(&self, reader: Option<&str>) -> Result<Vec<SiteSummary>, RecordError> {
+        let connection = self.read()?;
+        let mut statement = connection.prepare_cached(
             "SELECT id,
                     (SELECT count(*) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
                     (SELECT max(datetime) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
                     (SELECT count(*) FROM item AS candidate WHERE candidate.collection = 'candidates'
-                       AND candidate.hidden = 0 AND candidate.site = sites.id AND candidate.state = 'pending'),
+                       AND candidate.hidden = 0 AND candidate.site = sites.id
+                       AND (candidate.state = 'pending' OR candidate.sole_reviewer <> ?1)),
                     coalesce((SELECT items FROM item_count WHERE item_count.collection = 'annotations'
                        AND item_count.site = sites.id), 0)
+                    - (SELECT count(*) FROM item AS unseen WHERE unseen.collection = 'annotations'
+                       AND unseen.hidden = 0 AND unseen.site = sites.id AND unseen.sole_reviewer <> ?1)
              FROM item AS sites WHERE collection = 'sites' AND hidden = 0 ORDER BY n",
         )?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map([reader], |row| {
             Ok(SiteSummary {
                 id: SiteId(row.get(0)?),
                 scenes: row.get(1)?,

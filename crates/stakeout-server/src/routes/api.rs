@@ -18,11 +18,6 @@ use tokio_stream::wrappers::BroadcastStream;
 use super::json as answer;
 use crate::{ApiError, App, guard::Who, parameters::Parameters, path::Path};
 
-pub(crate) async fn session(Who(actor): Who, parameters: Parameters) -> Result<Response, ApiError> {
-    parameters.only(&[])?;
-    Ok(answer(&json!({"actor": actor.name, "role": actor.role})))
-}
-
 /// What the page is to know of the configuration.
 pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
     parameters.only(&[])?;
@@ -30,9 +25,13 @@ pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> 
 }
 
 /// Where every site stands.
-pub(crate) async fn sites(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+pub(crate) async fn sites(
+    State(app): State<App>,
+    Who(actor): Who,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let sites = app.blocking(|app| Ok(app.store.site_summaries()?)).await?;
+    let sites = app.blocking(move |app| Ok(app.store.site_summaries(actor.reader())?)).await?;
     Ok(answer(&json!({"sites": sites})))
 }
 
@@ -44,12 +43,13 @@ pub(crate) async fn taxonomy(State(app): State<App>, parameters: Parameters) -> 
 
 pub(crate) async fn comparisons(
     State(app): State<App>,
+    Who(actor): Who,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.only(&["site"])?;
     let site = parameters.get("site").ok_or_else(|| ApiError::parameter("site", "", "the id of a site"))?;
     let site = SiteId(site.to_owned());
-    let comparisons = app.blocking(move |app| Ok(app.store.comparisons(&site)?)).await?;
+    let comparisons = app.blocking(move |app| Ok(app.store.comparisons(actor.reader(), &site)?)).await?;
     let described: Vec<Value> = comparisons
         .iter()
         .map(|(comparison, pending)| {

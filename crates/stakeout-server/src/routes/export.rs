@@ -10,6 +10,7 @@ use record::{Collection, SiteId};
 use crate::{
     ApiError, App,
     export::{self, ExportError, ExportFormat},
+    guard::Who,
     parameters::Parameters,
     path::Path,
 };
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) async fn export(
     State(app): State<App>,
     Path(site): Path<String>,
+    Who(actor): Who,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.only(&["format", "collection"])?;
@@ -36,7 +38,7 @@ pub(crate) async fn export(
         .blocking(move |app| {
             let folder = app.incoming()?;
             let path = folder.path().join("export").with_extension(format.extension());
-            export::export(&app.store, &SiteId(site), collection, format, &path)?;
+            export::export(&app.store, actor.reader(), &SiteId(site), collection, format, &path)?;
             std::fs::read(path).map_err(|error| ApiError::internal(&error))
         })
         .await?;

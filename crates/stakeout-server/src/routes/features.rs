@@ -47,6 +47,7 @@ const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 pub(crate) async fn items(
     State(app): State<App>,
     Path(name): Path<String>,
+    Who(actor): Who,
     parameters: Parameters,
     base: Base,
     headers: HeaderMap,
@@ -58,9 +59,10 @@ pub(crate) async fn items(
     let own = Own { base, path, parameters };
     let conditional = headers.contains_key(header::IF_NONE_MATCH);
     let read = move |app: &App| {
-        let query = query(app, collection, &own.parameters)?;
+        let reader = actor.reader().map(str::to_owned);
+        let query = Query { reader, ..query(app, collection, &own.parameters)? };
         if conditional && format == Format::Json {
-            let tag = own.tag(&app.store.collection_version(collection)?);
+            let tag = own.tag(&app.store.collection_version(actor.reader(), collection)?);
             if let Some(answer) = etag::unchanged(&headers, &tag) {
                 return Ok(in_crs(answer, crs));
             }
@@ -134,6 +136,7 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
     }
     Ok(Query {
         collection,
+        reader: None,
         site: parameters.get("site").map(str::to_owned),
         boxes,
         interval_ms: parameters.interval_ms()?,
@@ -242,6 +245,7 @@ impl Own {
 pub(crate) async fn item(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
+    Who(actor): Who,
     parameters: Parameters,
     base: Base,
     headers: HeaderMap,
@@ -252,7 +256,7 @@ pub(crate) async fn item(
     let crs = crs_of(&parameters, "crs")?;
     let item = app
         .blocking(move |app| {
-            let mut item = app.store.item(collection, &id)?;
+            let mut item = app.store.item_seen_by(actor.reader(), collection, &id)?;
             item.feature = crs.way()?.feature_text(&item.feature)?;
             Ok(item)
         })
@@ -356,8 +360,8 @@ async fn change(
     let item = app
         .blocking(move |app| {
             let given = crs.way()?.read(given)?;
-            let old = app.store.item(collection, &id)?;
-            let if_match = etag::if_match(&headers, &old)?;
+            let old = app.store.item_seen_by(actor.reader(), collection, &id)?;
+            let if_match = etag::based_on(app, &headers, collection, &old)?;
             let feature = next(old.value(), given)?;
             match collection {
                 Collection::Sites => {
@@ -411,7 +415,8 @@ pub(crate) async fn remove(
     parameters.only(&[])?;
     let collection = writable(ogc::by_name(&name)?)?;
     app.blocking(move |app| {
-        let if_match = etag::if_match(&headers, &app.store.item(collection, &id)?)?;
+        let item = app.store.item_seen_by(actor.reader(), collection, &id)?;
+        let if_match = etag::based_on(app, &headers, collection, &item)?;
         match collection {
             Collection::Sites => app.store.delete_site(&actor, &SiteId(id.clone()), if_match)?,
             _ => {
@@ -425,15 +430,22 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// All versions of an annotation, oldest first.
+/// All versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place
+/// that tells theirs.
 pub(crate) async fn versions(
     State(app): State<App>,
     Path(id): Path<String>,
+    Who(actor): Who,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.json_only()?;
-    let events = app.blocking(move |app| Ok(app.store.annotation_versions(&AnnotationId(id))?)).await?;
-    Ok(answer_json(&json!({"versions": events})))
+    let (events, item) = app
+        .blocking(move |app| {
+            let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
+            Ok((app.store.annotation_versions(actor.reader(), &AnnotationId(id))?, item))
+        })
+        .await?;
+    Ok(answer_json(&json!({"versions": events, "etag": etag::quoted(&item.sha256)})))
 }
 
 pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {

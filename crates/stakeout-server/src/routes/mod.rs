@@ -1,5 +1,6 @@
 //! A file a resource; this one puts them together.
 
+mod annotations;
 mod api;
 mod export;
 mod features;
@@ -10,6 +11,7 @@ mod processes;
 mod reviews;
 mod scenes;
 mod schema;
+mod session;
 mod stac;
 mod stac_items;
 mod tiles;
@@ -135,12 +137,15 @@ fn api_routes() -> Router<App> {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(ogc::openapi))
-        .route("/api/session", get(api::session))
+        .route("/api/session", get(session::session).post(session::sign_in).delete(session::sign_out))
         .route("/api/settings", get(api::settings))
         .route("/api/sites", get(api::sites))
         .route("/api/taxonomy", get(api::taxonomy))
         .route("/api/comparisons", get(api::comparisons))
         .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))
+        .route("/api/queue", get(reviews::queue))
+        .route("/api/agreement", get(reviews::agreement))
+        .route("/api/annotations/{annotation}/restore", post(annotations::restore))
         .route("/api/reviews/{review}/undo", post(reviews::undo))
         .route("/api/scenes/{scene}/versions", get(scenes::versions))
         .route("/api/scenes/{scene}/original", get(scenes::original))

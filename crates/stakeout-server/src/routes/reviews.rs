@@ -1,10 +1,13 @@
 //! Reviews of candidates.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{CandidateId, Collection, NewReview, ReviewId, ReviewOutcome, Seen, geojson};
+use record::{
+    Actor, AnnotationStatus, CandidateId, Collection, ComparisonId, NewReview, QueueEntry, ReviewId,
+    ReviewOutcome, Seen, SiteId, geojson,
+};
 use serde_json::{Value, json};
 
-use super::{created, json as answer};
+use super::{created, geojson as geojson_answer, json as answer};
 use crate::{
     ApiError, App, body::JsonBody, etag, guard::Who, links::Base, parameters::Parameters, path::Path,
 };
@@ -21,21 +24,35 @@ pub(crate) async fn add(
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     let review = new_review(&sent.value()?)?;
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
-    let outcome = app
+    let (outcome, described) = app
         .blocking(move |app| {
-            let item = app.store.item(Collection::Candidates, &id)?;
-            // a repeated request carries the ETag of before its first try; its key says that it is the same
-            let if_match = match (etag::if_match(&headers, &item), &key) {
-                (Err(_), Some(_)) if headers.contains_key("if-match") => record::IfMatch::Revision(0),
-                (result, _) => result?,
-            };
-            Ok(app.store.add_review(&actor, &CandidateId(id), if_match, review, key.as_deref())?)
+            let outcome = recorded(app, &actor, &id, &headers, review)?;
+            let described = described(app, &actor, &outcome)?;
+            Ok((outcome, described))
         })
         .await?;
     tell(&app, &outcome);
     let location = base.to(&format!("/api/candidates/{}/reviews", outcome.review.candidate));
-    Ok(created(&location, answer(&described(&outcome))))
+    Ok(created(&location, answer(&described)))
+}
+
+fn recorded(
+    app: &App,
+    actor: &Actor,
+    id: &str,
+    headers: &HeaderMap,
+    review: NewReview,
+) -> Result<ReviewOutcome, ApiError> {
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    // a repeated request carries the ETag of before its first try; its key says that it is the same
+    if let Some(done) = key.map(|key| app.store.answered_review(actor, key)).transpose()?.flatten() {
+        return Ok(done);
+    }
+    let item = app.store.item_seen_by(actor.reader(), Collection::Candidates, id)?;
+    let if_match = etag::based_on(app, headers, Collection::Candidates, &item)?;
+    app.store
+        .add_review(actor, &CandidateId(id.to_owned()), if_match, review, key)
+        .map_err(|error| etag::naming_who(app, Collection::Candidates, id, error.into()))
 }
 
 fn new_review(value: &Value) -> Result<NewReview, ApiError> {
@@ -72,14 +89,61 @@ fn new_review(value: &Value) -> Result<NewReview, ApiError> {
     })
 }
 
+/// Reviews of a candidate; who has yet to give theirs is told whose are held back, and not what they say.
 pub(crate) async fn list(
     State(app): State<App>,
     Path(id): Path<String>,
+    Who(actor): Who,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let reviews = app.blocking(move |app| Ok(app.store.reviews(&CandidateId(id))?)).await?;
-    Ok(answer(&json!({"reviews": reviews})))
+    let seen = app.blocking(move |app| Ok(app.store.reviews(actor.reader(), &CandidateId(id))?)).await?;
+    Ok(answer(&json!({"reviews": seen.reviews, "hidden": seen.hidden})))
+}
+
+/// A comparison's candidates as the one who asks goes through them.
+pub(crate) async fn queue(
+    State(app): State<App>,
+    Who(actor): Who,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.only(&["comparison"])?;
+    let id = parameters
+        .get("comparison")
+        .ok_or_else(|| ApiError::parameter("comparison", "", "the id of a comparison"))?;
+    let id = ComparisonId(id.to_owned());
+    let queue = app.blocking(move |app| Ok(app.store.queue(actor.reader(), &id)?)).await?;
+    let features: Vec<Value> = queue
+        .entries
+        .iter()
+        .map(|entry| {
+            let mut feature = entry.item.value();
+            for (name, value) in standing(entry) {
+                feature[name] = value;
+            }
+            feature
+        })
+        .collect();
+    Ok(geojson_answer(
+        &json!({"type": "FeatureCollection", "features": features, "standing": queue.standing}),
+    ))
+}
+
+/// What changes about a candidate with its reviews, as the reader may know it.
+fn standing(entry: &QueueEntry) -> [(&'static str, Value); 3] {
+    [
+        ("etag", json!(etag::quoted(&entry.item.sha256))),
+        ("look", json!(entry.look)),
+        ("annotation", json!(entry.annotation)),
+    ]
+}
+
+/// How far people agree who looked independently.
+pub(crate) async fn agreement(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&["site"])?;
+    let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
+    let agreement = app.blocking(move |app| Ok(app.store.agreement(site.as_ref())?)).await?;
+    Ok(answer(&json!(agreement)))
 }
 
 pub(crate) async fn undo(
@@ -87,22 +151,37 @@ pub(crate) async fn undo(
     Path(id): Path<String>,
     Who(actor): Who,
 ) -> Result<Response, ApiError> {
-    let outcome = app.blocking(move |app| Ok(app.store.undo_review(&actor, &ReviewId(id))?)).await?;
+    let (outcome, described) = app
+        .blocking(move |app| {
+            let outcome = app.store.undo_review(&actor, &ReviewId(id))?;
+            let described = described(app, &actor, &outcome)?;
+            Ok((outcome, described))
+        })
+        .await?;
     tell(&app, &outcome);
-    Ok(answer(&described(&outcome)))
+    Ok(answer(&described))
 }
 
+/// Tells that somebody spoke, and not what they said: a second person may be yet to look.
 fn tell(app: &App, outcome: &ReviewOutcome) {
-    app.notify("candidate", json!({"id": outcome.review.candidate, "state": outcome.state}));
-    if let Some(annotation) = &outcome.annotation {
+    app.notify("candidate", json!({"id": outcome.review.candidate, "by": outcome.review.actor}));
+    let settled = |annotation: &&record::Annotation| annotation.status != AnnotationStatus::Draft;
+    if let Some(annotation) = outcome.annotation.as_ref().filter(settled) {
         app.notify("annotation", json!({"id": annotation.id}));
     }
 }
 
-fn described(outcome: &ReviewOutcome) -> Value {
-    json!({
+/// What a review did, and how its candidate stands now for the one who gave it.
+fn described(app: &App, actor: &Actor, outcome: &ReviewOutcome) -> Result<Value, ApiError> {
+    let entry = app.store.queue_entry(actor.reader(), &outcome.review.candidate)?;
+    let mut candidate = json!({"state": entry.item.value()["properties"]["state"]});
+    for (name, value) in standing(&entry) {
+        candidate[name] = value;
+    }
+    Ok(json!({
         "review": outcome.review,
         "state": outcome.state,
         "annotation": outcome.annotation.as_ref().map(geojson::annotation_feature),
-    })
+        "candidate": candidate,
+    }))
 }

@@ -12,7 +12,7 @@ use record::{
 use serde_json::{Value, json};
 
 use super::{features, json as answer, ogc};
-use crate::{ApiError, App, etag, links::Base, parameters::Parameters, path::Path};
+use crate::{ApiError, App, etag, guard::Who, links::Base, parameters::Parameters, path::Path};
 
 pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
 /// Type of the links to the tile sets of a collection.
@@ -37,6 +37,7 @@ const PARAMETERS: [&str; 5] = ["f", "datetime", "filter", "filter-lang", "site"]
 pub(crate) async fn tile(
     State(app): State<App>,
     Path((name, zoom, row, col)): Path<(String, u32, u32, String)>,
+    Who(actor): Who,
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -51,7 +52,8 @@ pub(crate) async fn tile(
     })?;
     let (page, bytes) = app
         .blocking(move |app| {
-            let page = app.store.items(&query(collection, tile, &parameters)?)?;
+            let reader = actor.reader().map(str::to_owned);
+            let page = app.store.items(&Query { reader, ..query(collection, tile, &parameters)? })?;
             let features = page.items.iter().map(record::Item::value);
             let bytes = vector_tile::encode(tile, collection.as_str(), features)?;
             Ok((page, bytes))
@@ -73,6 +75,7 @@ fn answered(headers: &HeaderMap, page: &Page, bytes: Vec<u8>) -> Response {
 fn query(collection: Collection, tile: TileAddress, parameters: &Parameters) -> Result<Query, ApiError> {
     Ok(Query {
         collection,
+        reader: None,
         site: parameters.get("site").map(str::to_owned),
         boxes: vec![tile.bounds()],
         interval_ms: parameters.interval_ms()?,

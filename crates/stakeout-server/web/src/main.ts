@@ -1,7 +1,6 @@
 // Puts the page together: each panel mounts itself where index.html has room for it and watches the workspace.
 
 import "./shell/app.css";
-import { get } from "./api";
 import { element } from "./dom";
 import { mountExport } from "./export-panel";
 import { Stage } from "./map/stage";
@@ -18,6 +17,7 @@ import { mountTimeline } from "./scenes/timeline";
 import { asked, followAddress } from "./shell/address";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
+import { signedIn } from "./shell/sign-in";
 import { attempt, tell } from "./shell/tell";
 import { mountAreas } from "./sites/areas";
 import { mountNewSite } from "./sites/new-site";
@@ -37,16 +37,15 @@ mountFit(workspace);
 mountChart(workspace);
 mountExport(workspace);
 mountPlace(workspace);
-new ReviewPanel(workspace, stage);
-watchJobs(workspace);
+const review = new ReviewPanel(workspace, stage);
 
 mountCompareBar(stage, settings);
 mountReadout(stage);
 mountImages(workspace, stage, settings);
 
 void attempt(async () => {
-  const session = await get<{ actor: string; role: string }>("/api/session");
-  element("who").textContent = `${session.actor} (${session.role})`;
+  review.signedIn(await signedIn());
+  watchJobs(workspace);
   const { site, comparison } = asked();
   await workspace.loadSites(site, comparison);
   followAddress(workspace);

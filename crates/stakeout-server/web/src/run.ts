@@ -2,6 +2,7 @@
 
 import { type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
 import { element, icon, make } from "./dom";
+import { hear } from "./shell/events";
 import { attempt, tell } from "./shell/tell";
 import type { Workspace } from "./workspace";
 
@@ -44,20 +45,17 @@ function ending({ status, message, result }: Job): string {
 }
 
 export function watchJobs(workspace: Workspace): void {
-  const events = new EventSource("/api/events");
   let waiting = 0;
   const changed = () => {
     clearTimeout(waiting);
     waiting = window.setTimeout(() => workspace.recordChanged(), CHANGES_MS);
   };
-  for (const kind of ["candidate", "annotation"]) events.addEventListener(kind, changed);
+  for (const kind of ["candidate", "annotation"]) hear(kind, changed);
   // scenes and sites of other people appear too
-  events.addEventListener("scene", (event) => {
-    const { site } = JSON.parse((event as MessageEvent<string>).data) as { site: string };
+  hear<{ site: string }>("scene", ({ site }) => {
     if (site === workspace.state.site) void attempt(() => workspace.refresh());
   });
-  events.addEventListener("job", (event) => {
-    const job = JSON.parse((event as MessageEvent<string>).data) as Job;
+  hear<Job>("job", (job) => {
     showJob(workspace, job);
     if (job.status !== "successful" || job.result?.site !== workspace.state.site) return;
     void attempt(() => workspace.refresh(own.has(job.id) ? job.result?.comparison : undefined));

@@ -1,15 +1,23 @@
 """A real browser acts as an analyst would; the HTTP interface then says whether it happened."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 BROWSER_TIMEOUT_S = 300
 
 
-def test_the_page_in_chromium(server):
+def test_the_page_in_chromium(server, tmp_path):
     script = Path(__file__).parent / "browser"
-    environment = os.environ | {"STAKEOUT_URL": server.url, "STAKEOUT_FIXTURE": str(server.fixture)}
+    # nobody writes meanwhile, so the copy is whole
+    shutil.copytree(server.data, tmp_path / "template")
+    environment = os.environ | {
+        "STAKEOUT_URL": server.url,
+        "STAKEOUT_FIXTURE": str(server.fixture),
+        "STAKEOUT_PROGRAM": str(server.binary),
+        "STAKEOUT_TEMPLATE": str(tmp_path / "template"),
+    }
     run = subprocess.run(
         ["npm", "test", "--silent"], cwd=script, env=environment, capture_output=True, text=True, timeout=BROWSER_TIMEOUT_S
     )

@@ -16,6 +16,7 @@ import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
 import { ImageLayer } from "./image";
+import { preload } from "./preload";
 
 export const DATA = "EPSG:4326";
 export const VIEW = "EPSG:3857";
@@ -49,7 +50,8 @@ export class Stage {
   readonly after = new ImageLayer("after-image");
   private readonly left = new ImageLayer("before-image");
   private readonly leftMap: Map;
-  private readonly outlines = new VectorSource();
+  /** Outlines of the candidates, for tools that snap to them. */
+  readonly outlines = new VectorSource();
   private toolInUse: string | null = null;
   private current: string | null = null;
   private scoreMin = 0;
@@ -198,6 +200,19 @@ export class Stage {
     if (moved && current) this.frame(current);
   }
 
+  /** Fetches both images around a candidate, to have them when it comes. */
+  preload(id: string): void {
+    const extent = this.frameOf(id);
+    const size = this.map.getSize();
+    if (!extent || !size) return;
+    const view = this.map.getView();
+    const resolution = view.getConstrainedResolution(view.getResolutionForExtent(extent, size)) ?? 1;
+    const [middleX, middleY] = [(extent[0]! + extent[2]!) / 2, (extent[1]! + extent[3]!) / 2];
+    const [halfX, halfY] = [(size[0]! * resolution) / 2, (size[1]! * resolution) / 2];
+    const shown = [middleX - halfX, middleY - halfY, middleX + halfX, middleY + halfY];
+    for (const image of [this.before, this.after]) preload(image.layer.getSource(), shown, resolution);
+  }
+
   /** Whoever changes what is seen says so here, for the reviews. */
   noteSeen(notes: () => Record<string, unknown>): void {
     const earlier = this.notes;
@@ -213,12 +228,22 @@ export class Stage {
   }
 
   private frame(id: string): void {
-    const extent = this.outlines.getFeatureById(id)?.getGeometry()?.getExtent();
+    const extent = this.frameOf(id);
     if (!extent) return;
+    const asked = performance.now();
+    this.map.getView().fit(extent);
+    // how long a person waits for the picture, for whoever measures
+    this.map.once("rendercomplete", () => performance.measure("key-to-picture", { start: asked }));
+  }
+
+  /** What is shown of a candidate: itself and the ground around it. */
+  private frameOf(id: string): Extent | null {
+    const extent = this.outlines.getFeatureById(id)?.getGeometry()?.getExtent();
+    if (!extent) return null;
     const [west, south, east, north] = extent as [number, number, number, number];
     const middle = [(west + east) / 2, (south + north) / 2] as const;
     const half = Math.max((east - west) * FRAME, (north - south) * FRAME, FRAME_M_MIN);
-    this.map.getView().fit([middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half]);
+    return [middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half];
   }
 
   private style(feature: Feature): Style[] {

@@ -2,98 +2,239 @@
 
 export type Verdict = "confirm" | "reject" | "unsure" | "bad-imagery";
 export type State = "pending" | "confirmed" | "rejected" | "unsure" | "bad-imagery";
+/** Whose verdict a candidate waits for: as the server says. */
+export type Look = "first" | "second" | "waiting" | "settled";
+export type Order = "score" | "uncertainty" | "area" | "place";
+export type Show = "all" | "mine" | "disputed";
 
-export interface Candidate {
+export const STATE_OF: Record<Verdict, State> = { confirm: "confirmed", reject: "rejected", unsure: "unsure", "bad-imagery": "bad-imagery" };
+
+export interface AnnotationState { readonly id: string; readonly status: string }
+
+/** What the server says of a candidate, and what changes with reviews. */
+export interface Standing {
+  readonly state: State;
+  readonly look: Look;
+  readonly etag: string;
+  readonly annotation: AnnotationState | null;
+}
+
+export interface Candidate extends Standing {
   readonly id: string;
   readonly score: number;
   readonly area: number;
   readonly change: string;
-  readonly state: State;
+  /** Middle, longitude and latitude. */
+  readonly at: readonly [number, number];
 }
 
-/** A verdict that the server has recorded and that can be taken back. */
+/** A verdict that can be taken back: one that the server has recorded (`review`), or one on its way. */
 export interface Done {
+  /** Verdicts that were given at once are taken back at once. */
+  readonly batch: string;
+  readonly key: string;
   readonly candidate: string;
-  readonly review: string;
+  readonly review: string | null;
+  readonly before: State;
 }
 
 export interface Review {
   readonly candidates: readonly Candidate[];
   readonly current: string | null;
+  readonly order: Order;
   readonly scoreMin: number;
+  readonly areaMin: number;
+  readonly show: Show;
+  readonly selected: ReadonlySet<string>;
   readonly done: readonly Done[];
 }
 
+export interface Filters { readonly order: Order; readonly scoreMin: number; readonly areaMin: number; readonly show: Show }
+
 export type Action =
-  | { readonly type: "loaded"; readonly candidates: readonly Candidate[] }
+  | { readonly type: "loaded"; readonly candidates: readonly Candidate[]; readonly done: readonly Done[] }
   | { readonly type: "select"; readonly id: string }
-  | { readonly type: "step"; readonly by: 1 | -1 }
-  | { readonly type: "score"; readonly min: number }
-  | { readonly type: "recorded"; readonly id: string; readonly state: State; readonly review: string }
-  | { readonly type: "undone"; readonly id: string; readonly state: State; readonly review: string };
+  | { readonly type: "step"; readonly by: 1 | -1; readonly extend?: boolean }
+  | { readonly type: "filter"; readonly to: Partial<Filters> }
+  | { readonly type: "toggle"; readonly id: string }
+  | { readonly type: "toggle-shown" }
+  | { readonly type: "given"; readonly verdict: Verdict; readonly batch: string; readonly keys: ReadonlyMap<string, string> }
+  | { readonly type: "recorded"; readonly key: string; readonly id: string; readonly review: string; readonly standing: Standing }
+  | { readonly type: "refused"; readonly key: string; readonly stay?: boolean }
+  | { readonly type: "taken-back"; readonly batch: string }
+  | { readonly type: "stands"; readonly id: string; readonly standing: Standing };
 
-export const empty: Review = { candidates: [], current: null, scoreMin: 0, done: [] };
+export const empty: Review = {
+  candidates: [],
+  current: null,
+  order: "score",
+  scoreMin: 0,
+  areaMin: 0,
+  show: "all",
+  selected: new Set(),
+  done: [],
+};
 
-/** Candidates that are shown: by falling score, then by id. */
+const COMPARE: Record<Order, (a: Candidate, b: Candidate) => number> = {
+  score: (a, b) => b.score - a.score,
+  uncertainty: (a, b) => Math.abs(a.score - 0.5) - Math.abs(b.score - 0.5),
+  area: (a, b) => b.area - a.area,
+  place: (a, b) => placeOnCurve(a.at) - placeOnCurve(b.at),
+};
+
+/** Candidates that are shown, in their order, ties by id. */
 export function queue(review: Review): readonly Candidate[] {
-  return review.candidates
-    .filter((candidate) => candidate.score >= review.scoreMin)
-    .sort((a, b) => b.score - a.score || a.id.localeCompare(b.id));
+  const compare = COMPARE[review.order];
+  return review.candidates.filter((candidate) => isShown(review, candidate)).sort((a, b) => compare(a, b) || a.id.localeCompare(b.id));
+}
+
+function isShown(review: Review, candidate: Candidate): boolean {
+  if (candidate.score < review.scoreMin || candidate.area < review.areaMin) return false;
+  if (review.show === "mine") return waits(candidate);
+  return review.show === "all" || candidate.annotation?.status === "disputed";
+}
+
+/** Whether a candidate waits for this person's verdict. */
+export function waits(candidate: Candidate): boolean {
+  return candidate.state === "pending";
+}
+
+/** Ids that a verdict is given to: the selected ones, else the current one. */
+export function targets(review: Review): readonly string[] {
+  if (review.selected.size > 0) return queue(review).map((candidate) => candidate.id).filter((id) => review.selected.has(id));
+  return review.current === null ? [] : [review.current];
+}
+
+/** The verdicts that undo would take back: all of the last batch. */
+export function lastBatch(review: Review): readonly Done[] {
+  const last = review.done.at(-1);
+  return last ? review.done.filter((done) => done.batch === last.batch) : [];
 }
 
 export function decide(review: Review, action: Action): Review {
   switch (action.type) {
-    case "loaded": {
-      const loaded = { ...review, candidates: action.candidates };
-      const stays = action.candidates.some((candidate) => candidate.id === review.current);
-      return { ...loaded, current: stays ? review.current : firstPending(loaded) };
-    }
+    case "loaded":
+      return loaded(review, action.candidates, action.done);
     case "select":
       return { ...review, current: action.id };
     case "step":
-      return { ...review, current: stepped(review, action.by) };
-    case "score": {
-      const filtered = { ...review, scoreMin: action.min };
-      const stays = queue(filtered).some((candidate) => candidate.id === review.current);
-      return { ...filtered, current: stays ? review.current : firstPending(filtered) };
-    }
-    case "recorded": {
-      const recorded = {
-        ...withState(review, action.id, action.state),
-        done: [...review.done, { candidate: action.id, review: action.review }],
-      };
-      return review.current === action.id ? { ...recorded, current: nextPending(recorded, action.id) } : recorded;
-    }
-    case "undone":
+      return stepped(review, action.by, action.extend ?? false);
+    case "filter":
+      return settled({ ...review, ...action.to });
+    case "toggle":
+      return { ...review, selected: toggled(review.selected, action.id) };
+    case "toggle-shown":
+      return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(queue(review).map((candidate) => candidate.id)) };
+    case "given":
+      return given(review, action.verdict, action.batch, action.keys);
+    case "recorded":
       return {
-        ...withState(review, action.id, action.state),
-        current: action.id,
-        done: review.done.filter((done) => done.review !== action.review),
+        ...changed(review, action.id, action.standing),
+        done: review.done.map((done) => (done.key === action.key ? { ...done, review: action.review } : done)),
       };
+    case "refused":
+      return refused(review, action.key, action.stay ?? false);
+    case "taken-back":
+      return takenBack(review, action.batch);
+    case "stands":
+      return changed(review, action.id, action.standing);
   }
 }
 
-function withState(review: Review, id: string, state: State): Review {
-  const candidates = review.candidates.map((candidate) => (candidate.id === id ? { ...candidate, state } : candidate));
-  return { ...review, candidates };
+/** What the server says, with the verdicts on their way laid over it. */
+function loaded(review: Review, candidates: readonly Candidate[], recorded: readonly Done[]): Review {
+  const onTheirWay = review.done.filter((done) => done.review === null && candidates.some((each) => each.id === done.candidate));
+  const states = new Map(review.candidates.map((each) => [each.id, each.state]));
+  const overlaid = candidates.map((each) =>
+    onTheirWay.some((done) => done.candidate === each.id) ? { ...each, state: states.get(each.id) ?? each.state } : each);
+  const known = new Set(candidates.map((each) => each.id));
+  const selected = new Set([...review.selected].filter((id) => known.has(id)));
+  return settled({ ...review, candidates: overlaid, selected, done: [...recorded, ...onTheirWay] });
 }
 
-function firstPending(review: Review): string | null {
+/** With a current candidate that is shown. */
+function settled(review: Review): Review {
   const shown = queue(review);
-  return (shown.find((candidate) => candidate.state === "pending") ?? shown[0])?.id ?? null;
+  if (shown.some((candidate) => candidate.id === review.current)) return review;
+  return { ...review, current: (shown.find(waits) ?? shown[0])?.id ?? null };
 }
 
-/** The next candidate that waits, after the given one and then from the start; else the given one. */
-function nextPending(review: Review, id: string): string {
-  const shown = queue(review);
-  const at = shown.findIndex((candidate) => candidate.id === id);
-  const ahead = [...shown.slice(at + 1), ...shown.slice(0, at)];
-  return ahead.find((candidate) => candidate.state === "pending")?.id ?? id;
+function given(review: Review, verdict: Verdict, batch: string, keys: ReadonlyMap<string, string>): Review {
+  const before = queue(review).map((candidate) => candidate.id);
+  const done = review.candidates
+    .filter((candidate) => keys.has(candidate.id))
+    .map((candidate): Done => ({ batch, key: keys.get(candidate.id) as string, candidate: candidate.id, review: null, before: candidate.state }));
+  const candidates = review.candidates.map((each) => (keys.has(each.id) ? { ...each, state: STATE_OF[verdict] } : each));
+  const after = { ...review, candidates, selected: new Set<string>(), done: [...review.done, ...done] };
+  return review.current !== null && keys.has(review.current) ? { ...after, current: nextWaiting(after, before, review.current) } : after;
 }
 
-function stepped(review: Review, by: 1 | -1): string | null {
+/** The next candidate that waits, after the given one and then from the start; else the given one if it is still shown. */
+function nextWaiting(review: Review, before: readonly string[], id: string): string | null {
+  const shown = new Map(queue(review).map((candidate) => [candidate.id, candidate]));
+  const at = before.indexOf(id);
+  const ahead = [...before.slice(at + 1), ...before.slice(0, at)].map((each) => shown.get(each)).filter((each) => each !== undefined);
+  const next = ahead.find(waits) ?? (shown.has(id) ? shown.get(id) : ahead[0]);
+  return next?.id ?? null;
+}
+
+function refused(review: Review, key: string, stay: boolean): Review {
+  const refusal = review.done.find((done) => done.key === key);
+  if (!refusal) return review;
+  const candidates = review.candidates.map((each) => (each.id === refusal.candidate ? { ...each, state: refusal.before } : each));
+  const current = stay ? review.current : refusal.candidate;
+  return { ...review, candidates, current, done: review.done.filter((done) => done.key !== key) };
+}
+
+function takenBack(review: Review, batch: string): Review {
+  const gone = new Map(review.done.filter((done) => done.batch === batch).map((done) => [done.candidate, done.before]));
+  const candidates = review.candidates.map((each) => ({ ...each, state: gone.get(each.id) ?? each.state }));
+  const [first] = gone.keys();
+  return { ...review, candidates, current: first ?? review.current, done: review.done.filter((done) => done.batch !== batch) };
+}
+
+function changed(review: Review, id: string, standing: Standing): Review {
+  return { ...review, candidates: review.candidates.map((each) => (each.id === id ? { ...each, ...standing } : each)) };
+}
+
+function toggled(selected: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const next = new Set(selected);
+  if (!next.delete(id)) next.add(id);
+  return next;
+}
+
+function stepped(review: Review, by: 1 | -1, extend: boolean): Review {
   const shown = queue(review);
   const at = shown.findIndex((candidate) => candidate.id === review.current);
-  if (at < 0) return shown[0]?.id ?? null;
-  return shown[Math.min(shown.length - 1, Math.max(0, at + by))]?.id ?? null;
+  const next = at < 0 ? shown[0] : shown[Math.min(shown.length - 1, Math.max(0, at + by))];
+  if (!next) return { ...review, current: null };
+  const selected = extend ? new Set([...review.selected, ...(review.current ? [review.current] : []), next.id]) : review.selected;
+  return { ...review, current: next.id, selected };
+}
+
+/** The candidate after the current one that would come next; to have its pictures ready. */
+export function upcoming(review: Review): string | null {
+  if (review.current === null) return null;
+  const shown = queue(review);
+  const at = shown.findIndex((candidate) => candidate.id === review.current);
+  return (shown.slice(at + 1).find(waits) ?? shown[at + 1])?.id ?? null;
+}
+
+/** Cells of the curve along one side of the world: 5 m at the equator. */
+const CURVE_SIDE = 2 ** 23;
+
+/** How far along Hilbert's curve over the world a place lies: neighbours on the curve are neighbours on the ground. */
+function placeOnCurve([lon, lat]: readonly [number, number]): number {
+  let x = Math.min(CURVE_SIDE - 1, Math.floor(((lon + 180) / 360) * CURVE_SIDE));
+  let y = Math.min(CURVE_SIDE - 1, Math.floor(((lat + 90) / 180) * CURVE_SIDE));
+  let along = 0;
+  for (let side = CURVE_SIDE / 2; side >= 1; side /= 2) {
+    const [right, up] = [(x & side) > 0 ? 1 : 0, (y & side) > 0 ? 1 : 0];
+    along += side * side * ((3 * right) ^ up);
+    if (up === 0) {
+      if (right === 1) [x, y] = [CURVE_SIDE - 1 - x, CURVE_SIDE - 1 - y];
+      [x, y] = [y, x];
+    }
+  }
+  return along;
 }

@@ -1,155 +1,184 @@
-// The queue of candidates and the verdict on the current one.
+// The panel of the review: filters, the queue, the verdict, what the record holds.
 
-import { type CandidateProperties, type Comparison, all, get } from "../api";
-import { element } from "../dom";
+import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
+import { hear } from "../shell/events";
 import { register } from "../shell/keys";
-import { faultWords, tell } from "../shell/tell";
+import type { Session } from "../shell/sign-in";
+import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
-import { type Action, type Candidate, type State, type Verdict, decide, empty, queue } from "./decide";
-import { type ReviewBody, send, undo } from "./send";
+import { mountAgreement } from "./agreement";
+import { type Filters, type Order, type Show, type Verdict, lastBatch, queue, targets, upcoming, waits } from "./decide";
+import { ReviewDesk } from "./desk";
+import { EditPanel } from "./edit-panel";
+import { History } from "./history";
+import { renderList } from "./list";
+import type { ReviewBody } from "./send";
+import { mountWaiting } from "./waiting";
+import { clearWords, mountWords, wordFields, words } from "./words";
 
-const VERDICT_KEYS: Record<string, Verdict> = { c: "confirm", r: "reject", u: "unsure", b: "bad-imagery" };
+const VERDICTS: readonly { verdict: Verdict; label: string; key: string }[] = [
+  { verdict: "confirm", label: "Confirm", key: "c" },
+  { verdict: "reject", label: "Reject", key: "r" },
+  { verdict: "unsure", label: "Unsure", key: "u" },
+  { verdict: "bad-imagery", label: "Bad imagery", key: "b" },
+];
+const ORDERS: readonly [Order, string][] = [["score", "score"], ["uncertainty", "uncertainty"], ["area", "area"], ["place", "place"]];
+const SHOWS: readonly [Show, string][] = [["all", "all"], ["mine", "waiting for me"], ["disputed", "disputed"]];
+/** Roles that may give verdicts. */
+const REVIEWING = ["analyst", "reviewer", "admin"];
 
 export class ReviewPanel {
-  private review = empty;
-  private busy = false;
+  private readonly desk = new ReviewDesk();
+  private readonly edit: EditPanel;
+  private readonly history: History;
+  private outlined: ReviewDesk["features"] | null = null;
+  private mayReview = true;
+  private site: string | null = null;
 
   constructor(private readonly workspace: Workspace, private readonly stage: Stage) {
-    stage.picked = (id) => this.act({ type: "select", id });
-    for (const button of document.querySelectorAll<HTMLButtonElement>("[data-verdict]")) {
-      button.addEventListener("click", () => void this.record(button.dataset["verdict"] as Verdict));
-    }
-    element("undo").addEventListener("click", () => void this.takeBack());
-    element("decision").addEventListener("submit", (event) => event.preventDefault());
-    element<HTMLInputElement>("score").addEventListener("input", (event) => {
-      const min = Number((event.target as HTMLInputElement).value);
-      element("score-value").textContent = String(min);
-      this.act({ type: "score", min });
-    });
+    this.edit = new EditPanel(this.desk, stage);
+    this.history = new History(this.desk, { compare: (outlines) => this.edit.editor.compare(outlines) });
+    this.layOut();
+    stage.picked = (id) => this.desk.act({ type: "select", id });
     this.registerKeys();
-    void this.whileBusy(() => this.fillTypes());
-    workspace.watch(["comparison"], ({ comparison }) => void this.whileBusy(() => this.show(comparison)));
+    this.desk.watch(() => this.render());
+    workspace.watch(["comparison"], ({ comparison }) => void attempt(() => this.desk.show(comparison)));
+    workspace.watch(["site"], ({ site }) => {
+      if (site && site !== this.site && this.desk.actor) void attempt(() => this.edit.show(site));
+      this.site = site;
+    });
   }
 
-  private registerKeys(): void {
-    for (const [key, verdict] of Object.entries(VERDICT_KEYS)) {
-      register({ keys: [key], does: verdict.replace("-", " "), group: "Review", press: () => void this.record(verdict) });
-    }
-    register(
-      { keys: ["z"], does: "undo the last verdict", group: "Review", press: () => void this.takeBack() },
-      { keys: ["j"], does: "next candidate", group: "Review", press: () => this.act({ type: "step", by: 1 }) },
-      { keys: ["k"], does: "previous candidate", group: "Review", press: () => this.act({ type: "step", by: -1 }) },
+  /** Says who reviews; nothing is sent before. */
+  signedIn(session: Session): void {
+    this.desk.actor = session.actor;
+    this.mayReview = REVIEWING.includes(session.role);
+    void attempt(() => mountWords(element("decision")));
+    void this.desk.outbox.send();
+    hear<{ id: string; by: string }>("candidate", ({ id, by }) => {
+      if (by !== session.actor && this.desk.features.has(id)) this.desk.loadSoon();
+    });
+  }
+
+  private layOut(): void {
+    const choice = <T extends string>(id: string, label: string, options: readonly [T, string][], to: (value: T) => Partial<Filters>) =>
+      make("label", {}, make("span", {}, label), make("select", { id, onchange: (event) => this.filter(to((event.target as HTMLSelectElement).value as T)) }, ...options.map(([value, text]) => new Option(text, value))));
+    const score = make("input", { id: "score", type: "range", min: 0, max: 1, step: 0.05, value: 0, oninput: () => this.filter({ scoreMin: Number(score.value) }) });
+    const area = make("input", { id: "area", type: "number", min: 0, step: 10, value: 0, oninput: () => this.filter({ areaMin: Number(area.value) || 0 }) });
+    element("review-panel").append(
+      make("div", { class: "panel-row" }, make("div", { id: "tally", role: "status" }), make("span", { class: "spread" }), make("button", { type: "button", id: "draw-new", title: "Draw a structure that was not found (A)", onclick: () => this.edit.drawNew() }, "Draw ", make("kbd", {}, "A")), mountAgreement(this.workspace, (id) => this.desk.act({ type: "select", id }))),
+      make(
+        "div",
+        { class: "filters-row" },
+        choice("order", "Order by", ORDERS, (order) => ({ order })),
+        choice("show", "Show", SHOWS, (show) => ({ show })),
+        make("label", {}, make("span", {}, "Least score ", make("output", { id: "score-value" }, "0")), score),
+        make("label", {}, make("span", {}, "Least area, m²"), area),
+      ),
+      make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
+      this.edit.drawn,
+      mountWaiting(this.desk),
+      this.history.views,
+      make("p", { id: "second-look", hidden: true }),
+      this.edit.bar,
+      this.form(),
+      this.history.box,
+    );
+    this.edit.drawn.hidden = true;
+  }
+
+  private form(): HTMLElement {
+    const buttons = VERDICTS.map(({ verdict, label, key }) =>
+      make("button", { type: "button", "data-verdict": verdict, onclick: () => this.give(verdict) }, label, " ", make("kbd", {}, key.toUpperCase())));
+    return make(
+      "form",
+      { id: "decision", "aria-label": "Verdict", onsubmit: (event) => event.preventDefault() },
+      ...wordFields(),
+      make(
+        "div",
+        { class: "verdicts" },
+        ...buttons,
+        make("button", { type: "button", id: "undo", onclick: () => void this.desk.takeBack() }, "Undo ", make("kbd", {}, "Z")),
+        make("button", { type: "button", id: "edit", onclick: () => this.edit.start() }, "Edit ", make("kbd", {}, "E")),
+      ),
     );
   }
 
-  private async fillTypes(): Promise<void> {
-    const { types } = await get<{ types: { id: string; label: string }[] }>("/api/taxonomy");
-    element("structure-type").replaceChildren(new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id)));
-  }
-
-  private async show(comparison: Comparison | null): Promise<void> {
-    this.review = empty;
-    if (!comparison) {
-      this.stage.showCandidates([]);
-      return this.render();
+  private registerKeys(): void {
+    for (const { verdict, label, key } of VERDICTS) {
+      register({ keys: [key], does: label.toLowerCase(), group: "Review", press: () => this.give(verdict) });
     }
-    const features = await all<CandidateProperties>(`/ogc/collections/candidates/items?comparison=${comparison.id}&limit=1000`);
-    // another comparison may have been chosen meanwhile
-    if (this.workspace.state.comparison !== comparison) return;
-    this.stage.showCandidates(features);
-    const candidates = features.map(({ id, properties }) => ({
-      id,
-      score: properties.score,
-      area: properties.area_m2,
-      change: properties.change,
-      state: properties.state as State,
-    }));
-    this.act({ type: "loaded", candidates });
+    const step = (by: 1 | -1, extend = false) => () => this.desk.act({ type: "step", by, extend });
+    register(
+      { keys: ["z"], does: "undo the last verdict", group: "Review", press: () => void this.desk.takeBack() },
+      { keys: ["j"], does: "next candidate", group: "Review", press: step(1) },
+      { keys: ["k"], does: "previous candidate", group: "Review", press: step(-1) },
+      { keys: ["x"], does: "select the candidate, for one verdict on several", group: "Review", press: () => this.desk.review.current && this.desk.act({ type: "toggle", id: this.desk.review.current }) },
+      { keys: ["Shift+j", "Shift+k"], does: "select on the way", group: "Review", press: (key) => step(key === "Shift+j" ? 1 : -1, true)() },
+      { keys: ["Shift+x"], does: "select all that are shown, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
+      { keys: ["h"], does: "history of the candidate", group: "Review", press: () => (this.history.box.open = !this.history.box.open) },
+    );
   }
 
-  private act(action: Action): void {
-    this.review = decide(this.review, action);
-    this.render();
+  private filter(to: Partial<Filters>): void {
+    this.desk.act({ type: "filter", to });
+  }
+
+  private give(verdict: Verdict): void {
+    if (!this.mayReview) return;
+    const several = targets(this.desk.review).length > 1;
+    this.desk.give(verdict, (id) => this.body(id, verdict, several));
+    clearWords();
+  }
+
+  private body(id: string, verdict: Verdict, several: boolean): ReviewBody {
+    const { comparison } = this.desk;
+    const seen = { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
+    const said = words();
+    if (verdict !== "confirm") return { verdict, seen, ...(said.note ? { note: said.note } : {}) };
+    // a title names one structure
+    const { title, ...rest } = said;
+    const geometry = this.edit.outline(id);
+    return { verdict, seen, ...rest, ...(title && !several ? { title } : {}), ...(geometry ? { geometry } : {}) };
   }
 
   private render(): void {
-    const shown = queue(this.review);
-    const waiting = shown.filter((candidate) => candidate.state === "pending").length;
-    element("tally").textContent = `${shown.length} candidates, ${waiting} to review`;
-    element("queue").replaceChildren(...shown.map((candidate) => this.row(candidate)));
-    element("queue").querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
-    for (const button of document.querySelectorAll<HTMLButtonElement>("[data-verdict]")) {
-      button.disabled = this.busy || this.review.current === null;
-      button.title = this.review.current === null ? "There is no candidate to decide on" : "";
-    }
-    element<HTMLButtonElement>("undo").disabled = this.busy || this.review.done.length === 0;
-    const states = new Map(this.review.candidates.map((candidate) => [candidate.id, candidate.state]));
-    this.stage.update(this.review.current, this.review.scoreMin, states);
-  }
-
-  private row(candidate: Candidate): HTMLElement {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dataset["candidate"] = candidate.id;
-    button.setAttribute("aria-current", String(candidate.id === this.review.current));
-    for (const [name, text] of [
-      ["score", candidate.score.toFixed(2)],
-      ["what", `${candidate.change}, ${Math.round(candidate.area).toLocaleString("en")} m²`],
-      ["state", candidate.state],
-    ] as const) {
-      const part = document.createElement("span");
-      part.className = name;
-      part.textContent = text;
-      button.append(part);
-    }
-    button.dataset["state"] = candidate.state;
-    button.addEventListener("click", () => this.act({ type: "select", id: candidate.id }));
-    item.append(button);
-    return item;
-  }
-
-  private words(verdict: Verdict): ReviewBody {
-    const value = (id: string) => element<HTMLInputElement>(id).value.trim() || undefined;
-    const { comparison } = this.workspace.state;
-    const seen = { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
-    if (verdict !== "confirm") return { verdict, seen, ...(value("note") ? { note: value("note") as string } : {}) };
-    const given = { structure_type: value("structure-type"), confidence: value("confidence"), title: value("title"), note: value("note") };
-    return { verdict, seen, ...(Object.fromEntries(Object.entries(given).filter(([, text]) => text)) as object) };
-  }
-
-  private async record(verdict: Verdict): Promise<void> {
-    const id = this.review.current;
-    if (this.busy || id === null) return;
-    await this.whileBusy(async () => {
-      const outcome = await send(id, this.words(verdict), crypto.randomUUID());
-      this.act({ type: "recorded", id, state: outcome.state as State, review: outcome.review.id });
-      element<HTMLInputElement>("title").value = "";
-      element<HTMLTextAreaElement>("note").value = "";
-      tell(`recorded: ${outcome.state}`);
+    const { review, current, features } = this.desk;
+    // outlines first: what becomes current is framed by its outline
+    if (features !== this.outlined) this.stage.showCandidates([...features.values()]);
+    this.outlined = features;
+    const shown = queue(review);
+    const waiting = shown.filter(waits).length;
+    const selected = review.selected.size > 0 ? `, ${review.selected.size} selected` : "";
+    element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${waiting} to review${selected}`;
+    element("score-value").textContent = String(review.scoreMin);
+    const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
+    renderList(element("queue"), review, onTheirWay, {
+      select: (id) => this.desk.act({ type: "select", id }),
+      toggle: (id) => this.desk.act({ type: "toggle", id }),
     });
+    this.renderVerdicts(current !== null);
+    const second = element("second-look");
+    second.hidden = current?.look !== "second";
+    second.textContent = "Somebody has looked at this one. What they said shows when you have given your verdict.";
+    this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
+    const next = upcoming(review);
+    if (next) this.stage.preload(next);
   }
 
-  private async takeBack(): Promise<void> {
-    const last = this.review.done.at(-1);
-    if (this.busy || !last) return;
-    await this.whileBusy(async () => {
-      const outcome = await undo(last.review);
-      this.act({ type: "undone", id: last.candidate, state: outcome.state as State, review: last.review });
-      tell("the last verdict was taken back");
-    });
-  }
-
-  private async whileBusy(work: () => Promise<void>): Promise<void> {
-    this.busy = true;
-    try {
-      await work();
-    } catch (error) {
-      tell(faultWords(error));
-    } finally {
-      this.busy = false;
-      this.render();
+  private renderVerdicts(isThereOne: boolean): void {
+    const why = !this.mayReview ? "Your role may look, and not decide" : isThereOne ? "" : "There is no candidate to decide on";
+    for (const button of document.querySelectorAll<HTMLButtonElement>("[data-verdict], #edit")) {
+      button.disabled = why !== "";
+      button.title = why;
     }
+    const drawNew = element<HTMLButtonElement>("draw-new");
+    drawNew.disabled = !this.mayReview || !this.desk.comparison;
+    drawNew.title = !this.mayReview ? why : this.desk.comparison ? "Draw a structure that was not found (A)" : "Compare two scenes first";
+    const batch = lastBatch(this.desk.review);
+    const undo = element<HTMLButtonElement>("undo");
+    undo.disabled = batch.length === 0;
+    undo.title = batch.length === 0 ? "There is no verdict of yours to take back" : "";
   }
 }

@@ -1,9 +1,10 @@
-// Reviews as the server takes them.
+// Reviews as the server takes and tells them.
 
-import { checked } from "../api";
-import type { Verdict } from "./decide";
+import { type CandidateProperties, type Feature, get } from "../api";
+import type { AnnotationState, Done, Look, Standing, State, Verdict } from "./decide";
+import { type Entry, type Fate, fate } from "./outbox";
 
-export interface Outcome { readonly review: { readonly id: string }; readonly state: string }
+export type Geometry = Feature<unknown>["geometry"];
 
 export interface ReviewBody {
   readonly verdict: Verdict;
@@ -11,20 +12,52 @@ export interface ReviewBody {
   readonly confidence?: string;
   readonly title?: string;
   readonly note?: string;
+  readonly geometry?: Geometry;
   readonly seen: Record<string, unknown>;
 }
 
-export async function send(candidate: string, body: ReviewBody, key: string): Promise<Outcome> {
-  const item = await checked(await fetch(`/ogc/collections/candidates/items/${candidate}`));
-  const headers = {
-    "content-type": "application/json",
-    "if-match": item.headers.get("etag") ?? "",
-    "idempotency-key": key,
-  };
-  const answer = await fetch(`/api/candidates/${candidate}/reviews`, { method: "POST", headers, body: JSON.stringify(body) });
-  return (await checked(answer)).json();
+/** A review as it is recorded. */
+export interface Recorded {
+  readonly id: string;
+  readonly actor: string;
+  readonly role: string;
+  readonly verdict: Verdict;
+  readonly structure_type: string | null;
+  readonly confidence: string | null;
+  readonly title: string | null;
+  readonly note: string | null;
+  readonly geometry: Geometry | null;
+  readonly created: string;
+  readonly undone: boolean;
+  readonly independent: boolean;
 }
 
-export async function undo(review: string): Promise<Outcome> {
-  return (await checked(await fetch(`/api/reviews/${review}/undo`, { method: "POST" }))).json();
+export interface Outcome {
+  readonly review: Recorded;
+  readonly annotation: Feature<Record<string, unknown>> | null;
+  readonly candidate: Standing;
+}
+
+export type QueueFeature = Feature<CandidateProperties> & { readonly etag: string; readonly look: Look; readonly annotation: AnnotationState | null };
+export interface QueueAnswer {
+  readonly features: readonly QueueFeature[];
+  readonly standing: readonly { readonly review: string; readonly candidate: string; readonly batch: string | null }[];
+}
+
+export const loadQueue = (comparison: string) => get<QueueAnswer>(`/api/queue?comparison=${comparison}`);
+
+/** What the server's record says can be undone, oldest first. */
+export function undoable(answer: QueueAnswer): Done[] {
+  return answer.standing.map(({ review, candidate, batch }) => ({ batch: batch ?? review, key: review, candidate, review, before: "pending" as State }));
+}
+
+/** Sends an entry of the outbox and says what became of it. */
+export async function ask(entry: Entry): Promise<Fate<Outcome>> {
+  const path = entry.kind === "undo" ? `/api/reviews/${entry.review}/undo` : `/api/candidates/${entry.candidate}/reviews`;
+  const headers = { "content-type": "application/json", "if-match": entry.etag ?? "", "idempotency-key": entry.key };
+  const answer = await fetch(path, entry.kind === "undo" ? { method: "POST" } : { method: "POST", headers, body: JSON.stringify(entry.body) });
+  const body: unknown = await answer.json().catch(() => ({}));
+  // what was undone before the answer was lost is undone
+  if (entry.kind === "undo" && answer.status === 409) return { type: "refused", why: "it was taken back already" };
+  return fate(answer.status, body);
 }

@@ -3,7 +3,7 @@
 import { element, make } from "../dom";
 
 /** In the order of the list. */
-const GROUPS = ["Review", "Edit", "Compare", "Map", "Page"] as const;
+const GROUPS = ["Review", "Types", "Edit", "Compare", "Map", "Page"] as const;
 
 export interface Key {
   /** As `KeyboardEvent.key` has it; letters in lower case, `Shift+` before where it matters. */
@@ -65,7 +65,10 @@ function caps(keys: readonly string[]): HTMLElement[] {
 
 export function showSheet(): void {
   element("keys-list").replaceChildren(sheet());
-  element<HTMLDialogElement>("keys").showModal();
+  const box = element<HTMLDialogElement>("keys");
+  box.showModal();
+  // the focus is on its last button
+  box.scrollTop = 0;
 }
 
 export function listenForKeys(): void {

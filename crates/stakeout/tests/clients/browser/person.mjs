@@ -22,14 +22,15 @@ export const json = async (path) => (await fetch(url + path)).json();
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
 
 /** A new browser profile with the page open at a site. */
-export async function open(browser, { site = "plant", ...options } = {}) {
+export async function open(browser, { site = "plant", base = url, signIn = async () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const opened = await context.newPage();
   opened.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
+    if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
   });
   opened.on("pageerror", (error) => faults.push(String(error)));
-  await opened.goto(`${url}/#site=${site}`);
+  await opened.goto(`${base}/#site=${site}`);
+  await signIn(opened);
   await opened.locator(`[data-site="${site}"][aria-current="true"]`).waitFor();
   await opened.waitForFunction(() => document.querySelectorAll("#map canvas").length > 0);
   return opened;

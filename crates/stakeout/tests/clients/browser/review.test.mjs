@@ -1,61 +1,212 @@
 // A person reviews candidates in Chromium; the HTTP interface then says whether it really happened.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { faults, foreign, json, launch, open, shot } from "./person.mjs";
+import { faults, foreign, launch, open, shot } from "./person.mjs";
+import { Server } from "./server.mjs";
 
 let browser;
 let page;
+let server;
 
+const json = (path) => server.json(path);
 const annotations = async () => (await json("/ogc/collections/annotations/items?limit=1")).numberMatched;
 const current = () => page.locator('#queue [aria-current="true"]');
+const currentId = () => current().getAttribute("data-candidate");
+const state = async (id) => (await json(`/ogc/collections/candidates/items/${id}`)).properties.state;
+const reviews = async (id) => (await json(`/api/candidates/${id}/reviews`)).reviews;
+const standing = async (id) => (await reviews(id)).filter((review) => !review.undone);
+const shownIds = () => page.locator("#queue [data-candidate]").evaluateAll((rows) => rows.map((row) => row.dataset.candidate));
+const key = async (name) => {
+  await page.locator("#map").focus();
+  await page.keyboard.press(name);
+};
+const settled = () => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).length === 0);
 
 before(async () => {
+  server = await (await Server.onCopy()).start();
+  await server.undoAll();
   browser = await launch();
-  page = await open(browser);
+  page = await open(browser, { base: server.url });
   await page.locator("#queue button").first().waitFor();
   await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
 });
 
-after(() => browser.close());
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
 
 test("confirming a candidate by key makes an annotation with what was seen", async () => {
   const had = await annotations();
-  const id = await current().getAttribute("data-candidate");
+  const id = await currentId();
   await page.locator("#structure-type").selectOption("warehouse");
   await page.locator("#title").fill("Hall found in the browser");
-  await page.locator("#map").focus();
-  await page.keyboard.press("c");
+  await key("c");
   await page.getByText("recorded: confirmed").waitFor();
   assert.equal(await annotations(), had + 1);
-  const candidate = await json(`/ogc/collections/candidates/items/${id}`);
-  assert.equal(candidate.properties.state, "confirmed");
-  const { reviews } = await json(`/api/candidates/${id}/reviews`);
-  assert.equal(reviews.at(-1).title, "Hall found in the browser");
-  assert.ok(reviews.at(-1).seen.view.resolution > 0);
-  assert.notEqual(await current().getAttribute("data-candidate"), id);
+  assert.equal(await state(id), "confirmed");
+  const [review] = await standing(id);
+  assert.equal(review.title, "Hall found in the browser");
+  assert.ok(review.seen.view.resolution > 0);
+  assert.notEqual(await currentId(), id);
 });
 
 test("undo takes the confirmation back", async () => {
   const had = await annotations();
-  await page.keyboard.press("z");
+  await key("z");
   await page.getByText("the last verdict was taken back").waitFor();
+  await settled();
   assert.equal(await annotations(), had - 1);
-  const id = await current().getAttribute("data-candidate");
-  assert.equal((await json(`/ogc/collections/candidates/items/${id}`)).properties.state, "pending");
+  assert.equal(await state(await currentId()), "pending");
 });
 
 test("rejecting by the button moves on to the next candidate that waits", async () => {
-  const id = await current().getAttribute("data-candidate");
+  const id = await currentId();
   await page.locator('[data-verdict="reject"]').click();
   await page.getByText("recorded: rejected").waitFor();
-  assert.equal((await json(`/ogc/collections/candidates/items/${id}`)).properties.state, "rejected");
-  assert.notEqual(await current().getAttribute("data-candidate"), id);
+  assert.equal(await state(id), "rejected");
+  assert.notEqual(await currentId(), id);
+});
+
+test("undo reaches back over a reload, as far as the record goes", async () => {
+  const id = await currentId();
+  await key("u");
+  await settled();
+  assert.equal(await state(id), "unsure");
+  const had = (await json(`/api/queue?comparison=${(await json("/api/comparisons?site=plant")).comparisons[0].id}`)).standing.length;
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  for (let steps = 1; steps <= 2; steps += 1) {
+    await key("z");
+    await settled();
+    const { standing } = await json(`/api/queue?comparison=${(await json("/api/comparisons?site=plant")).comparisons[0].id}`);
+    assert.equal(standing.length, had - steps);
+  }
+  assert.equal(await state(id), "pending");
+});
+
+test("type and confidence are given by keys", async () => {
+  const id = await currentId();
+  await key("t");
+  await page.locator("#type-palette").waitFor();
+  await page.keyboard.press("h");
+  await page.locator("#type-palette").waitFor({ state: "hidden" });
+  await key("2");
+  await key("c");
+  await settled();
+  const [review] = await standing(id);
+  assert.deepEqual([review.structure_type, review.confidence], ["housing", "moderate"]);
+  await key("z");
+  await settled();
+});
+
+test("the queue is ordered by score, uncertainty, area and place, and thresholds hide the rest", async () => {
+  const features = (await json("/ogc/collections/candidates/items?site=plant&limit=1000")).features;
+  const of = (id) => features.find((feature) => feature.id === id).properties;
+  const orders = {
+    score: (id) => -of(id).score,
+    uncertainty: (id) => Math.abs(of(id).score - 0.5),
+    area: (id) => -of(id).area_m2,
+  };
+  for (const [order, value] of Object.entries(orders)) {
+    await page.locator("#order").selectOption(order);
+    const values = (await shownIds()).map(value);
+    assert.deepEqual(values, [...values].sort((a, b) => a - b), order);
+  }
+  await page.locator("#order").selectOption("place");
+  assert.equal((await shownIds()).length, features.length);
+  await page.locator("#area").fill("400");
+  const large = features.filter((feature) => feature.properties.area_m2 >= 400);
+  assert.ok(large.length < features.length, "the fixture has smaller ones too");
+  assert.equal((await shownIds()).length, large.length);
+  await page.locator("#area").fill("0");
+  await page.locator("#show").selectOption("mine");
+  assert.equal((await shownIds()).length, features.filter((feature) => feature.properties.state === "pending").length);
+  await page.locator("#show").selectOption("all");
+  await page.locator("#order").selectOption("score");
+});
+
+test("one verdict on several is given at once, and taken back at once", async () => {
+  await page.locator("#show").selectOption("mine");
+  const ids = (await shownIds()).slice(0, 3);
+  await page.locator(`[data-candidate="${ids[0]}"]`).click();
+  await key("Shift+j");
+  await key("Shift+j");
+  await page.getByText("3 selected").waitFor();
+  await key("r");
+  await settled();
+  for (const id of ids) assert.equal(await state(id), "rejected");
+  await key("z");
+  await page.getByText("the last 3 verdicts were taken back").waitFor();
+  await settled();
+  for (const id of ids) assert.equal(await state(id), "pending");
+  await page.locator("#show").selectOption("all");
+});
+
+test("a verdict without a connection is kept, shown as kept, and sent later", async () => {
+  const id = await currentId();
+  await page.context().setOffline(true);
+  await key("r");
+  await page.getByText("no connection: 1 verdict is kept here").waitFor();
+  assert.notEqual(await currentId(), id);
+  assert.deepEqual(await standing(id), []);
+  await page.context().setOffline(false);
+  await settled();
+  assert.equal((await standing(id)).length, 1);
+  assert.equal(await state(id), "rejected");
+});
+
+test("a verdict whose answer was lost is sent again and counts once", async () => {
+  const id = await currentId();
+  let sent = 0;
+  await page.route("**/reviews", async (route) => {
+    sent += 1;
+    if (sent > 1) return route.continue();
+    await route.fetch();
+    await route.abort();
+  });
+  await key("u");
+  await settled();
+  await page.unroute("**/reviews");
+  assert.ok(sent > 1);
+  assert.equal((await standing(id)).length, 1);
+});
+
+test("a verdict on its way when the page is closed is sent by the next page", async () => {
+  const id = await currentId();
+  await page.context().setOffline(true);
+  await key("b");
+  await page.getByText("no connection").waitFor();
+  await page.context().setOffline(false);
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  await settled();
+  assert.deepEqual((await standing(id)).map((review) => review.verdict), ["bad-imagery"]);
+});
+
+test("the next candidate is framed at once, with both images there", async (context) => {
+  await page.locator("#queue button").first().click();
+  await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+  await page.evaluate(() => performance.clearMeasures("key-to-picture"));
+  const steps = 6;
+  for (let step = 1; step <= steps; step += 1) {
+    await key("j");
+    await page.waitForFunction((count) => performance.getEntriesByName("key-to-picture").length >= count, step, { timeout: 10_000 });
+    await page.waitForTimeout(250);
+  }
+  const times = await page.evaluate(() => performance.getEntriesByName("key-to-picture").map((entry) => entry.duration));
+  const sorted = [...times].sort((a, b) => a - b);
+  context.diagnostic(`key to picture: median ${Math.round(sorted[steps / 2])} ms, longest ${Math.round(sorted.at(-1))} ms of ${steps}`);
+  assert.equal(times.length, steps);
 });
 
 test("the keys are explained on a question mark", async () => {
-  await page.locator("#map").focus();
-  await page.keyboard.press("?");
+  await key("?");
   assert.ok(await page.locator("#keys").isVisible());
+  for (const words of ["confirm", "undo the last verdict", "edit the outline", "history of the candidate"]) {
+    assert.ok(await page.locator("#keys dd", { hasText: words }).first().isVisible(), words);
+  }
+  await shot(page, "keys-1280");
   await page.keyboard.press("Escape");
 });
 

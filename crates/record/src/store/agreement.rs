@@ -1,0 +1,74 @@
+//! Pairs of independent verdicts, gathered for [`crate::agreement`].
+
+use serde_json::Value;
+
+use super::{
+    Store,
+    items::{self, Collection},
+    read_document, reviews,
+};
+use crate::{
+    agreement::{self, Agreement, Opinion, OpinionPair},
+    candidate::Candidate,
+    error::RecordError,
+    geojson,
+    id::{CandidateId, SiteId},
+    review::{Review, Verdict, last_words},
+};
+
+/// Most candidates that an agreement is told over, newest first.
+const AGREEMENT_CANDIDATES_MAX: u32 = 20_000;
+
+impl Store {
+    /// How far people agree who looked at the same candidates independently: of a site, or everywhere.
+    ///
+    /// # Errors
+    /// When the site is not there.
+    pub fn agreement(&self, site: Option<&SiteId>) -> Result<Agreement, RecordError> {
+        let reader = self.read()?;
+        if let Some(site) = site {
+            items::stored(&reader, Collection::Sites, site.as_str())?;
+        }
+        let mut statement = reader.prepare_cached(
+            "SELECT item.id, item.feature FROM item JOIN review ON review.candidate = item.id
+             WHERE item.collection = 'candidates' AND (?1 IS NULL OR item.site = ?1) AND review.undone = 0
+             GROUP BY item.n HAVING count(DISTINCT json_extract(review.document, '$.actor')) > 1
+             ORDER BY item.n DESC LIMIT ?2",
+        )?;
+        let rows = statement
+            .query_map((site.map(SiteId::as_str), AGREEMENT_CANDIDATES_MAX), |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut pairs = Vec::new();
+        for (id, text) in rows {
+            let feature: Value = read_document("candidate", &id, &text)?;
+            let candidate = geojson::candidate_from_feature(&feature)?;
+            let reviews = reviews::reviews_of(&reader, &CandidateId(id))?;
+            pairs.extend(pair(&candidate, &reviews));
+        }
+        Ok(agreement::agreement(&pairs))
+    }
+}
+
+/// The last independent verdicts that stand, of the first two people: what somebody said after they saw what the
+/// other had said is left out.
+fn pair(candidate: &Candidate, reviews: &[Review]) -> Option<OpinionPair> {
+    let independent: Vec<Review> = reviews.iter().filter(|review| review.independent).cloned().collect();
+    let [first, second, ..] = last_words(&independent)[..] else { return None };
+    Some(OpinionPair {
+        candidate: candidate.id.clone(),
+        first: opinion(candidate, first),
+        second: opinion(candidate, second),
+    })
+}
+
+fn opinion(candidate: &Candidate, review: &Review) -> Opinion {
+    let own = review.geometry.as_ref().and_then(|geometry| geojson::read_polygon(geometry).ok());
+    Opinion {
+        person: review.actor.clone(),
+        verdict: review.verdict,
+        structure_type: review.structure_type.clone().filter(|_| review.verdict == Verdict::Confirm),
+        outline: own.unwrap_or_else(|| candidate.found.outline.clone()),
+    }
+}

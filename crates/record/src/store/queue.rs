@@ -1,0 +1,160 @@
+//! The candidates of a comparison as one person goes through them.
+
+use rusqlite::params_from_iter;
+
+use super::{Store, condition::Sql, items::Item, sight};
+use crate::{
+    error::RecordError,
+    id::{AnnotationId, CandidateId, ComparisonId, ReviewId},
+};
+
+/// Most candidates in one queue, best first.
+const QUEUE_CANDIDATES_MAX: u32 = 10_000;
+
+/// Whose verdict a candidate waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Look {
+    /// Nobody has spoken.
+    First,
+    /// Somebody else has, and what they said is hidden until the reader has spoken too.
+    Second,
+    /// The reader has spoken (or, for who may not review, somebody has) and a second person has not.
+    Waiting,
+    /// Nobody's.
+    Settled,
+}
+
+/// The annotation of a candidate in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct QueuedAnnotation {
+    /// Its id.
+    pub id: AnnotationId,
+    /// Its status.
+    pub status: String,
+}
+
+/// A candidate in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// The candidate as the reader may see it.
+    pub item: Item,
+    /// Whose verdict it waits for.
+    pub look: Look,
+    /// Its annotation, where there is one that the reader may see.
+    pub annotation: Option<QueuedAnnotation>,
+}
+
+/// A review of the reader that stands.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Standing {
+    /// Its id.
+    pub review: ReviewId,
+    /// What it speaks of.
+    pub candidate: CandidateId,
+    /// What the page gave at once with it, and takes back at once: `seen.batch` of the review.
+    pub batch: Option<String>,
+}
+
+/// A comparison's candidates as one person goes through them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Candidates by falling score, at most 10,000.
+    pub entries: Vec<QueueEntry>,
+    /// The reader's own reviews that stand, oldest first: what can be undone.
+    pub standing: Vec<Standing>,
+}
+
+impl Store {
+    /// Reads one candidate of a queue as a person sees it ([`crate::Actor::reader`]).
+    ///
+    /// # Errors
+    /// When there is no such candidate.
+    pub fn queue_entry(&self, reader: Option<&str>, id: &CandidateId) -> Result<QueueEntry, RecordError> {
+        let connection = self.read()?;
+        let one = Sql::of("item.collection = 'candidates' AND item.id = {}", &[&Sql::bound(id.to_string())]);
+        let found = entries(&connection, reader, &one)?.pop();
+        found.ok_or_else(|| RecordError::NotFound { what: "candidate", id: id.to_string() })
+    }
+
+    /// Reads the queue of a comparison as a person sees it ([`crate::Actor::reader`]).
+    ///
+    /// # Errors
+    /// When there is no such comparison.
+    pub fn queue(&self, reader: Option<&str>, comparison: &ComparisonId) -> Result<Queue, RecordError> {
+        self.comparison(comparison)?;
+        let connection = self.read()?;
+        // one snapshot for the candidates and the reviews
+        let snapshot = connection.unchecked_transaction()?;
+        let of_comparison = Sql::of("item.comparison = {}", &[&Sql::bound(comparison.to_string())]);
+        Ok(Queue {
+            entries: entries(&snapshot, reader, &of_comparison)?,
+            standing: standing(&snapshot, reader, comparison)?,
+        })
+    }
+}
+
+fn entries(
+    connection: &rusqlite::Connection,
+    reader: Option<&str>,
+    which: &Sql,
+) -> Result<Vec<QueueEntry>, RecordError> {
+    let seen = sight::items_seen_by(connection, reader)?;
+    let mut annotation = seen.clone();
+    annotation.text = annotation.text.trim_end_matches(" AS item").to_owned();
+    let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
+    let sql = Sql::of(
+        "SELECT item.id, item.revision, item.sha256, item.feature,
+                item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending',
+                annotation.id, annotation.state
+         FROM {} LEFT JOIN {} AS annotation
+             ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
+         WHERE {}
+         ORDER BY json_extract(item.feature, '$.properties.score') DESC, item.id LIMIT {}",
+        &[
+            &name,
+            &seen,
+            &annotation,
+            which,
+            &Sql::bound(i64::from(QUEUE_CANDIDATES_MAX)),
+        ],
+    );
+    let mut statement = connection.prepare_cached(&sql.text)?;
+    let found = statement.query_map(params_from_iter(&sql.values), |row| {
+        let item = Item { id: row.get(0)?, revision: row.get(1)?, sha256: row.get(2)?, feature: row.get(3)? };
+        let look = look(row.get(4)?, row.get::<_, Option<bool>>(5)?.unwrap_or(false), row.get(6)?);
+        let annotation = row.get::<_, Option<String>>(7)?.zip(row.get::<_, Option<String>>(8)?);
+        let annotation = annotation.map(|(id, status)| QueuedAnnotation { id: AnnotationId(id), status });
+        Ok(QueueEntry { item, look, annotation })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn look(one_spoke: bool, another_spoke: bool, pending: bool) -> Look {
+    match (one_spoke, another_spoke, pending) {
+        (true, true, _) => Look::Second,
+        (true, false, _) => Look::Waiting,
+        (false, _, true) => Look::First,
+        (false, _, false) => Look::Settled,
+    }
+}
+
+fn standing(
+    connection: &rusqlite::Connection,
+    reader: Option<&str>,
+    comparison: &ComparisonId,
+) -> Result<Vec<Standing>, RecordError> {
+    let Some(reader) = reader else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare_cached(
+        "SELECT review.id, review.candidate, json_extract(review.document, '$.seen.batch')
+         FROM item JOIN review ON review.candidate = item.id
+         WHERE item.comparison = ?1 AND review.undone = 0 AND json_extract(review.document, '$.actor') = ?2
+         ORDER BY review.n",
+    )?;
+    let rows = statement.query_map((comparison.as_str(), reader), |row| {
+        // what the page said it saw is kept as given: a batch that is no text is none
+        let batch = row.get_ref(2)?.as_str().ok().map(str::to_owned);
+        Ok(Standing { review: ReviewId(row.get(0)?), candidate: CandidateId(row.get(1)?), batch })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

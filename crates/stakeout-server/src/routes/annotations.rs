@@ -1,0 +1,42 @@
+//! What annotations take beyond the standard's changes.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use record::{AnnotationId, Collection, geojson};
+use serde_json::json;
+
+use super::geojson as answer;
+use crate::{ApiError, App, body::JsonBody, etag, guard::Who, parameters::Parameters, path::Path};
+
+/// Brings back what an earlier revision said, as a new revision.
+pub(crate) async fn restore(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Who(actor): Who,
+    parameters: Parameters,
+    headers: HeaderMap,
+    sent: JsonBody,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let given = sent.value()?;
+    if !given.is_object() {
+        return Err(ApiError::body("the body is no object with a revision".to_owned()));
+    }
+    // the store counts in i64
+    let revision =
+        given["revision"].as_i64().and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
+            ApiError::parameter(
+                "revision",
+                &given["revision"].to_string(),
+                "the number of an earlier revision",
+            )
+        })?;
+    let annotation = app
+        .blocking(move |app| {
+            let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
+            let if_match = etag::based_on(app, &headers, Collection::Annotations, &item)?;
+            Ok(app.store.restore_annotation(&actor, &AnnotationId(id), if_match, revision)?)
+        })
+        .await?;
+    app.notify("annotation", json!({"id": annotation.id}));
+    Ok(answer(&geojson::annotation_feature(&annotation)))
+}

@@ -1,0 +1,266 @@
+// Editing the outline of the current candidate, and drawing structures that no detector found.
+
+import { type Feature, checked, get, post } from "../api";
+import { element, make } from "../dom";
+import type { Stage } from "../map/stage";
+import { register } from "../shell/keys";
+import { attempt, tell } from "../shell/tell";
+import type { ReviewDesk } from "./desk";
+import { Editor, toGeoJson, toMap } from "./editor";
+import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
+import type { Geometry } from "./send";
+import { clearWords, typeLabel, words } from "./words";
+
+interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
+
+/** What editing has made of a candidate so far. */
+interface Draft {
+  readonly polygon: Polygon;
+  /** Candidates that are part of this structure. */
+  readonly parts: readonly string[];
+  /** What was cut off: structures of their own. */
+  readonly pieces: readonly Polygon[];
+}
+
+export class EditPanel {
+  readonly editor: Editor;
+  readonly bar = make("div", { id: "edit-bar", role: "toolbar", "aria-label": "Edit the outline", hidden: true });
+  readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn by hand" });
+  private readonly says = make("p", { id: "edit-says", role: "status", "aria-live": "polite" });
+  private readonly drafts = new Map<string, Geometry>();
+  private editing: string | null = null;
+  private draft: Draft | null = null;
+  private drawing = false;
+  private wrong: string | null = null;
+  private site = "";
+
+  constructor(private readonly desk: ReviewDesk, stage: Stage) {
+    this.editor = new Editor(stage);
+    this.editor.onFault = (fault) => this.say(fault);
+    this.editor.onChange = (polygon) => (this.draft = this.draft && { ...this.draft, polygon });
+    this.makeBar();
+    this.registerKeys();
+    // whoever goes on to another candidate has left the outline
+    desk.watch(() => {
+      if (this.editing && this.editing !== desk.review.current) this.cancel();
+    });
+  }
+
+  get isOn(): boolean {
+    return this.editing !== null || this.drawing;
+  }
+
+  /** The outline that a person gave a candidate, where they did. */
+  outline(candidate: string): Geometry | undefined {
+    return this.drafts.get(candidate);
+  }
+
+  private makeBar(): void {
+    const button = (id: string, label: string, key: string, act: () => void) =>
+      make("button", { type: "button", id: `edit-${id}`, onclick: act }, label, " ", make("kbd", {}, key));
+    this.bar.append(
+      button("split", "Split", "P", () => this.split()),
+      button("merge", "Merge", "M", () => this.merge()),
+      button("hole", "Hole", "L", () => this.hole()),
+      button("square", "Square", "Q", () => this.square()),
+      button("reset", "Reset", "0", () => this.reset()),
+      button("keep", "Keep", "Enter", () => this.keep()),
+      button("cancel", "Cancel", "Esc", () => this.cancel()),
+      this.says,
+    );
+  }
+
+  private registerKeys(): void {
+    const on = () => this.editing !== null && !this.editor.isSketching;
+    const sketching = () => this.editor.isSketching;
+    const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => `Shift+${key}`);
+    register(
+      { keys: ["e"], does: "edit the outline", group: "Edit", press: () => this.start() },
+      { keys: ["a"], does: "draw a structure that was not found", group: "Edit", press: () => this.drawNew() },
+      { keys: ["p"], does: "split along a line", group: "Edit", when: on, press: () => this.split() },
+      { keys: ["m"], does: "merge with the selected candidates", group: "Edit", when: on, press: () => this.merge() },
+      { keys: ["l"], does: "cut a hole", group: "Edit", when: on, press: () => this.hole() },
+      { keys: ["q"], does: "make right angles", group: "Edit", when: on, press: () => this.square() },
+      { keys: ["0"], does: "the detector's outline again", group: "Edit", when: on, press: () => this.reset() },
+      { keys: [",", "."], does: "previous, next corner", group: "Edit", when: on, press: (key) => this.editor.stepCorner(key === "." ? 1 : -1) },
+      { keys: arrows, does: "move the corner", group: "Edit", when: on, press: (key) => this.moveCorner(key) },
+      { keys: ["Delete"], does: "remove the corner", group: "Edit", when: on, press: () => this.editor.removeCorner() },
+      { keys: ["Enter"], does: "keep the outline", group: "Edit", when: on, press: () => this.keep() },
+      { keys: ["Enter"], does: "put a corner in the middle of the map", group: "Edit", when: sketching, press: () => this.editor.placeCorner() },
+      { keys: ["Shift+Enter"], does: "end drawing", group: "Edit", when: sketching, press: () => this.editor.finishSketch() },
+      { keys: ["Backspace"], does: "take the last corner back", group: "Edit", when: sketching, press: () => this.editor.removeLastCorner() },
+      { keys: ["Escape"], does: "", group: "Edit", when: () => this.isOn, press: () => this.cancel() },
+    );
+  }
+
+  start(): void {
+    const { current } = this.desk;
+    const feature = this.desk.feature(this.desk.review.current);
+    if (!current || !feature) return;
+    this.cancel();
+    const kept = this.drafts.get(current.id);
+    this.editing = current.id;
+    this.bar.hidden = false;
+    void attempt(async () => {
+      const saved = !kept && current.annotation && (await get<Feature<unknown>>(`/ogc/collections/annotations/items/${current.annotation.id}`).catch(() => null));
+      if (this.editing !== current.id) return;
+      const polygon = toMap(kept ?? (saved ? saved.geometry : feature.geometry));
+      this.draft = { polygon, parts: [], pieces: [] };
+      this.editor.reshape(polygon);
+      element("map").focus();
+    });
+  }
+
+  cancel(): void {
+    const sketching = this.editor.isSketching && this.editing !== null;
+    if (sketching) return this.editor.endSketch();
+    this.editing = null;
+    this.draft = null;
+    this.drawing = false;
+    this.bar.hidden = true;
+    this.editor.stop();
+  }
+
+  private say(fault: string | null, otherwise = ""): void {
+    this.wrong = fault;
+    this.says.textContent = fault ?? otherwise;
+    this.says.classList.toggle("fault", fault !== null);
+    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing;
+    element<HTMLButtonElement>("edit-keep").title = fault ?? "";
+  }
+
+  private use(draft: Draft | null, otherwise: string): void {
+    if (!draft) return this.say(null, otherwise);
+    this.draft = draft;
+    this.editor.replace(draft.polygon);
+  }
+
+  private moveCorner(key: string): void {
+    const [right, up] = { "Shift+ArrowLeft": [-1, 0], "Shift+ArrowRight": [1, 0], "Shift+ArrowUp": [0, 1], "Shift+ArrowDown": [0, -1] }[key] ?? [0, 0];
+    this.editor.moveCorner(right as number, up as number);
+  }
+
+  private split(): void {
+    this.say(null, "draw a line across the outline");
+    this.editor.sketch("line", (line) => {
+      const { draft } = this;
+      const parts = draft && split(draft.polygon, line);
+      if (!draft || !parts) return this.use(null, "the line must enter and leave the outline once");
+      const [bigger, smaller] = [...parts].sort((a, b) => polygonArea(b) - polygonArea(a)) as [Polygon, Polygon];
+      this.use({ ...draft, polygon: bigger, pieces: [...draft.pieces, smaller] }, "");
+      this.say(this.wrong, "the smaller part becomes a structure of its own when you keep this");
+    });
+  }
+
+  private merge(): void {
+    const selected = [...this.desk.review.selected].filter((id) => id !== this.editing);
+    if (selected.length === 0) return this.say(null, "select the other parts first (X in the list)");
+    for (const id of selected) this.mergeWith(id);
+  }
+
+  private mergeWith(id: string): void {
+    const { draft } = this;
+    const feature = this.desk.feature(id);
+    const whole = draft && feature && merged(draft.polygon, toMap(feature.geometry));
+    if (!draft || !whole) return this.use(null, "the two outlines do not overlap: reshape one until they do");
+    this.use({ ...draft, polygon: whole, parts: [...draft.parts, id] }, "");
+  }
+
+  private hole(): void {
+    this.say(null, "draw the hole within the outline");
+    this.editor.sketch("polygon", (ring) => {
+      const polygon = this.draft && withHole(this.draft.polygon, ring);
+      this.use(polygon && this.draft && { ...this.draft, polygon }, "a hole must lie within the outline");
+    });
+  }
+
+  private square(): void {
+    const polygon = this.draft && orthogonal(this.draft.polygon);
+    this.use(polygon && this.draft && { ...this.draft, polygon }, "this outline cannot have right angles only");
+  }
+
+  private reset(): void {
+    const feature = this.desk.feature(this.editing);
+    if (feature) this.use({ polygon: toMap(feature.geometry), parts: [], pieces: [] }, "");
+  }
+
+  /** Keeps the outline: for the verdict to come, or as a new revision of the annotation that is there. */
+  private keep(): void {
+    const { draft, editing } = this;
+    const { current } = this.desk;
+    if (!draft || !editing || !current || fault(draft.polygon)) return;
+    const geometry = toGeoJson(draft.polygon);
+    this.cancel();
+    void attempt(async () => {
+      for (const piece of draft.pieces) await this.record(toGeoJson(piece));
+      if (draft.parts.length > 0) this.desk.giveTo(draft.parts, "reject", `part of candidate ${editing}`);
+      if (current.annotation) await this.save(current.annotation.id, geometry);
+      else {
+        this.drafts.set(editing, geometry);
+        tell("the outline is kept: it is recorded with your verdict");
+      }
+      await this.loadDrawn();
+      this.desk.act({ type: "select", id: editing });
+    });
+  }
+
+  private async save(annotation: string, geometry: Geometry): Promise<void> {
+    const path = `/ogc/collections/annotations/items/${annotation}`;
+    const stands = await checked(await fetch(path));
+    const headers = { "content-type": "application/merge-patch+json", "if-match": stands.headers.get("etag") ?? "" };
+    await checked(await fetch(path, { method: "PATCH", headers, body: JSON.stringify({ geometry }) }));
+    tell("the outline was saved as a new revision");
+    await this.desk.load();
+  }
+
+  drawNew(): void {
+    if (!this.desk.comparison) return;
+    this.cancel();
+    this.drawing = true;
+    this.bar.hidden = false;
+    this.say(null, "click the corners, double-click the last one; or Enter puts a corner in the middle of the map, Shift+Enter ends");
+    element("map").focus();
+    this.editor.sketch("polygon", (ring: Ring) => {
+      const wrong = fault([ring]);
+      this.cancel();
+      if (wrong) return tell(`not recorded: ${wrong}`);
+      void attempt(async () => {
+        await this.record(toGeoJson([ring]));
+        clearWords();
+        tell("the structure was recorded");
+        await this.loadDrawn();
+      });
+    });
+  }
+
+  private async record(geometry: Geometry): Promise<void> {
+    const { comparison } = this.desk;
+    if (!comparison) return;
+    const window = { start_datetime: comparison.before_datetime, end_datetime: comparison.after_datetime };
+    await post("/ogc/collections/annotations/items", { type: "Feature", geometry, properties: { site: this.site, change: "new", ...window, ...words() } });
+  }
+
+  async show(site: string): Promise<void> {
+    this.site = site;
+    await this.loadDrawn();
+  }
+
+  private async loadDrawn(): Promise<void> {
+    const filter = encodeURIComponent("candidate IS NULL");
+    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${this.site}&filter=${filter}&limit=200`);
+    this.drawn.hidden = features.length === 0;
+    this.drawn.replaceChildren(...features.map(({ id, properties }) => {
+      const what = `${properties.title ?? typeLabel(properties.structure_type)}, ${Math.round(properties.area_m2).toLocaleString("en")} m²`;
+      const withdraw = make("button", { type: "button", "aria-label": `Withdraw ${what}`, onclick: () => void attempt(() => this.withdraw(id)) }, "Withdraw");
+      return make("li", { "data-annotation": id }, make("span", {}, `drawn: ${what}, ${properties.status}`), withdraw);
+    }));
+  }
+
+  private async withdraw(id: string): Promise<void> {
+    const path = `/ogc/collections/annotations/items/${id}`;
+    const stands = await checked(await fetch(path));
+    await checked(await fetch(path, { method: "DELETE", headers: { "if-match": stands.headers.get("etag") ?? "" } }));
+    tell("the drawn structure was withdrawn");
+    await this.loadDrawn();
+  }
+}

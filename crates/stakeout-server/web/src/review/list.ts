@@ -1,0 +1,65 @@
+// The list of candidates: as many rows as a person can scroll through, around the current one.
+
+import { make } from "../dom";
+import { type Candidate, type Review, queue } from "./decide";
+
+/** Rows made on either side of the current one: a list of thousands must not slow a key down. */
+const ROWS_AROUND = 60;
+
+const LOOK_WORDS: Record<Candidate["look"], string> = {
+  first: "",
+  second: "second look",
+  waiting: "waits for a second",
+  settled: "",
+};
+
+export interface ListActions {
+  readonly select: (id: string) => void;
+  readonly toggle: (id: string) => void;
+}
+
+export function renderList(list: HTMLElement, review: Review, onTheirWay: ReadonlySet<string>, actions: ListActions): void {
+  const shown = queue(review);
+  const at = Math.max(0, shown.findIndex((candidate) => candidate.id === review.current));
+  const first = Math.max(0, Math.min(at - ROWS_AROUND, shown.length - 2 * ROWS_AROUND));
+  const rows = shown.slice(first, first + 2 * ROWS_AROUND + 1);
+  const after = shown.length - first - rows.length;
+  const focused = (document.activeElement as HTMLElement | null)?.dataset["candidate"];
+  list.replaceChildren(
+    ...(first > 0 ? [more(`${first} before these`)] : []),
+    ...rows.map((candidate) => row(candidate, review, onTheirWay.has(candidate.id), actions)),
+    ...(after > 0 ? [more(`${after} after these`)] : []),
+  );
+  list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+  if (focused) list.querySelector<HTMLElement>(`[data-candidate="${focused}"]`)?.focus({ preventScroll: true });
+}
+
+function more(text: string): HTMLElement {
+  return make("li", { class: "more" }, text);
+}
+
+function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions: ListActions): HTMLElement {
+  const size = `${candidate.change}, ${Math.round(candidate.area).toLocaleString("en")} m²`;
+  const status = candidate.annotation?.status === "disputed" ? "disputed" : LOOK_WORDS[candidate.look];
+  const box = make("input", {
+    type: "checkbox",
+    "aria-label": `Select candidate ${size}, score ${candidate.score.toFixed(2)}`,
+    onchange: () => actions.toggle(candidate.id),
+  });
+  box.checked = review.selected.has(candidate.id);
+  const button = make(
+    "button",
+    {
+      type: "button",
+      "data-candidate": candidate.id,
+      "data-state": candidate.state,
+      "data-look": candidate.look,
+      "aria-current": String(candidate.id === review.current),
+      onclick: () => actions.select(candidate.id),
+    },
+    make("span", { class: "score" }, candidate.score.toFixed(2)),
+    make("span", { class: "what" }, size, status && make("small", { class: status === "disputed" ? "disputed" : "" }, status)),
+    make("span", { class: "state" }, isOnItsWay ? `${candidate.state} …` : candidate.state),
+  );
+  return make("li", {}, box, button);
+}

@@ -1,0 +1,170 @@
+// Verdicts on their way to the server. Each is kept in the browser until the server has answered it: a lost connection,
+// a restart of the server or a closed page loses nothing, and its key makes that it counts once.
+
+export interface Entry {
+  /** Says to the server that a repeated request is the same one. */
+  readonly key: string;
+  readonly kind: "review" | "undo";
+  /** Who gave it: it is sent as that person or not at all. */
+  readonly actor: string;
+  readonly comparison: string;
+  readonly candidate: string;
+  readonly batch: string;
+  /** The review that an undo takes back. */
+  readonly review?: string;
+  /** What the candidate was when the verdict was given. */
+  readonly etag?: string;
+  readonly body?: unknown;
+  /** Who was first, where somebody was: it waits for a decision then. */
+  readonly conflict?: { readonly by: string; readonly at: string };
+}
+
+export type Fate<Outcome> =
+  | { readonly type: "recorded"; readonly outcome: Outcome }
+  | { readonly type: "conflict"; readonly by: string; readonly at: string }
+  | { readonly type: "refused"; readonly why: string }
+  | { readonly type: "later" };
+
+export interface Shelf {
+  read(): readonly Entry[];
+  write(entries: readonly Entry[]): void;
+}
+
+const SHELF = "stakeout-outbox";
+
+/** Entries in the browser's own storage: they outlive the page. */
+export const browserShelf: Shelf = {
+  read: () => JSON.parse(localStorage.getItem(SHELF) ?? "[]") as Entry[],
+  write: (entries) => localStorage.setItem(SHELF, JSON.stringify(entries)),
+};
+
+/** What an answer means for the entry that asked. */
+export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
+  const problem = body as { detail?: string; by?: string; at?: string };
+  if (status >= 200 && status < 300) return { type: "recorded", outcome: body as Outcome };
+  // a server that is busy, restarting or wants another sign-in may take it later
+  if (status === 401 || status === 408 || status === 425 || status === 429 || status >= 500) return { type: "later" };
+  if (status === 412) return { type: "conflict", by: problem.by ?? "somebody", at: problem.at ?? "" };
+  return { type: "refused", why: problem.detail ?? `the server answered ${status}` };
+}
+
+export interface Outcomes<Outcome> {
+  readonly recorded: (entry: Entry, outcome: Outcome) => void;
+  readonly refused: (entry: Entry, why: string) => void;
+  /** Called whenever the entries are others than before. */
+  readonly changed: () => void;
+}
+
+/** Pauses between tries, milliseconds: the last one is kept up. */
+const PAUSES_MS = [500, 1_000, 2_000, 5_000, 15_000];
+
+export class Outbox<Outcome> {
+  private running: Promise<void> | null = null;
+  private inFlight: string | null = null;
+  private tries = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private again = false;
+
+  constructor(
+    private readonly shelf: Shelf,
+    private readonly ask: (entry: Entry) => Promise<Fate<Outcome>>,
+    private readonly told: Outcomes<Outcome>,
+    private readonly actor: () => string | null,
+  ) {}
+
+  entries(): readonly Entry[] {
+    return this.shelf.read();
+  }
+
+  /** Whether sending failed and is tried again by itself. */
+  get isWaiting(): boolean {
+    return this.tries > 0;
+  }
+
+  put(...entries: Entry[]): void {
+    this.shelf.write([...this.shelf.read(), ...entries]);
+    this.told.changed();
+    void this.send();
+  }
+
+  /** Takes an entry out before it is sent; `false` where it is on its way already or was sent. */
+  takeOut(key: string): boolean {
+    if (this.inFlight === key || !this.shelf.read().some((entry) => entry.key === key)) return false;
+    this.remove(key);
+    return true;
+  }
+
+  /** Sends an entry again that somebody else was before. */
+  insist(key: string, etag: string): void {
+    const again = this.shelf.read().map((entry) => {
+      if (entry.key !== key) return entry;
+      const { conflict: _, ...rest } = entry;
+      return { ...rest, etag };
+    });
+    this.shelf.write(again);
+    this.told.changed();
+    void this.send();
+  }
+
+  /** Resolves when what is being sent has been answered. */
+  async idle(): Promise<void> {
+    await this.running;
+  }
+
+  /** Stops trying again by itself. */
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Sends what waits, one after the other; at most one such run at a time. */
+  send(): Promise<void> {
+    this.again = true;
+    this.running ??= this.run().finally(() => (this.running = null));
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    clearTimeout(this.timer);
+    while (this.again) {
+      this.again = false;
+      for (let next = this.next(); next; next = this.next()) {
+        this.inFlight = next.key;
+        const answer = await this.ask(next).catch((): Fate<Outcome> => ({ type: "later" }));
+        this.inFlight = null;
+        if (answer.type === "later") return this.tryLater();
+        this.tries = 0;
+        this.settle(next, answer);
+      }
+    }
+    this.told.changed();
+  }
+
+  private next(): Entry | undefined {
+    const actor = this.actor();
+    return this.shelf.read().find((entry) => entry.actor === actor && !entry.conflict);
+  }
+
+  private settle(entry: Entry, answer: Exclude<Fate<Outcome>, { type: "later" }>): void {
+    if (answer.type === "conflict") {
+      const { by, at } = answer;
+      this.shelf.write(this.shelf.read().map((each) => (each.key === entry.key ? { ...each, conflict: { by, at } } : each)));
+      return this.told.changed();
+    }
+    this.remove(entry.key);
+    if (answer.type === "recorded") this.told.recorded(entry, answer.outcome);
+    else this.told.refused(entry, answer.why);
+  }
+
+  private tryLater(): void {
+    const pause = PAUSES_MS[Math.min(this.tries, PAUSES_MS.length - 1)];
+    this.tries += 1;
+    this.again = false;
+    this.timer = setTimeout(() => void this.send(), pause);
+    this.told.changed();
+  }
+
+  private remove(key: string): void {
+    this.shelf.write(this.shelf.read().filter((entry) => entry.key !== key));
+    this.told.changed();
+  }
+}

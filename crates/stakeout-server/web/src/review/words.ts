@@ -1,0 +1,90 @@
+// What a reviewer says of a candidate: type, confidence, title, note; by key or by hand.
+
+import { get } from "../api";
+import { element, make } from "../dom";
+import { register } from "../shell/keys";
+
+interface StructureType { readonly id: string; readonly label: string; readonly key: string | null }
+
+export interface Words { readonly structure_type?: string; readonly confidence?: string; readonly title?: string; readonly note?: string }
+
+const CONFIDENCES = ["low", "moderate", "high"] as const;
+let types: readonly StructureType[] = [];
+
+export const typeLabel = (id: string | null | undefined) => types.find((type) => type.id === id)?.label ?? id ?? "not said";
+
+/** The fields, for the form of the verdict. */
+export function wordFields(): HTMLElement[] {
+  const field = (label: string, input: HTMLElement, keys: string, wide = "") =>
+    make("label", { class: wide }, make("span", {}, label, " ", make("kbd", {}, keys)), input);
+  return [
+    field("Type", make("select", { id: "structure-type" }), "T"),
+    field("Confidence", make("select", { id: "confidence" }, new Option("not said", ""), ...CONFIDENCES.map((each) => new Option(each, each))), "1 2 3"),
+    field("Title", make("input", { id: "title", maxlength: 200, autocomplete: "off" }), "I", "wide"),
+    field("Note", make("textarea", { id: "note", rows: 2, maxlength: 20000 }), "Shift+I", "wide"),
+  ];
+}
+
+/** What the fields say; blanks are left out. */
+export function words(): Words {
+  const value = (id: string) => element<HTMLInputElement>(id).value.trim();
+  const given = { structure_type: value("structure-type"), confidence: value("confidence"), title: value("title"), note: value("note") };
+  return Object.fromEntries(Object.entries(given).filter(([, text]) => text)) as Words;
+}
+
+/** Title and note belong to one candidate; type and confidence are kept for the next. */
+export function clearWords(): void {
+  element<HTMLInputElement>("title").value = "";
+  element<HTMLTextAreaElement>("note").value = "";
+}
+
+export function setWords(given: Words): void {
+  element<HTMLSelectElement>("structure-type").value = given.structure_type ?? "";
+  element<HTMLSelectElement>("confidence").value = given.confidence ?? "";
+  element<HTMLInputElement>("title").value = given.title ?? "";
+  element<HTMLTextAreaElement>("note").value = given.note ?? "";
+}
+
+/** A list of types over the panel: the next key picks one. */
+function palette(): { readonly box: HTMLElement; readonly open: () => void; readonly close: () => void } {
+  const box = make("div", { id: "type-palette", class: "palette", role: "group", "aria-label": "Structure type", hidden: true });
+  const pick = (id: string) => {
+    element<HTMLSelectElement>("structure-type").value = id;
+    close();
+  };
+  const close = () => {
+    box.hidden = true;
+  };
+  const open = () => {
+    box.replaceChildren(
+      ...types.map((type) => make("button", { type: "button", "data-type": type.id, onclick: () => pick(type.id) }, type.label, type.key && make("kbd", {}, type.key.toUpperCase()))),
+    );
+    box.hidden = false;
+  };
+  return { box, open, close };
+}
+
+/** Loads the taxonomy and makes the keys of the fields. */
+export async function mountWords(form: HTMLElement): Promise<void> {
+  const { box, open, close } = palette();
+  form.before(box);
+  const focus = (id: string) => () => element(id).focus();
+  register(
+    { keys: ["t"], does: "choose the type, by its letter", group: "Review", press: open },
+    { keys: ["1", "2", "3"], does: "confidence low, moderate, high", group: "Review", press: (key) => (element<HTMLSelectElement>("confidence").value = CONFIDENCES[Number(key) - 1] ?? "") },
+    { keys: ["i"], does: "write the title", group: "Review", press: focus("title") },
+    { keys: ["Shift+i"], does: "write the note", group: "Review", press: focus("note") },
+  );
+  // a field is left by Escape, so that keys are keys again
+  form.addEventListener("keydown", (event) => {
+    const target = event.target as HTMLElement;
+    if (event.key === "Escape" || (event.key === "Enter" && target.matches("input"))) element("map").focus();
+  });
+  types = (await get<{ types: StructureType[] }>("/api/taxonomy")).types;
+  element("structure-type").replaceChildren(new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id)));
+  const keyed = types.filter((type) => type.key);
+  for (const type of keyed) {
+    register({ keys: [type.key as string], does: "", group: "Types", when: () => !box.hidden, press: () => box.querySelector<HTMLElement>(`[data-type="${type.id}"]`)?.click() });
+  }
+  register({ keys: ["Escape"], does: "", group: "Types", when: () => !box.hidden, press: close });
+}

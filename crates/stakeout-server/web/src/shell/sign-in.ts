@@ -1,0 +1,44 @@
+// Who is there. A server that knows people apart asks for a token once; the browser keeps it as a cookie that no script
+// can read.
+
+import { Problem, checked, get, post } from "../api";
+import { element, make } from "../dom";
+import { field, formDialog } from "./dialogs";
+
+export interface Session { readonly actor: string; readonly role: string; readonly people: boolean }
+
+/** Says who is there, asking for a token where one is needed. */
+export async function signedIn(): Promise<Session> {
+  const session = await get<Session>("/api/session").catch((error) => {
+    if (error instanceof Problem && error.status === 401) return askForToken();
+    throw error;
+  });
+  const out = make("button", { type: "button", id: "sign-out", onclick: () => void signOut() }, "Sign out");
+  element("who").replaceChildren(`${session.actor} (${session.role})`, ...(session.people ? [" ", out] : []));
+  return session;
+}
+
+function askForToken(): Promise<Session> {
+  return new Promise((resolve) => {
+    let entered = false;
+    const input = make("input", { id: "token", type: "password", required: true, autocomplete: "current-password", spellcheck: "false" });
+    const form = formDialog("Sign in", "Sign in", [
+      make("p", { class: "wide" }, "This server knows people by their tokens. An administrator makes one with "),
+      make("p", { class: "wide" }, make("code", {}, "stakeout token create --role analyst --name NAME")),
+      field("Token", input, "wide"),
+    ], async () => {
+      await post("/api/session", { token: input.value });
+      const session = await get<Session>("/api/session");
+      entered = true;
+      resolve(session);
+    });
+    // without a token there is nothing to see
+    form.box.addEventListener("close", () => !entered && form.open());
+    form.open();
+  });
+}
+
+async function signOut(): Promise<void> {
+  await checked(await fetch("/api/session", { method: "DELETE" }));
+  location.reload();
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Entry, type Fate, Outbox, type Shelf, fate } from "../src/review/outbox";
+
+const entry = (key: string, more: Partial<Entry> = {}): Entry =>
+  ({ key, kind: "review", actor: "ann", comparison: "k", candidate: key, batch: key, etag: '"1"', ...more });
+
+/** A shelf in memory and an outbox whose server answers with what `answers` gives next. */
+function outbox(answers: Fate<string>[], kept: readonly Entry[] = []) {
+  let entries = kept;
+  const [asked, recorded, refused] = [[] as Entry[], [] as string[], [] as string[]];
+  const shelf: Shelf = { read: () => entries, write: (next) => (entries = next) };
+  const made = new Outbox<string>(shelf, async (each) => {
+    asked.push(each);
+    return answers.shift() ?? { type: "later" };
+  }, { recorded: (each) => recorded.push(each.key), refused: (each) => refused.push(each.key), changed: () => {} }, () => "ann");
+  return { made, asked, recorded, refused, kept: () => entries.map((each) => each.key) };
+}
+const fine: Fate<string> = { type: "recorded", outcome: "ok" };
+
+test("what the server took leaves the outbox, in the order in which it was put there", async () => {
+  const box = outbox([fine, fine]);
+  box.made.put(entry("a"), entry("b"));
+  await box.made.idle();
+  assert.deepEqual([box.recorded, box.kept()], [["a", "b"], []]);
+});
+
+test("without a connection it is kept, and sent under the same key later", async () => {
+  const box = outbox([{ type: "later" }, fine]);
+  box.made.put(entry("a"));
+  await box.made.idle();
+  assert.deepEqual([box.recorded, box.kept(), box.made.isWaiting], [[], ["a"], true]);
+  await box.made.send();
+  assert.deepEqual([box.recorded, box.kept(), box.made.isWaiting], [["a"], [], false]);
+  assert.deepEqual(box.asked.map((each) => each.key), ["a", "a"]);
+});
+
+test("what was kept from before is sent, and what another person gave is not", async () => {
+  const box = outbox([fine, fine], [entry("a"), entry("b", { actor: "bob" })]);
+  await box.made.send();
+  assert.deepEqual([box.recorded, box.kept()], [["a"], ["b"]]);
+});
+
+test("a verdict that came second waits for a decision and holds up no other", async () => {
+  const box = outbox([{ type: "conflict", by: "bob", at: "14:03" }, fine, fine]);
+  box.made.put(entry("a"), entry("b"));
+  await box.made.idle();
+  assert.deepEqual([box.recorded, box.kept(), box.made.entries()[0]?.conflict?.by], [["b"], ["a"], "bob"]);
+  box.made.insist("a", '"2"');
+  await box.made.idle();
+  assert.equal(box.asked.at(-1)?.etag, '"2"');
+  assert.deepEqual([box.recorded, box.kept()], [["b", "a"], []]);
+});
+
+test("what is put in while another is being sent is sent too", async () => {
+  const box = outbox([fine, fine]);
+  box.made.put(entry("a"));
+  box.made.put(entry("b"));
+  await box.made.idle();
+  assert.deepEqual(box.recorded, ["a", "b"]);
+});
+
+test("what was not sent yet can be taken out, and what is on its way cannot", async () => {
+  const box = outbox([{ type: "later" }], []);
+  box.made.put(entry("a"), entry("b"));
+  assert.equal(box.made.takeOut("a"), false);
+  assert.equal(box.made.takeOut("b"), true);
+  await box.made.idle();
+  box.made.stop();
+  assert.deepEqual(box.kept(), ["a"]);
+});
+
+test("an answer says what becomes of a verdict", () => {
+  assert.equal(fate(201, {}).type, "recorded");
+  assert.deepEqual(fate(412, { by: "bob", at: "14:03" }), { type: "conflict", by: "bob", at: "14:03" });
+  for (const status of [401, 429, 500, 503]) assert.equal(fate(status, {}).type, "later", String(status));
+  assert.deepEqual(fate(400, { detail: "no such type" }), { type: "refused", why: "no such type" });
+});

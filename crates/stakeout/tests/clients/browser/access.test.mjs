@@ -1,0 +1,96 @@
+// Axe looks at every view, light and dark: nothing serious may be found. Pictures of the views at both sizes.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { launch, open, shot } from "./person.mjs";
+import { Server } from "./server.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+let browser;
+let server;
+
+before(async () => {
+  server = await (await Server.onCopy()).start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+const key = async (page, name) => {
+  await page.locator("#map").focus();
+  await page.keyboard.press(name);
+};
+
+/** Views by name: each is opened from the page as it begins, and left by Escape. */
+const VIEWS = {
+  review: async () => {},
+  keys: async (page) => {
+    await key(page, "?");
+    await page.locator("#keys dd").first().waitFor();
+  },
+  agreement: async (page) => {
+    await key(page, "Shift+a");
+    await page.locator("#agreement").waitFor();
+  },
+  types: async (page) => {
+    await key(page, "t");
+    await page.locator("#type-palette").waitFor();
+  },
+  edit: async (page) => {
+    await key(page, "e");
+    await page.locator("#edit-bar").waitFor();
+  },
+  history: async (page) => {
+    await page.locator('#queue [data-state="confirmed"]').first().click();
+    await key(page, "h");
+    await page.locator("#history [data-revision]").first().waitFor();
+  },
+};
+
+async function found(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter((violation) => ["serious", "critical"].includes(violation.impact))
+    .map((violation) => `${violation.id}: ${violation.nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
+}
+
+for (const [colorScheme, viewport] of [["light", { width: 1280, height: 800 }], ["dark", { width: 2560, height: 1440 }]]) {
+  test(`axe finds nothing serious in any view, ${colorScheme}`, async () => {
+    const page = await open(browser, { base: server.url, colorScheme, viewport });
+    await page.locator("#queue button").first().waitFor();
+    for (const [name, show] of Object.entries(VIEWS)) {
+      await show(page);
+      await shot(page, `${name}-${viewport.width}-${colorScheme}`);
+      assert.deepEqual(await found(page), [], name);
+      await page.keyboard.press("Escape");
+    }
+    await page.context().close();
+  });
+}
+
+test("every control of the review can be reached and used by keyboard, with a focus that is seen", async () => {
+  const page = await open(browser, { base: server.url });
+  await page.locator("#queue button").first().waitFor();
+  const reached = new Set();
+  await page.locator("body").click({ position: { x: 2, y: 2 } });
+  for (let tab = 0; tab < 120; tab += 1) {
+    await page.keyboard.press("Tab");
+    const [id, isSeen] = await page.evaluate(() => {
+      const active = document.activeElement;
+      // the divider shows it on its handle
+      const ring = getComputedStyle(active).outlineStyle !== "none" || getComputedStyle(active, "::after").boxShadow.includes(" 3px");
+      return [active.id || active.dataset.verdict || active.dataset.candidate, ring];
+    });
+    if (!id) continue;
+    assert.ok(isSeen, `${id} shows no focus`);
+    reached.add(id);
+  }
+  for (const id of ["order", "show", "score", "area", "structure-type", "confidence", "title", "note", "confirm", "reject", "unsure", "bad-imagery", "edit", "agreement-open", "draw-new", "map", "swipe"]) {
+    assert.ok(reached.has(id), `${id} cannot be reached by Tab`);
+  }
+  await page.context().close();
+});

@@ -1,0 +1,175 @@
+// Several people in browsers of their own, on a server that knows them by their tokens: a copy of the reviewed one.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { after, before, test } from "node:test";
+import { faults, foreign, launch, open, shot } from "./person.mjs";
+import { Server, program } from "./server.mjs";
+
+const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer" };
+const tokens = {};
+const pages = {};
+let browser;
+let server;
+let fresh;
+
+const asked = async (name, path) => fetch(server.url + path, { headers: { authorization: `Bearer ${tokens[name]}` } });
+const json = async (name, path) => (await asked(name, path)).json();
+
+async function signIn(name) {
+  const page = await open(browser, { base: server.url, signIn: (page) => enter(page, name) });
+  await page.locator("#queue button").first().waitFor();
+  return page;
+}
+
+async function enter(page, name) {
+  await page.locator("#token").fill(tokens[name]);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("#sign-out").waitFor();
+}
+
+const current = (page) => page.locator('#queue [aria-current="true"]').getAttribute("data-candidate");
+const choose = (page, id) => page.locator(`#queue [data-candidate="${id}"]`).click();
+const settled = (page) => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).filter((entry) => !entry.conflict).length === 0);
+const press = async (page, key) => {
+  await page.locator("#map").focus();
+  await page.keyboard.press(key);
+};
+const give = async (page, id, key) => {
+  await choose(page, id);
+  await press(page, key);
+  await settled(page);
+};
+const annotationsOf = async (name, id) => (await json(name, `/ogc/collections/annotations/items?candidate=${id}`)).features;
+
+before(async () => {
+  server = await Server.onCopy();
+  for (const [name, role] of Object.entries(PEOPLE)) {
+    const told = execFileSync(program, ["token", "create", "--data", server.data, "--role", role, "--name", name], { encoding: "utf8" });
+    tokens[name] = told.match(/stk_[0-9a-f]{64}/)[0];
+  }
+  await server.start();
+  // what is looked at here must not have been looked at before
+  fresh = (await json("rob", "/ogc/collections/candidates/items?site=plant&limit=1000&state=pending")).features.map((feature) => feature.id);
+  browser = await launch();
+  for (const name of ["ann", "bob"]) pages[name] = await signIn(name);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+test("nobody gets in without a token, and the cookie is none that a script can read", async () => {
+  assert.equal((await fetch(`${server.url}/api/session`)).status, 401);
+  assert.equal(await pages.ann.evaluate(() => document.cookie), "");
+  const [cookie] = await pages.ann.context().cookies();
+  assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+});
+
+test("a second person does not see the first verdict until they have given theirs; together they confirm", async () => {
+  const { ann, bob } = pages;
+  const id = fresh[0];
+  await choose(ann, id);
+  await ann.locator("#structure-type").selectOption("warehouse");
+  await ann.locator("#title").fill("Ann's hall");
+  await give(ann, id, "c");
+  assert.equal((await annotationsOf("ann", id))[0].properties.status, "draft");
+
+  await bob.locator(`#queue [data-candidate="${id}"][data-look="second"]`).waitFor();
+  assert.equal(await bob.locator(`#queue [data-candidate="${id}"]`).getAttribute("data-state"), "pending");
+  await choose(bob, id);
+  await bob.getByText("Somebody has looked at this one").waitFor();
+  assert.ok(!(await bob.content()).includes("Ann's hall"));
+  assert.deepEqual(await annotationsOf("bob", id), []);
+  assert.deepEqual(await json("bob", `/api/candidates/${id}/reviews`), { reviews: [], hidden: "ann" });
+  assert.equal((await json("bob", `/ogc/collections/candidates/items/${id}`)).properties.state, "pending");
+  assert.ok(!(await (await asked("bob", "/api/sites/plant/export?format=geojson")).text()).includes("Ann's hall"));
+  await shot(bob, "second-look-1280");
+
+  await bob.locator("#structure-type").selectOption("warehouse");
+  await give(bob, id, "c");
+  const [annotation] = await annotationsOf("bob", id);
+  assert.deepEqual([annotation.properties.status, annotation.properties.title], ["confirmed", "Ann's hall"]);
+  assert.deepEqual((await json("bob", `/api/candidates/${id}/reviews`)).reviews.map((review) => review.independent), [true, true]);
+});
+
+test("two who disagree make a dispute with both views side by side, and a third settles it", async () => {
+  const { ann, bob } = pages;
+  const id = fresh[1];
+  await give(ann, id, "c");
+  // bob's page has heard of it: what he gives is a second opinion, and no surprise
+  await bob.locator(`#queue [data-candidate="${id}"][data-look="second"]`).waitFor();
+  await bob.locator("#note").fill("a shadow");
+  await give(bob, id, "r");
+  assert.equal((await annotationsOf("bob", id))[0].properties.status, "disputed");
+  await bob.locator("#show").selectOption("disputed");
+  await choose(bob, id);
+  for (const [name, words] of [["ann", "confirm"], ["bob", "reject"]]) {
+    await bob.locator(`.view[data-person="${name}"]`, { hasText: words }).waitFor();
+  }
+  const [left, right] = await Promise.all(["ann", "bob"].map((name) => bob.locator(`.view[data-person="${name}"]`).boundingBox()));
+  assert.ok(left.x + left.width <= right.x && Math.abs(left.y - right.y) < 2, "side by side");
+  await shot(bob, "disputed-1280");
+  await bob.locator("#show").selectOption("all");
+  const rob = await signIn("rob");
+  await give(rob, id, "c");
+  assert.equal((await annotationsOf("rob", id))[0].properties.status, "confirmed");
+  await rob.context().close();
+});
+
+test("of two on one candidate at once the later one sees who was first, and no verdict is lost", async () => {
+  const { ann, bob } = pages;
+  const id = fresh[2];
+  // bob's page does not hear of it in time
+  await bob.route("**/api/queue?*", (route) => route.abort());
+  await choose(bob, id);
+  await give(ann, id, "c");
+  await bob.locator("#note").fill("no roof");
+  await choose(bob, id);
+  await press(bob, "r");
+  await bob.getByText("ann was first, at").waitFor();
+  await shot(bob, "conflict-1280");
+  assert.equal((await json("ann", `/api/candidates/${id}/reviews`)).reviews.length, 1);
+  assert.ok(!(await bob.locator(".conflict").innerText()).includes("confirmed"), "the first verdict stays hidden");
+  await bob.unroute("**/api/queue?*");
+  await bob.getByRole("button", { name: "Give it as a second opinion" }).click();
+  await bob.locator(".conflict").waitFor({ state: "detached" });
+  await settled(bob);
+  const { reviews } = await json("bob", `/api/candidates/${id}/reviews`);
+  assert.deepEqual(reviews.map((review) => [review.actor, review.verdict, review.independent]), [["ann", "confirm", true], ["bob", "reject", true]]);
+  assert.equal(reviews[1].note, "no roof");
+});
+
+test("how far people agree is told on a page of its own", async () => {
+  const { bob } = pages;
+  const report = await json("bob", "/api/agreement?site=plant");
+  // ann confirmed three; bob confirmed one of them and rejected two
+  assert.equal(report.verdicts.candidates, 3);
+  assert.ok(Math.abs(report.verdicts.observed - 1 / 3) < 1e-9);
+  assert.equal(report.verdicts.kappa, 0);
+  assert.deepEqual(report.people.map((each) => each.people), [["ann", "bob"]]);
+  assert.equal(report.outlines.length, 1);
+  await bob.locator("#agreement-open").click();
+  await bob.getByText("3 candidates were looked at by two people").waitFor();
+  await bob.getByText("ann and bob").waitFor();
+  await shot(bob, "agreement-1280");
+  await bob.keyboard.press("Escape");
+});
+
+test("a verdict given while the server restarts is recorded once", async () => {
+  const { ann } = pages;
+  const id = (await json("rob", "/ogc/collections/candidates/items?site=plant&limit=1&state=confirmed")).features[0].id;
+  await choose(ann, id);
+  await server.stop();
+  await press(ann, "u");
+  await ann.getByText("no connection: 1 verdict is kept here").waitFor();
+  await server.start();
+  await settled(ann);
+  const { reviews } = await json("ann", `/api/candidates/${id}/reviews`);
+  assert.deepEqual(reviews.filter((review) => review.actor === "ann").map((review) => review.verdict), ["unsure"]);
+});
+
+test("nothing was loaded from another host and nothing failed", () => {
+  assert.deepEqual(foreign, []);
+  assert.deepEqual(faults, []);
+});
