@@ -11,9 +11,11 @@ MADE := fixtures/made
 VENV := target/clients-venv
 FEATURES := crates/stakeout/benches/features
 BENCH_VENV := target/bench-venv
+TILES_BENCH := crates/stakeout/benches/tiles
+TILES_VENV := target/tiles-venv
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo test test-clients lint fuzz fixture packages packages-clients packages-bench web bench bench-features clean-made
+.PHONY: help demo test test-clients lint fuzz fixture packages packages-clients packages-bench web bench bench-features bench-tiles clean-made
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +51,10 @@ bench-features: packages $(WEB)/dist/app.js $(BENCH_VENV)/.ready ## the feature 
 fuzz: packages ## change headers of each format at random, FUZZ_S seconds each (60)
 	crates/raster-io/fuzz/run.sh $${FUZZ_S:-60}
 
+bench-tiles: packages $(WEB)/dist/app.js $(TILES_VENV)/.ready ## tiles beside TiTiler; the table goes to docs/performance.md
+	cargo build --release --locked --bin stakeout --bin make-fixture --bin fetch-all
+	$(TILES_VENV)/bin/python $(TILES_BENCH)/measure.py target/release docs/performance.md
+
 fixture: packages ## write the rendered pair and its truth to fixtures/made
 	cargo run --release --locked --bin make-fixture -- $(MADE)
 
@@ -82,6 +88,10 @@ $(VENV)/.ready: $(CLIENTS)/requirements.txt | packages-clients
 $(BENCH_VENV)/.ready: $(FEATURES)/requirements.txt | packages-bench
 	/usr/bin/python3 -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+$(TILES_VENV)/.ready: $(TILES_BENCH)/requirements.txt | packages
+	@.ci/install .ci/packages python3-venv
+	/usr/bin/python3 -m venv $(TILES_VENV)
+	$(TILES_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean-made: ## remove what the demo wrote

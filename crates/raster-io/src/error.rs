@@ -133,6 +133,9 @@ pub enum RasterError {
     /// A tile or image that cannot be encoded.
     #[error("the image cannot be encoded")]
     Encode(#[from] image::ImageError),
+    /// A tile that cannot be encoded as JPEG.
+    #[error("the image cannot be encoded as JPEG")]
+    EncodeJpeg(#[from] jpeg_encoder::EncodingError),
 }
 
 impl RasterError {

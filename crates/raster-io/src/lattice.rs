@@ -61,12 +61,49 @@ impl Lattice {
         Ok(places.iter().zip(&exact).map(error).fold(0.0, f64::max))
     }
 
+    /// Goes along a row of positions `step_px` apart, from `(right_px, down_px)` on, in stretches within which
+    /// positions in the source are evenly spaced: each is told by its indices, its first position, and the step to
+    /// the next.
+    pub(crate) fn along(
+        &self,
+        [right_px, down_px]: [f64; 2],
+        step_px: f64,
+        count: usize,
+        mut each: impl FnMut(std::ops::Range<usize>, [f64; 2], [f64; 2]),
+    ) {
+        let cells = self.cells as f64;
+        let cell_px = self.cols / cells;
+        let mut index = 0;
+        while index < count {
+            let right = right_px + index as f64 * step_px;
+            let cell = (right / cell_px).floor().clamp(0.0, cells - 1.0);
+            // the outer cell has no end
+            let end = if cell + 1.0 < cells {
+                let steps = (((cell + 1.0) * cell_px - right_px) / step_px).ceil();
+                (steps.max(0.0) as usize).clamp(index + 1, count)
+            } else {
+                count
+            };
+            let first = self.at(right, down_px);
+            let a_cell_on = self.in_cell(cell, right + cell_px, down_px);
+            let step = [0, 1].map(|axis| (a_cell_on[axis] - first[axis]) * step_px / cell_px);
+            each(index..end, first, step);
+            index = end;
+        }
+    }
+
     /// Source (column, row) of a position (right, down) in pixels of the grid; beyond the grid the outer
     /// cells go on.
     pub(crate) fn at(&self, right_px: f64, down_px: f64) -> [f64; 2] {
         let cells = self.cells as f64;
+        let col = (right_px / self.cols * cells).floor().clamp(0.0, cells - 1.0);
+        self.in_cell(col, right_px, down_px)
+    }
+
+    /// The same by the bilinear function of a given column of cells.
+    fn in_cell(&self, col: f64, right_px: f64, down_px: f64) -> [f64; 2] {
+        let cells = self.cells as f64;
         let (x, y) = (right_px / self.cols * cells, down_px / self.rows * cells);
-        let col = x.floor().clamp(0.0, cells - 1.0);
         let row = y.floor().clamp(0.0, cells - 1.0);
         let (fx, fy) = (x - col, y - row);
         let node = |row: f64, col: f64| self.nodes[row as usize * (self.cells + 1) + col as usize];
@@ -94,6 +131,29 @@ mod tests {
         let [col, row] = lattice.at(-7.5, 1_020.25);
         assert!((col - (3.0 - 15.0 - 1_020.25)).abs() < 1e-9);
         assert!((row - (1.0 - 3.75 + 4_081.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_row_in_stretches_is_the_row_point_by_point() {
+        let curved = |places: &[[f64; 2]]| {
+            Ok(places.iter().map(|[x, y]| [x + 1e-4 * x * x, y + 2e-4 * x * y]).collect())
+        };
+        let lattice = Lattice::fit(300, 500, &curved).unwrap();
+        assert!(lattice.cells > 1);
+        for (first, step) in [([-20.0, 7.5], 1.3), ([3.25, 250.0], 0.4), ([400.0, 299.0], 17.0)] {
+            let mut next = 0;
+            lattice.along(first, step, 90, |indices, at, by| {
+                assert_eq!(indices.start, next);
+                next = indices.end;
+                for index in indices.clone() {
+                    let steps = (index - indices.start) as f64;
+                    let exact = lattice.at(first[0] + index as f64 * step, first[1]);
+                    let got = [at[0] + steps * by[0], at[1] + steps * by[1]];
+                    assert!((got[0] - exact[0]).abs() < 1e-6 && (got[1] - exact[1]).abs() < 1e-6, "{index}");
+                }
+            });
+            assert_eq!(next, 90);
+        }
     }
 
     #[test]

@@ -39,9 +39,12 @@ pub use placing::{
     CONTROL_POINTS_MAX, CONTROL_POINTS_MIN, PlacedPoint, Placing, PlacingError, WORLD_FILE_BYTES_MAX,
     read_world_file,
 };
-pub use reprojection::Reprojection;
+pub use reprojection::{CrsAxes, Reprojection};
 pub use source::{Source, SourceInfo, open};
-pub use tiles::{NativeTiling, Render, Tile, TileFormat, TileReader, encode};
+pub use tiles::{
+    BandChoice, BlockCache, CacheState, NativeTiling, Observed, Render, Tile, TileFormat, TileReader,
+    WEB_MERCATOR_HALF_M, WEB_MERCATOR_ZOOM_MAX, encode, web_mercator_limits, web_mercator_of,
+};
 pub use vector::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
 pub use whole::{folder_of, write_whole};
 pub use worker::{IngestWorker, WorkerLimits, work};

@@ -7,6 +7,9 @@ use crate::{
     placement::{spatial_ref, transform, transform_points},
 };
 
+/// Equatorial radius of WGS 84, metres.
+const WGS84_RADIUS_M: f64 = 6_378_137.0;
+
 /// The way between WGS 84 (longitude first) and a CRS of EPSG in its traditional order (east first).
 /// Belongs to one thread.
 #[derive(Debug)]
@@ -42,9 +45,48 @@ impl Reprojection {
     }
 }
 
+/// How a CRS of EPSG writes positions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrsAxes {
+    /// Metres of one unit; of a degree along the equator for degrees.
+    pub metres_per_unit: f64,
+    /// Whether its authority writes latitude or northing first.
+    pub north_first: bool,
+}
+
+impl CrsAxes {
+    /// Of an EPSG code.
+    ///
+    /// # Errors
+    /// When PROJ does not know the code.
+    pub fn of_epsg(code: u32) -> Result<CrsAxes, RasterError> {
+        let crs = spatial_ref(&format!("EPSG:{code}"))?;
+        // SAFETY: the handle is alive and both functions only read it
+        let north_first = unsafe {
+            gdal_sys::OSREPSGTreatsAsLatLong(crs.to_c_hsrs()) != 0
+                || gdal_sys::OSREPSGTreatsAsNorthingEasting(crs.to_c_hsrs()) != 0
+        };
+        let radius_m = crs.semi_major().unwrap_or(WGS84_RADIUS_M);
+        let metres_per_unit = if crs.is_geographic() { radius_m.to_radians() } else { crs.linear_units() };
+        Ok(CrsAxes { metres_per_unit, north_first })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn axes_are_told_as_their_authority_orders_them() {
+        let axes = |code| CrsAxes::of_epsg(code).unwrap();
+        assert_eq!(axes(32652), CrsAxes { metres_per_unit: 1.0, north_first: false });
+        // ETRS89-LAEA: northing first
+        assert_eq!(axes(3035), CrsAxes { metres_per_unit: 1.0, north_first: true });
+        let degrees = axes(4326);
+        assert!(degrees.north_first && (degrees.metres_per_unit - 111_319.49).abs() < 0.01);
+        // US survey feet
+        assert!((axes(2263).metres_per_unit - 0.304_800_6).abs() < 1e-7);
+    }
 
     #[test]
     fn there_and_back_is_where_it_began() {

@@ -6,8 +6,8 @@ use std::{path::Path, process::Command};
 
 use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};
 use raster_io::{
-    CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair, TileReader,
-    WorkerLimits, open, write_geotiff,
+    BlockCache, CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair,
+    TileReader, WorkerLimits, open, write_geotiff,
 };
 
 /// Smooth colours, so that resampling can be compared to within a few grey values.
@@ -204,8 +204,8 @@ fn a_screenshot_is_placed_by_its_corners_and_tiled() {
     assert_eq!(scene.info.crs.as_deref(), Some("EPSG:32652"));
     assert!(scene.residual_m.is_some_and(|off_m| off_m < 0.1), "{:?}", scene.residual_m);
     assert!((scene.info.gsd_m.unwrap() - 0.69).abs() < 0.1, "{:?}", scene.info.gsd_m);
-    let tiles = TileReader::open(&working).unwrap();
-    let render = Render { size_px: 256, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
+    let tiles = TileReader::open(&working, &std::sync::Arc::new(BlockCache::new(1 << 24))).unwrap();
+    let render = Render::plain(256);
     // the tile of WebMercatorQuad at zoom 17 that holds 127.6015 E 39.9 N
     let (zoom, col, row) = (17, 111_994, 49_668);
     let tile = tiles.web_mercator_tile(zoom, col, row, &render).unwrap().expect("the scene reaches the tile");

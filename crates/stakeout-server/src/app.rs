@@ -66,7 +66,7 @@ impl App {
         let store = Store::open(data)?;
         store.requeue_jobs()?;
         let inner = Inner {
-            tiles: TileCache::new(config.tile_cache_bytes, config.open_scenes_max),
+            tiles: TileCache::new(config.tile_cache_bytes, config.block_cache_bytes, config.open_scenes_max),
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
             blocking: Semaphore::new(config.blocking_max),

@@ -41,6 +41,10 @@ pub struct Config {
     pub limit_max: u32,
     /// Encoded tiles kept in memory, bytes.
     pub tile_cache_bytes: u64,
+    /// Decoded blocks of working copies kept in memory, bytes.
+    pub block_cache_bytes: u64,
+    /// Quality of JPEG tiles, 1 to 100.
+    pub tile_jpeg_quality: u8,
     /// Working copies kept open for tiles.
     pub open_scenes_max: usize,
     /// Bounds on resumable uploads.
@@ -105,6 +109,8 @@ impl Default for Config {
             limit_default: 100,
             limit_max: 10_000,
             tile_cache_bytes: 128 << 20,
+            block_cache_bytes: 256 << 20,
+            tile_jpeg_quality: 85,
             open_scenes_max: 16,
             uploads: UploadLimits::default(),
             ingests_parallel: 2,

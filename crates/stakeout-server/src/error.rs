@@ -196,7 +196,9 @@ impl From<record::geojson::GeoJsonError> for ApiError {
 impl From<RasterError> for ApiError {
     fn from(error: RasterError) -> ApiError {
         match &error {
-            RasterError::Write { .. } | RasterError::Encode(_) => ApiError::internal(&error),
+            RasterError::Write { .. } | RasterError::Encode(_) | RasterError::EncodeJpeg(_) => {
+                ApiError::internal(&error)
+            }
             RasterError::Placing { fault, .. } => crate::scene_properties::placing_fault(fault.clone()),
             _ => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

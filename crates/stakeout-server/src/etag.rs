@@ -21,14 +21,14 @@ pub(crate) fn answer_tagged(
     headers: &HeaderMap,
     media_type: &'static str,
     tag: &str,
-    body: Vec<u8>,
+    body: impl Into<Body>,
 ) -> Response {
     if let Some(answer) = unchanged(headers, tag) {
         return answer;
     }
     let tag = HeaderValue::from_str(&quoted(tag)).expect("a hash is visible ASCII");
     let kind = HeaderValue::from_static(media_type);
-    ([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], Body::from(body)).into_response()
+    ([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], body.into()).into_response()
 }
 
 /// 304 for a client that has what the tag stands for.

@@ -17,6 +17,7 @@ mod guard;
 mod html;
 mod jobs;
 mod links;
+mod look;
 mod page;
 mod parameters;
 mod path;
@@ -26,7 +27,9 @@ mod routes;
 mod scene_properties;
 mod stac;
 mod tile_cache;
+mod tilesets;
 mod uploads;
+mod wmts;
 
 pub use app::App;
 pub use config::Config;

@@ -46,6 +46,19 @@ impl Parameters {
         Ok(Parameters { given })
     }
 
+    /// The same with names in lower case, for services whose clients write them as they like.
+    pub(crate) fn in_lower_case(&self) -> Result<Parameters, ApiError> {
+        let mut lowered = Parameters::default();
+        for (name, value) in &self.given {
+            let name = name.to_ascii_lowercase();
+            if lowered.get(&name).is_some() {
+                return Err(ApiError::parameter(&name, "given twice", "given once"));
+            }
+            lowered.given.push((name, value.clone()));
+        }
+        Ok(lowered)
+    }
+
     /// Refuses parameters that are not among `known`.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
         match self.given.iter().find(|(name, _)| !known.contains(&name.as_str())) {

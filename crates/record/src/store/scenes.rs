@@ -208,6 +208,31 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         rows.iter().map(|(id, text)| read_document("scene", id, text)).collect()
     }
+
+    /// The scenes recorded last, of a site or of all, newest first.
+    ///
+    /// # Errors
+    /// When the site is not there.
+    pub fn newest_scenes(
+        &self,
+        site: Option<&SiteId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<Scene>, RecordError> {
+        let reader = self.read()?;
+        if let Some(site) = site {
+            items::stored(&reader, Collection::Sites, site.as_str())?;
+        }
+        let mut statement = reader.prepare_cached(
+            "SELECT id, document FROM scene WHERE ?1 IS NULL OR site = ?1 ORDER BY n DESC LIMIT ?2 OFFSET ?3",
+        )?;
+        let rows = statement
+            .query_map((site.map(SiteId::as_str), limit, offset), |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        rows.iter().map(|(id, text)| read_document("scene", id, text)).collect()
+    }
 }
 
 pub(super) fn scene(connection: &Connection, id: &SceneId) -> Result<Scene, RecordError> {

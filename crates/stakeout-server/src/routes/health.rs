@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use raster_io::CacheState;
 use record::{Collection, Query};
 
 use crate::{ApiError, App};
@@ -32,9 +33,26 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError
                     collection.as_str()
                 ));
             }
+            caches(app, &mut text);
             Ok(text)
         })
         .await?;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn caches(app: &App, text: &mut String) {
+    type Value = fn(&CacheState) -> u64;
+    let families: [(&str, &str, &str, Value); 4] = [
+        ("stakeout_cache_bytes", "gauge", "Bytes that a cache holds.", |state| state.bytes),
+        ("stakeout_cache_bytes_max", "gauge", "Bytes that a cache may hold.", |state| state.bytes_max),
+        ("stakeout_cache_asked_total", "counter", "How often a cache was asked.", |state| state.asked),
+        ("stakeout_cache_missed_total", "counter", "How often it did not have it.", |state| state.missed),
+    ];
+    for (family, kind, help, value) in families {
+        text.push_str(&format!("# HELP {family} {help}\n# TYPE {family} {kind}\n"));
+        for (cache, state) in app.tiles.state() {
+            text.push_str(&format!("{family}{{cache=\"{cache}\"}} {}\n", value(&state)));
+        }
+    }
 }

@@ -15,8 +15,10 @@ mod session;
 mod stac;
 mod stac_items;
 mod tiles;
+mod tilesets;
 mod uploads;
 mod vector_tiles;
+mod wmts;
 
 use std::{any::Any, time::Duration};
 
@@ -117,11 +119,12 @@ fn ogc_routes() -> Router<App> {
             "/ogc/collections/{collection}/tiles/WebMercatorQuad/{zoom}/{row}/{col}",
             get(vector_tiles::tile),
         )
-        .route("/ogc/tileMatrixSets", get(vector_tiles::matrix_sets))
-        .route("/ogc/tileMatrixSets/WebMercatorQuad", get(vector_tiles::matrix_set))
         .route("/ogc/processes", get(processes::list))
         .route("/ogc/processes/{process}", get(processes::describe))
         .route("/ogc/processes/{process}/execution", post(processes::execute))
+        .route("/ogc/tiles", get(tilesets::all))
+        .route("/ogc/tileMatrixSets", get(tilesets::matrix_sets))
+        .route("/ogc/tileMatrixSets/{set}", get(tilesets::matrix_set))
         .route("/ogc/jobs", get(processes::jobs))
         .route("/ogc/jobs/{job}", get(processes::job).delete(processes::dismiss))
         .route("/ogc/jobs/{job}/results", get(processes::results))
@@ -158,8 +161,13 @@ fn tile_routes() -> Router<App> {
         .route("/tiles/{scene}/tilejson.json", get(tiles::tilejson))
         .route("/tiles/{scene}/native.json", get(tiles::native_json))
         .route("/tiles/{scene}/thumbnail.png", get(tiles::thumbnail))
-        .route("/tiles/{scene}/native/{z}/{x}/{y}", get(tiles::native))
-        .route("/tiles/{scene}/WebMercatorQuad/{z}/{y}/{x}", get(tiles::web_mercator))
+        .route("/tiles/wmts", get(wmts::all))
+        .route("/tiles/WMTSCapabilities.xml", get(wmts::all_document))
+        .route("/tiles/{scene}", get(tilesets::of_scene))
+        .route("/tiles/{scene}/wmts", get(wmts::of_scene))
+        .route("/tiles/{scene}/WMTSCapabilities.xml", get(wmts::of_scene))
+        .route("/tiles/{scene}/{set}", get(tilesets::tileset))
+        .route("/tiles/{scene}/{set}/{level}/{row}/{col}", get(tiles::by_path))
 }
 
 fn stac_routes() -> Router<App> {

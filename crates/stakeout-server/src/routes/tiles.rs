@@ -1,149 +1,127 @@
 //! Imagery tiles.
 
 use axum::{
+    body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
-use raster_io::{Render, Tile, TileFormat, encode};
-use record::SceneId;
+use raster_io::{Observed, Tile, encode};
+use record::{SceneId, Sha256Hex};
 use serde_json::json;
 
 use super::json as answer;
-use crate::{ApiError, App, etag, links::Base, parameters::Parameters, path::Path, tile_cache::OpenScene};
+use crate::{
+    ApiError, App, etag,
+    links::Base,
+    look::{Format, Look},
+    parameters::Parameters,
+    path::Path,
+    tile_cache::{OpenScene, version},
+    tilesets::{self, Grid},
+};
 
-const TILE_PX: u32 = 256;
 const THUMBNAIL_PX: u32 = 256;
-/// Zoom range of Web Mercator told to clients.
-const ZOOM_MAX: u32 = 22;
-/// A tile's address names the scene and how it is rendered; neither ever changes.
+/// For addresses that carry the version of what they show.
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
+/// For addresses that do not: ask whether it is still the same.
+const REVALIDATE: &str = "private, no-cache";
 
-/// How a client wants values shown.
-struct Look {
-    stretch: Option<[f64; 2]>,
-    gamma: f64,
-    size_px: u32,
+/// Which tile is wanted.
+pub(super) struct Address {
+    pub(super) scene: SceneId,
+    pub(super) grid: Grid,
+    pub(super) level: u32,
+    pub(super) col: u32,
+    pub(super) row: u32,
+    pub(super) format: Format,
 }
 
-impl Look {
-    fn of(parameters: &Parameters) -> Result<Look, ApiError> {
-        parameters.only(&["stretch", "gamma", "size"])?;
-        let stretch = parameters.get("stretch").map(stretch).transpose()?;
-        let gamma = match parameters.get("gamma") {
-            None => 1.0,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|gamma| (0.1..=10.0).contains(gamma))
-                .ok_or_else(|| ApiError::parameter("gamma", text, "a number from 0.1 to 10"))?,
-        };
-        let size_px = match parameters.get("size") {
-            None | Some("256") => 256,
-            Some("512") => 512,
-            Some(other) => return Err(ApiError::parameter("size", other, "256 or 512")),
-        };
-        Ok(Look { stretch: stretch.flatten(), gamma, size_px })
-    }
-
-    fn render(&self, scene: &OpenScene) -> Render {
-        let stretch = self.stretch.map_or(scene.stretch, |range| [range; 3]);
-        Render { size_px: self.size_px, stretch, gamma: self.gamma }
-    }
-
-    fn key(&self) -> String {
-        format!("{:?}/{}/{}", self.stretch, self.gamma, self.size_px)
-    }
-}
-
-/// `p2-98` is the scene's own range; `low,high` is the same for all bands.
-fn stretch(text: &str) -> Result<Option<[f64; 2]>, ApiError> {
-    if text == "p2-98" {
-        return Ok(None);
-    }
-    let wrong = || ApiError::parameter("stretch", text, "p2-98, or low,high with low below high");
-    let (low, high) = text.split_once(',').ok_or_else(wrong)?;
-    let number = |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(wrong);
-    let (low, high) = (number(low)?, number(high)?);
-    if low < high { Ok(Some([low, high])) } else { Err(wrong()) }
-}
-
-/// `17.png`: a number and a format.
-fn number_and_format(text: &str) -> Result<(u32, TileFormat, &'static str), ApiError> {
-    let (number, extension) = text.split_once('.').unwrap_or((text, "png"));
-    let (format, media_type) = match extension {
-        "png" => (TileFormat::Png, "image/png"),
-        "jpg" | "jpeg" => (TileFormat::Jpeg, "image/jpeg"),
-        "webp" => (TileFormat::Webp, "image/webp"),
-        _ => return Err(ApiError::not_found(format!("there are png, jpg and webp tiles, not {extension}"))),
-    };
-    let number = number.parse().map_err(|_| ApiError::not_found(format!("{text} is no tile")))?;
-    Ok((number, format, media_type))
-}
-
-pub(crate) async fn web_mercator(
-    State(app): State<App>,
-    Path((scene, z, y, x)): Path<(String, u32, u32, String)>,
-    parameters: Parameters,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let (x, format, media_type) = number_and_format(&x)?;
-    let look = Look::of(&parameters)?;
-    if z > ZOOM_MAX || x >= 1 << z || y >= 1 << z {
-        return Err(ApiError::not_found(format!("there is no tile {z}/{y}/{x}")));
-    }
-    tile(app, scene, "mercator", [z, x, y], look, format, media_type, headers).await
-}
-
-pub(crate) async fn native(
-    State(app): State<App>,
-    Path((scene, z, x, y)): Path<(String, u32, u32, String)>,
-    parameters: Parameters,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let (y, format, media_type) = number_and_format(&y)?;
-    let look = Look::of(&parameters)?;
-    tile(app, scene, "native", [z, x, y], look, format, media_type, headers).await
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn tile(
-    app: App,
-    scene: String,
-    matrix: &'static str,
-    [z, x, y]: [u32; 3],
-    look: Look,
-    format: TileFormat,
-    media_type: &'static str,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let (tag, bytes) = app
-        .blocking(move |app| {
-            let scene = app.tiles.scene(app, &SceneId(scene))?;
-            let key = format!("{}/{matrix}/{z}/{x}/{y}/{format:?}/{}", scene.working, look.key());
-            let tag = record::Sha256Hex::of(key.as_bytes());
-            let render = look.render(&scene);
-            let bytes = app.tiles.tile(key, || {
-                let made = if matrix == "native" {
-                    scene.reader.native_tile(z, x, y, &render)?
-                } else {
-                    scene.reader.web_mercator_tile(z, x, y, &render)?
-                };
-                made.filter(|tile| !is_empty(tile)).map_or(Ok(Vec::new()), |tile| Ok(encode(&tile, format)?))
-            })?;
-            Ok((tag, bytes))
+impl Address {
+    /// Of the parts of a path: `SCENE/SET/LEVEL/ROW/COL.EXTENSION`.
+    fn of_path(scene: String, set: &str, level: &str, row: &str, last: &str) -> Result<Address, ApiError> {
+        let (col, extension) = last.split_once('.').unwrap_or((last, "png"));
+        let none = || ApiError::not_found(format!("there is no tile {set}/{level}/{row}/{last}"));
+        let format = Format::of_extension(extension).ok_or_else(|| {
+            ApiError::not_found(format!("there are png, jpg and webp tiles, not {extension}"))
+        })?;
+        let number = |text: &str| text.parse().map_err(|_| none());
+        Ok(Address {
+            grid: Grid::named(set, &scene).ok_or_else(none)?,
+            scene: SceneId(scene),
+            level: number(level)?,
+            col: number(col)?,
+            row: number(row)?,
+            format,
         })
-        .await?;
-    if bytes.is_empty() {
-        return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let mut response = etag::answer_tagged(&headers, media_type, tag.as_str(), bytes.to_vec());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
+}
+
+pub(crate) async fn by_path(
+    State(app): State<App>,
+    Path((scene, set, level, row, last)): Path<(String, String, String, String, String)>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let [bands, stretch, gamma, size] = Look::PARAMETERS;
+    parameters.only(&[bands, stretch, gamma, size, "v"])?;
+    let address = Address::of_path(scene, &set, &level, &row, &last)?;
+    tile(&app, address, Look::of(&parameters)?, parameters.get("v"), &headers).await
+}
+
+/// A tile, made where it is not at hand; `wanted` is the version that the address carries.
+pub(super) async fn tile(
+    app: &App,
+    address: Address,
+    look: Look,
+    wanted: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let scene = match app.tiles.open_scene(&address.scene) {
+        Some(scene) => scene,
+        None => {
+            let id = address.scene.clone();
+            app.blocking(move |app| app.tiles.scene(app, &id)).await?
+        }
+    };
+    if let Some(other) = wanted.filter(|wanted| **wanted != *scene.version) {
+        return Err(ApiError::not_found(format!("version {other} of this scene's tiles is gone")).at("v"));
+    }
+    let render = look.render(&scene)?;
+    let Address { grid, level, col, row, format, .. } = address;
+    let encoding = format.encoding(app.config.tile_jpeg_quality);
+    let key = format!("{}/{grid:?}/{level}/{row}/{col}/{encoding:?}/{render:?}", scene.version);
+    let tag = Sha256Hex::of(key.as_bytes());
+    let held = app.tiles.held(&tag);
+    let bytes = match held {
+        Some(bytes) => bytes,
+        None => {
+            let tag = tag.clone();
+            let make = move |app: &App| {
+                let made = match grid {
+                    Grid::Native => scene.reader.native_tile(level, col, row, &render)?,
+                    Grid::WebMercator => scene.reader.web_mercator_tile(level, col, row, &render)?,
+                };
+                let none =
+                    || ApiError::not_found(format!("the scene does not reach tile {level}/{row}/{col}"));
+                encoded(app, &made.ok_or_else(none)?, encoding)
+            };
+            app.blocking(move |app| app.tiles.tile(&tag, || make(app))).await?
+        }
+    };
+    let mut response = etag::answer_tagged(headers, format.media_type(), tag.as_str(), bytes);
+    let caching = if wanted.is_some() { IMMUTABLE } else { REVALIDATE };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     Ok(response)
 }
 
-fn is_empty(tile: &Tile) -> bool {
-    tile.rgba.chunks_exact(4).all(|pixel| pixel[3] == 0)
+/// All tiles on which nothing was observed share one picture.
+fn encoded(app: &App, tile: &Tile, encoding: raster_io::TileFormat) -> Result<Bytes, ApiError> {
+    if tile.observed != Observed::Nothing {
+        return Ok(encode(tile, encoding)?.into());
+    }
+    let key = format!("nothing/{}/{encoding:?}", tile.cols);
+    app.tiles.tile(&Sha256Hex::of(key.as_bytes()), || Ok(encode(tile, encoding)?.into()))
 }
 
 pub(crate) async fn thumbnail(
@@ -153,16 +131,19 @@ pub(crate) async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let bytes = app
+    let own = Look::of(&parameters)?;
+    let (tag, bytes) = app
         .blocking(move |app| {
             let scene = app.tiles.scene(app, &SceneId(scene))?;
-            let render = Render { size_px: TILE_PX, stretch: scene.stretch, gamma: 1.0 };
-            app.tiles.tile(format!("{}/thumbnail", scene.working), || {
-                Ok(encode(&scene.reader.thumbnail(THUMBNAIL_PX, &render)?, TileFormat::Png)?)
-            })
+            let render = raster_io::Render { size_px: THUMBNAIL_PX, ..own.render(&scene)? };
+            let tag = Sha256Hex::of(format!("{}/thumbnail", scene.version).as_bytes());
+            let draw = |scene: &OpenScene| {
+                Ok(encode(&scene.reader.thumbnail(&render)?, raster_io::TileFormat::Png)?.into())
+            };
+            Ok((tag.clone(), app.tiles.tile(&tag, || draw(&scene))?))
         })
         .await?;
-    Ok(etag::answer(&headers, "image/png", bytes.to_vec()))
+    Ok(etag::answer_tagged(&headers, "image/png", tag.as_str(), bytes))
 }
 
 pub(crate) async fn tilejson(
@@ -171,18 +152,33 @@ pub(crate) async fn tilejson(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&[])?;
+    let [bands, stretch, gamma, size] = Look::PARAMETERS;
+    parameters.only(&[bands, stretch, gamma, size, "format"])?;
+    Look::of(&parameters)?;
+    let format = match parameters.get("format") {
+        None => Format::Png,
+        Some(name) => Format::of_extension(name)
+            .ok_or_else(|| ApiError::parameter("format", name, "png, jpg or webp"))?,
+    };
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
     let footprint = scene.facts.footprint.as_ref().ok_or_else(|| {
         ApiError::not_found(format!("scene {} has no georeference; its tiles are at native.json", scene.id))
     })?;
+    let mut query = format!("v={}", version(&scene.facts.working));
+    let look = parameters.without(&["format"]);
+    if !look.is_empty() {
+        query = format!("{look}&{query}");
+    }
+    let path =
+        format!("/tiles/{}/WebMercatorQuad/{{z}}/{{y}}/{{x}}.{}?{query}", scene.id, format.extension());
     Ok(answer(&json!({
         "tilejson": "3.0.0",
         "name": scene.facts.original.file_name,
-        "tiles": [base.to(&format!("/tiles/{}/WebMercatorQuad/{{z}}/{{y}}/{{x}}.png", scene.id))],
+        "scheme": "xyz",
+        "tiles": [base.to(&path)],
         "bounds": record::geojson::bounds(footprint),
         "minzoom": 0,
-        "maxzoom": ZOOM_MAX,
+        "maxzoom": tilesets::zoom_max(&scene),
     })))
 }
 
@@ -193,24 +189,17 @@ pub(crate) async fn native_json(
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let id = SceneId(id);
-    let (tiling, crs, wkt) = app
-        .blocking({
-            let id = id.clone();
-            move |app| {
-                let scene = app.tiles.scene(app, &id)?;
-                let info = scene.reader.source().info().clone();
-                Ok((scene.reader.native_tiling(), info.crs, info.wkt))
-            }
-        })
-        .await?;
-    let name = if wkt.is_none() { Some("pixels".to_owned()) } else { crs };
+    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
+    let raster = &scene.facts.raster;
+    let tiling = tilesets::native_tiling(&scene);
+    let crs = if raster.wkt.is_none() { Some("pixels") } else { raster.crs.as_deref() };
+    let version = version(&scene.facts.working);
     Ok(answer(&json!({
-        "crs": name,
-        "wkt": wkt,
+        "crs": crs,
+        "wkt": raster.wkt,
         "extent": tiling.extent,
         "resolutions": tiling.resolutions,
         "tile_size": tiling.tile_px,
-        "template": format!("/tiles/{id}/native/{{z}}/{{x}}/{{y}}.png"),
+        "template": format!("/tiles/{}/native/{{z}}/{{y}}/{{x}}.png?v={version}", scene.id),
     })))
 }

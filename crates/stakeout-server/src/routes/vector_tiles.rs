@@ -22,12 +22,6 @@ const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schem
 const MATRIX_SET: &str = "WebMercatorQuad";
 const MATRIX_SET_URI: &str = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
 const MERCATOR_URI: &str = "http://www.opengis.net/def/crs/EPSG/0/3857";
-/// Metres from the middle of the map to its edge.
-const HALF_WORLD_M: f64 = 20_037_508.342_789_244;
-/// Pixels along the side of a tile, which scale denominators are told for.
-const TILE_PX: u32 = 256;
-/// Side of the pixel that scale denominators are told for, metres (OGC 17-083r4).
-const PIXEL_M: f64 = 0.000_28;
 /// How many features of a tile were left out since there were more than a tile may have.
 const LEFT_OUT: HeaderName = HeaderName::from_static("stakeout-features-left-out");
 
@@ -178,56 +172,4 @@ fn tilejson(collection: Collection, base: &Base) -> Value {
         "bounds": [-180.0, -85.051_129, 180.0, 85.051_129],
         "vector_layers": [{"id": collection.as_str(), "fields": fields, "minzoom": 0, "maxzoom": ZOOM_MAX}],
     })
-}
-
-/// The ways in which tiles are numbered.
-pub(crate) async fn matrix_sets(
-    parameters: Parameters,
-    headers: HeaderMap,
-    base: Base,
-) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
-    let path = "/ogc/tileMatrixSets";
-    let own = format!("{path}/{MATRIX_SET}");
-    let document = json!({"tileMatrixSets": [{
-        "id": MATRIX_SET,
-        "title": "Web Mercator quad tree",
-        "uri": MATRIX_SET_URI,
-        "links": [base.link("self", "application/json", &own, "Web Mercator quad tree")],
-    }]});
-    ogc::answered(&parameters, &headers, &base, path, "How tiles are numbered", &document, "application/json")
-}
-
-/// The Web Mercator quad tree (OGC 17-083r4, Annex D.1).
-pub(crate) async fn matrix_set(
-    parameters: Parameters,
-    headers: HeaderMap,
-    base: Base,
-) -> Result<Response, ApiError> {
-    parameters.only(&["f"])?;
-    let matrix = |zoom: u32| {
-        let side = 1_u64 << zoom;
-        let cell_m = 2.0 * HALF_WORLD_M / (f64::from(TILE_PX) * side as f64);
-        json!({
-            "id": zoom.to_string(),
-            "cellSize": cell_m,
-            "scaleDenominator": cell_m / PIXEL_M,
-            "pointOfOrigin": [-HALF_WORLD_M, HALF_WORLD_M],
-            "cornerOfOrigin": "topLeft",
-            "tileWidth": TILE_PX,
-            "tileHeight": TILE_PX,
-            "matrixWidth": side,
-            "matrixHeight": side,
-        })
-    };
-    let document = json!({
-        "id": MATRIX_SET,
-        "title": "Web Mercator quad tree",
-        "uri": MATRIX_SET_URI,
-        "crs": MERCATOR_URI,
-        "orderedAxes": ["E", "N"],
-        "tileMatrices": (0..=ZOOM_MAX).map(matrix).collect::<Vec<_>>(),
-    });
-    let path = format!("/ogc/tileMatrixSets/{MATRIX_SET}");
-    ogc::answered(&parameters, &headers, &base, &path, MATRIX_SET, &document, "application/json")
 }

@@ -1,15 +1,18 @@
 //! The page of an evaluation: figures, then the worst places as strips of pictures. One file, nothing loaded.
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, sync::Arc};
 
 use geo::Polygon;
 use imagery_diff::{Change, Window, evaluate::Figures, objects::Object, outline::outline};
-use raster_io::{Render, TileFormat, TileReader, encode};
+use raster_io::{BlockCache, Render, TileFormat, TileReader, encode};
 
 use super::Evaluated;
 
 /// Longer side of a picture, pixels.
 const PICTURE_PX: u32 = 384;
+const JPEG_QUALITY: u8 = 85;
+/// Decoded blocks of one image that are kept while it is drawn, bytes.
+const BLOCK_BYTES: u64 = 16 << 20;
 
 const STYLE: &str = "body{font:14px system-ui;margin:2em;background:#fff;color:#111}\
 table{border-collapse:collapse}td,th{padding:4px 12px;border:1px solid #bbb;text-align:right}\
@@ -87,9 +90,9 @@ fn traced(pixels: &[usize], one: &Evaluated) -> Polygon<f64> {
 }
 
 fn picture(file: &Path) -> anyhow::Result<String> {
-    let reader = TileReader::open(file)?;
-    let render = Render { size_px: PICTURE_PX, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
-    Ok(base64(&encode(&reader.thumbnail(PICTURE_PX, &render)?, TileFormat::Jpeg)?))
+    let reader = TileReader::open(file, &Arc::new(BlockCache::new(BLOCK_BYTES)))?;
+    let render = Render::plain(PICTURE_PX);
+    Ok(base64(&encode(&reader.thumbnail(&render)?, TileFormat::Jpeg { quality: JPEG_QUALITY })?))
 }
 
 fn escaped(text: &str) -> String {

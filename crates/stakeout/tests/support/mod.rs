@@ -79,6 +79,13 @@ impl Server {
         Server { child, url }
     }
 
+    /// Most memory the process has held so far, bytes.
+    pub fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// Ends the process as a power loss would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -1,0 +1,136 @@
+//! OGC API Tiles: tile sets and tile matrix sets.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use record::{Scene, SceneId};
+use serde_json::{Value, json};
+
+use super::ogc::answered;
+use crate::{
+    ApiError, App,
+    links::Base,
+    parameters::Parameters,
+    path::Path,
+    tilesets::{self, Grid, MatrixSet, WEB_MERCATOR_LEVELS, WEB_MERCATOR_QUAD},
+};
+
+const JSON: &str = "application/json";
+/// Scenes on a page of tile sets where the client does not say, and at most.
+const SCENES_DEFAULT: u64 = 100;
+const SCENES_MAX: u64 = 1_000;
+
+/// The tile sets of all scenes, newest first.
+pub(crate) async fn all(
+    State(app): State<App>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f", "limit", "offset"])?;
+    let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(SCENES_DEFAULT).min(SCENES_MAX);
+    let offset = parameters.number("offset", 0, u64::from(u32::MAX))?.unwrap_or(0);
+    let scenes = app.blocking(move |app| Ok(app.store.newest_scenes(None, offset, limit + 1)?)).await?;
+    let shown = &scenes[..scenes.len().min(limit as usize)];
+    let mut links = vec![
+        base.link("self", JSON, "/ogc/tiles", "Tile sets of all scenes"),
+        base.link("alternate", "text/html", "/ogc/tiles?f=html", "Tile sets of all scenes, for reading"),
+    ];
+    if scenes.len() > shown.len() {
+        let next = format!("/ogc/tiles?limit={limit}&offset={}", offset + limit);
+        links.push(base.link("next", JSON, &next, "The scenes before these"));
+    }
+    let document = json!({"tilesets": summaries(shown, &base)?, "links": links});
+    answered(&parameters, &headers, &base, "/ogc/tiles", "Tile sets", &document, JSON)
+}
+
+fn summaries(scenes: &[Scene], base: &Base) -> Result<Vec<Value>, ApiError> {
+    let mut summaries = Vec::new();
+    for scene in scenes {
+        summaries.extend(tilesets::of_scene(scene)?.iter().map(|tileset| tileset.summary(base)));
+    }
+    Ok(summaries)
+}
+
+/// The tile sets of a scene.
+pub(crate) async fn of_scene(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
+    let path = format!("/tiles/{}", scene.id);
+    let title = tilesets::title(&scene);
+    let document = json!({
+        "tilesets": summaries(std::slice::from_ref(&scene), &base)?,
+        "links": [
+            base.link("self", JSON, &path, "Tile sets of this scene"),
+            base.link("alternate", "text/html", &format!("{path}?f=html"), "Tile sets of this scene, for reading"),
+        ],
+    });
+    answered(&parameters, &headers, &base, &path, &title, &document, JSON)
+}
+
+/// One tile set of a scene.
+pub(crate) async fn tileset(
+    State(app): State<App>,
+    Path((id, set)): Path<(String, String)>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let none = ApiError::not_found(format!("scene {id} has no tile set {set}"));
+    let Some(grid) = Grid::named(&set, &id) else { return Err(none) };
+    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
+    let wanted = if grid == Grid::Native { scene.id.as_str() } else { WEB_MERCATOR_QUAD };
+    let tilesets = tilesets::of_scene(&scene)?;
+    let tileset = tilesets.iter().find(|tileset| tileset.set.id == wanted).ok_or(none)?;
+    let path = format!("/tiles/{}/{wanted}", scene.id);
+    let title = tilesets::title(&scene);
+    answered(&parameters, &headers, &base, &path, &title, &tileset.metadata(&base), JSON)
+}
+
+/// Tile matrix sets that do not depend on a scene; tile sets link to those that do.
+pub(crate) async fn matrix_sets(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let path = "/ogc/tileMatrixSets";
+    let set = MatrixSet::web_mercator_quad(WEB_MERCATOR_LEVELS).json();
+    let own = format!("{path}/{WEB_MERCATOR_QUAD}");
+    let document = json!({
+        "tileMatrixSets": [{
+            "id": set["id"],
+            "title": set["title"],
+            "uri": set["uri"],
+            "crs": set["crs"],
+            "links": [base.link("self", JSON, &own, WEB_MERCATOR_QUAD)],
+        }],
+        "links": [base.link("self", JSON, path, "Tile matrix sets")],
+    });
+    answered(&parameters, &headers, &base, path, "Tile matrix sets", &document, JSON)
+}
+
+/// A tile matrix set by its name: WebMercatorQuad, or a scene.
+pub(crate) async fn matrix_set(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let path = format!("/ogc/tileMatrixSets/{id}");
+    let set = if id == WEB_MERCATOR_QUAD {
+        MatrixSet::web_mercator_quad(WEB_MERCATOR_LEVELS)
+    } else {
+        let none = ApiError::not_found(format!("there is no tile matrix set {id}"));
+        let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
+        MatrixSet::of_scene(&scene)?.ok_or(none)?
+    };
+    answered(&parameters, &headers, &base, &path, &set.id, &set.json(), JSON)
+}

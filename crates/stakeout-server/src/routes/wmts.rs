@@ -1,0 +1,151 @@
+//! WMTS 1.0: capabilities and tiles by key-value pairs; tiles by path are those of every other client.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use record::{Scene, SceneId, SiteId};
+
+use super::tiles::{Address, tile};
+use crate::{
+    ApiError, App,
+    links::Base,
+    look::{Format, Look},
+    parameters::Parameters,
+    path::Path,
+    tilesets::Grid,
+    wmts,
+};
+
+/// Scenes in one document at most, the newest of a site or of all.
+const LAYERS_MAX: u64 = 500;
+const CAPABILITIES: [&str; 7] =
+    ["service", "request", "version", "acceptversions", "acceptformats", "sections", "updatesequence"];
+const TILE: [&str; 10] = [
+    "service",
+    "request",
+    "version",
+    "layer",
+    "style",
+    "format",
+    "tilematrixset",
+    "tilematrix",
+    "tilerow",
+    "tilecol",
+];
+
+/// The service over all scenes, or over those of a site.
+pub(crate) async fn all(
+    State(app): State<App>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    let parameters = parameters.in_lower_case()?;
+    if is_tile(&parameters)? {
+        return by_parameters(&app, &parameters, None, &headers).await;
+    }
+    capabilities_of_all(&app, &parameters, &base).await
+}
+
+/// The capabilities over all scenes at an address of their own.
+pub(crate) async fn all_document(
+    State(app): State<App>,
+    parameters: Parameters,
+    base: Base,
+) -> Result<Response, ApiError> {
+    capabilities_of_all(&app, &parameters.in_lower_case()?, &base).await
+}
+
+async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) -> Result<Response, ApiError> {
+    parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS, &["site"]].concat())?;
+    let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
+    let scenes = app.blocking(move |app| Ok(app.store.newest_scenes(site.as_ref(), 0, LAYERS_MAX)?)).await?;
+    document(&scenes, "/tiles/wmts", parameters, base)
+}
+
+/// The service over one scene.
+pub(crate) async fn of_scene(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    let parameters = parameters.in_lower_case()?;
+    if is_tile(&parameters)? {
+        return by_parameters(&app, &parameters, Some(&id), &headers).await;
+    }
+    parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS].concat())?;
+    let path = format!("/tiles/{id}/wmts");
+    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
+    document(&[scene], &path, &parameters, &base)
+}
+
+fn document(
+    scenes: &[Scene],
+    path: &str,
+    parameters: &Parameters,
+    base: &Base,
+) -> Result<Response, ApiError> {
+    Look::of(parameters)?;
+    let look = parameters.without(&[&CAPABILITIES[..], &["site"]].concat());
+    // what the client said of scenes and looks has to come along with its next requests
+    let kept = parameters.without(&CAPABILITIES);
+    let path = if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") };
+    let kind = HeaderValue::from_static("application/xml");
+    Ok(([(header::CONTENT_TYPE, kind)], wmts::capabilities(scenes, &path, &look, base)?).into_response())
+}
+
+/// Which of the two requests it is.
+fn is_tile(parameters: &Parameters) -> Result<bool, ApiError> {
+    if let Some(other) = parameters.get("service").filter(|service| !service.eq_ignore_ascii_case("WMTS")) {
+        return Err(ApiError::parameter("service", other, "WMTS"));
+    }
+    match parameters.get("request") {
+        None => Ok(false),
+        Some(request) if request.eq_ignore_ascii_case("GetCapabilities") => Ok(false),
+        Some(request) if request.eq_ignore_ascii_case("GetTile") => Ok(true),
+        Some(other) => Err(ApiError::parameter("request", other, "GetCapabilities or GetTile")),
+    }
+}
+
+async fn by_parameters(
+    app: &App,
+    parameters: &Parameters,
+    of_scene: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    parameters.only(&[&TILE[..], &Look::PARAMETERS, &["site"]].concat())?;
+    let text = |name: &str| {
+        parameters.get(name).ok_or_else(|| ApiError::parameter(name, "not given", "given with GetTile"))
+    };
+    let number = |name: &str| {
+        text(name)?
+            .parse()
+            .map_err(|_| ApiError::parameter(name, text(name).unwrap_or_default(), "a whole number"))
+    };
+    let layer = text("layer")?;
+    if of_scene.is_some_and(|scene| scene != layer) {
+        return Err(ApiError::parameter("layer", layer, "the scene of this service"));
+    }
+    if let Some(other) = parameters.get("style").filter(|style| !matches!(*style, "" | "default")) {
+        return Err(ApiError::parameter("style", other, "default"));
+    }
+    let format = parameters.get("format").unwrap_or("image/png");
+    let set = text("tilematrixset")?;
+    let address = Address {
+        scene: SceneId(layer.to_owned()),
+        grid: Grid::named(set, layer)
+            .ok_or_else(|| ApiError::parameter("tilematrixset", set, "WebMercatorQuad or the layer's own"))?,
+        level: number("tilematrix")?,
+        col: number("tilecol")?,
+        row: number("tilerow")?,
+        format: Format::ALL
+            .into_iter()
+            .find(|known| known.media_type() == format)
+            .ok_or_else(|| ApiError::parameter("format", format, "image/png, image/jpeg or image/webp"))?,
+    };
+    tile(app, address, Look::of(parameters)?, None, headers).await
+}

@@ -1,0 +1,208 @@
+"""Measures tiles beside TiTiler on the same working copy, and writes the table to docs/performance.md.
+
+    measure.py BINARIES PAGE.md
+
+BINARIES holds stakeout, make-fixture and fetch-all. Everything happens on loopback and ends by itself: a scene of
+8,192 px in UTM is rendered and ingested; each server is started anew for each format; the same tiles of zoom 14 to 18
+are fetched in the same order over 8 connections, first each once (cold), then all of them again (warm).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+SIDE_PX = 8192
+ZOOMS = range(14, 19)
+TILES_A_ZOOM_MAX = 120
+CONNECTIONS = 8
+WARM_ROUNDS = {"stakeout": 20, "titiler": 1}
+START_TIMEOUT_S = 60
+SEED = 5
+FORMATS = ("png", "jpg")
+MARKS = ("<!-- bench-tiles: written by `make bench-tiles` -->", "<!-- bench-tiles: end -->")
+AREA = [[[127.5, 39.8], [127.8, 39.8], [127.8, 40.0], [127.5, 40.0], [127.5, 39.8]]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read()
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        assert process.poll() is None, f"{process.args[0]} ended with {process.returncode}"
+        try:
+            get(url)
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(url)
+
+
+class Running:
+    """A server process that ends with its block."""
+
+    def __init__(self, arguments: list, ready: str, environment: dict[str, str] | None = None):
+        self.process = subprocess.Popen(
+            arguments, env=os.environ | (environment or {}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.ready = ready
+
+    def __enter__(self) -> "Running":
+        wait_for(self.ready, self.process)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+class Stakeout(Running):
+    def __init__(self, binaries: Path, data: Path):
+        self.port = free_port()
+        listen = f"127.0.0.1:{self.port}"
+        arguments = [binaries / "stakeout", "serve", "--data", data, "--listen", listen]
+        super().__init__(arguments, f"http://{listen}/health/ready")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def post(self, path: str, body: dict) -> dict:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return json.load(answer)
+
+
+class TiTiler(Running):
+    def __init__(self):
+        self.port = free_port()
+        program = [sys.executable, "-m", "uvicorn", "titiler.application.main:app", "--workers", "2"]
+        arguments = [*program, "--port", str(self.port), "--log-level", "warning", "--no-access-log"]
+        # what its documentation advises for speed
+        environment = {
+            "GDAL_CACHEMAX": "200",
+            "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+            "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+            "GDAL_NUM_THREADS": "ALL_CPUS",
+        }
+        super().__init__(arguments, f"http://127.0.0.1:{self.port}/healthz", environment)
+
+
+def add_scene(server: Stakeout, file: Path) -> str:
+    """Uploads by tus, in one piece."""
+    area = {"type": "Polygon", "coordinates": AREA}
+    site = {"type": "Feature", "id": "bench", "geometry": area, "properties": {"name": "Bench"}}
+    server.post("/ogc/collections/sites/items", site)
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(file.stat().st_size)}
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/uploads", b"", headers)) as answer:
+        upload = answer.headers["Location"]
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    with file.open("rb") as body:
+        headers["Content-Length"] = str(file.stat().st_size)
+        urllib.request.urlopen(urllib.request.Request(upload, body, headers, method="PATCH"), timeout=600).close()
+    scene = {"upload": upload, "properties": {"datetime": "2023-05-14T02:10:00Z"}}
+    return server.post("/api/sites/bench/scenes", scene)["id"]
+
+
+def tiles_of(server: Stakeout, scene: str) -> list[tuple[int, int, int]]:
+    """Tiles that the scene reaches, at most so many a zoom, in a seeded order."""
+    tileset = json.loads(get(f"{server.url}/tiles/{scene}/WebMercatorQuad"))
+    chance = random.Random(SEED)
+    chosen = []
+    for limits in tileset["tileMatrixSetLimits"]:
+        zoom = int(limits["tileMatrix"])
+        if zoom not in ZOOMS:
+            continue
+        cols = range(limits["minTileCol"], limits["maxTileCol"] + 1)
+        rows = range(limits["minTileRow"], limits["maxTileRow"] + 1)
+        every = [(zoom, col, row) for col in cols for row in rows]
+        chosen += chance.sample(every, min(TILES_A_ZOOM_MAX, len(every)))
+    assert {zoom for zoom, _, _ in chosen} == set(ZOOMS)
+    chance.shuffle(chosen)
+    return chosen
+
+
+def fetch(binaries: Path, port: int, paths: list[str], rounds: int) -> dict:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(paths))
+        file.flush()
+        options = ["--connections", str(CONNECTIONS), "--rounds", str(rounds)]
+        run = subprocess.run(
+            [binaries / "fetch-all", f"127.0.0.1:{port}", file.name, *options], capture_output=True, text=True, timeout=600
+        )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def measure(binaries: Path, folder: Path) -> tuple[list[dict], int]:
+    fixture, data = folder / "fixture", folder / "data"
+    subprocess.run([binaries / "make-fixture", fixture, "--size", str(SIDE_PX)], check=True, timeout=1200)
+    with Stakeout(binaries, data) as server:
+        scene = add_scene(server, fixture / "before.tif")
+        tiles = tiles_of(server, scene)
+        working = folder / "working.tif"
+        working.write_bytes(get(f"{server.url}/api/scenes/{scene}/working"))
+    results = []
+    for format in FORMATS:
+        with TiTiler() as server:
+            where = f"?url={working}&resampling=bilinear&reproject=bilinear"
+            paths = [f"/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.{format}{where}" for z, x, y in tiles]
+            for state, rounds in (("cold", 1), ("warm", WARM_ROUNDS["titiler"])):
+                results.append({"server": "TiTiler", "format": format, "state": state} | fetch(binaries, server.port, paths, rounds))
+        with Stakeout(binaries, data) as server:
+            # values as they are, as the other shows them
+            paths = [f"/tiles/{scene}/WebMercatorQuad/{z}/{y}/{x}.{format}?stretch=0,255" for z, x, y in tiles]
+            for state, rounds in (("cold", 1), ("warm", WARM_ROUNDS["stakeout"])):
+                results.append({"server": "Stakeout", "format": format, "state": state} | fetch(binaries, server.port, paths, rounds))
+    return results, len(tiles)
+
+
+def table(results: list[dict], count: int) -> str:
+    def rate(server: str, format: str, state: str) -> float:
+        return next(r["per_second"] for r in results if (r["server"], r["format"], r["state"]) == (server, format, state))
+
+    lines = [
+        f"{count} tiles of 256 px, zoom {ZOOMS[0]} to {ZOOMS[-1]}, {CONNECTIONS} connections, {os.cpu_count()} processors shared by server and client.",
+        "",
+        "| format | state | server | tiles/s | p50 ms | p95 ms | kB a tile | times TiTiler |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in results:
+        times = r["per_second"] / rate("TiTiler", r["format"], r["state"])
+        lines.append(
+            f"| {r['format']} | {r['state']} | {r['server']} | {r['per_second']:,.0f} | {r['p50_ms']:.1f} | {r['p95_ms']:.1f} "
+            f"| {r['bytes_mean'] / 1000:.1f} | {times:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    binaries, page = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        results, count = measure(binaries, Path(folder))
+    written = table(results, count)
+    print(written)
+    text = page.read_text()
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n{written}\n{MARKS[1]}{after}")
+
+
+main()

@@ -1,0 +1,202 @@
+//! Tiles over HTTP: parameters, validators, caching, and what is not there.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Server, rendered_pair};
+
+struct Tile {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Tile {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn problem(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+fn get(server: &Server, path: &str, known: &str) -> Tile {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer =
+        agent.get(format!("{}{path}", server.url)).header("if-none-match", known).call().unwrap();
+    Tile {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.body_mut().read_to_vec().unwrap(),
+    }
+}
+
+/// A server with one scene of 384 px, whose own pyramid has two levels.
+fn with_scene() -> (tempfile::TempDir, Server, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let scene = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    (folder, server, scene)
+}
+
+#[test]
+fn a_tile_is_told_apart_by_content_and_look_and_kept_for_ever_where_its_address_says_which() {
+    let (_folder, server, scene) = with_scene();
+    let native = server.get(&format!("/tiles/{scene}/native.json")).body;
+    let template = native["template"].as_str().unwrap();
+    let path = template.replace("{z}", "1").replace("{y}", "0").replace("{x}", "1");
+    let (plain, version) = path.split_once('?').unwrap();
+
+    let first = get(&server, &path, "");
+    assert_eq!((first.status, first.header("content-type")), (200, "image/png"));
+    assert!(first.header("cache-control").contains("immutable"));
+    assert!(first.header("etag").starts_with('"'), "a strong validator");
+    let again = get(&server, &path, first.header("etag"));
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert!(again.header("cache-control").contains("immutable"));
+
+    let unversioned = get(&server, plain, "");
+    assert_eq!(unversioned.header("etag"), first.header("etag"));
+    assert_eq!(unversioned.header("cache-control"), "private, no-cache");
+    assert_eq!(unversioned.body, first.body);
+    let mut tags = vec![first.header("etag").to_owned()];
+    for look in
+        ["gamma=2", "stretch=0,200", "stretch=0,200,0,200,0,201", "bands=3,2,1", "bands=1", "size=512"]
+    {
+        let other = get(&server, &format!("{plain}?{look}&{version}"), first.header("etag"));
+        assert_eq!(other.status, 200, "{look}");
+        assert_ne!(other.body, first.body, "{look}");
+        tags.push(other.header("etag").to_owned());
+    }
+    for extension in ["jpg", "webp"] {
+        let other = get(&server, &path.replace(".png", &format!(".{extension}")), "");
+        assert_eq!(other.header("content-type").replace("jpeg", "jpg"), format!("image/{extension}"));
+        tags.push(other.header("etag").to_owned());
+    }
+    let count = tags.len();
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), count, "no two pictures share a validator");
+    let stale = get(&server, &format!("{plain}?v=0123456789abcdef"), "");
+    assert_eq!((stale.status, stale.problem()["parameter"].as_str()), (404, Some("v")));
+}
+
+#[test]
+fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
+    let (_folder, server, scene) = with_scene();
+    let tile = format!("/tiles/{scene}/native/1/0/0.png");
+    for (query, parameter) in [
+        ("stretch=9,1", "stretch"),
+        ("stretch=1,2,3", "stretch"),
+        ("gamma=nought", "gamma"),
+        ("gamma=0", "gamma"),
+        ("bands=4", "bands"),
+        ("bands=1,2", "bands"),
+        ("size=1024", "size"),
+        ("colour=red", "colour"),
+        ("gamma=1&gamma=2", "gamma"),
+    ] {
+        let refused = get(&server, &format!("{tile}?{query}"), "");
+        assert_eq!(refused.status, 400, "{query}");
+        assert_eq!(refused.problem()["parameter"], parameter, "{query}");
+    }
+    for missing in [
+        format!("/tiles/{scene}/native/2/0/0.png"),
+        format!("/tiles/{scene}/native/1/2/0.png"),
+        format!("/tiles/{scene}/native/1/0/2.png"),
+        format!("/tiles/{scene}/native/1/0/-1.png"),
+        format!("/tiles/{scene}/native/1/0/0.gif"),
+        format!("/tiles/{scene}/native/one/0/0.png"),
+        format!("/tiles/{scene}/WorldCRS84Quad/1/0/0.png"),
+        format!("/tiles/{scene}/WebMercatorQuad/3/0/0.png"),
+        format!("/tiles/{scene}/WebMercatorQuad/99/0/0.png"),
+        "/tiles/00000000000000000000000000000000/native/1/0/0.png".to_owned(),
+    ] {
+        let refused = get(&server, &missing, "");
+        assert_eq!(refused.status, 404, "{missing}");
+        refused.problem();
+    }
+    let wmts = format!("/tiles/{scene}/wmts?service=WMTS&request=GetTile&layer={scene}");
+    let wanting = format!("{wmts}&TileMatrixSet=native&TileMatrix=1&TileRow=0");
+    assert_eq!(get(&server, &wanting, "").problem()["parameter"], "tilecol");
+    assert_eq!(get(&server, &format!("{wanting}&TileCol=0"), "").status, 200);
+    assert_eq!(get(&server, &format!("{wmts}&service=WMS"), "").status, 400);
+}
+
+#[test]
+fn tiles_come_out_of_caches_that_say_what_they_hold() {
+    let (_folder, server, scene) = with_scene();
+    let metric = |name: &str| {
+        let text = get(&server, "/metrics", "").body;
+        let line =
+            String::from_utf8(text).unwrap().lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        let line = line.unwrap_or_else(|| panic!("{name} is told"));
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let missed = |cache: &str| metric(&format!("stakeout_cache_missed_total{{cache=\"{cache}\"}}"));
+    for _ in 0..3 {
+        assert_eq!(get(&server, &format!("/tiles/{scene}/native/1/0/0.png"), "").status, 200);
+    }
+    assert_eq!(missed("tiles"), 1);
+    let blocks = missed("blocks");
+    assert!(blocks > 0);
+    assert_eq!(get(&server, &format!("/tiles/{scene}/native/1/0/1.png?gamma=2"), "").status, 200);
+    assert_eq!((missed("tiles"), missed("blocks")), (2, blocks), "another tile of the same blocks");
+    for cache in ["tiles", "blocks"] {
+        let held = metric(&format!("stakeout_cache_bytes{{cache=\"{cache}\"}}"));
+        assert!(held > 0 && held <= metric(&format!("stakeout_cache_bytes_max{{cache=\"{cache}\"}}")));
+    }
+}
+
+/// Raw bytes of the raster of the next test.
+const LARGE_BYTES: u64 = 12_000 * 12_000 * 3;
+/// Most memory of a server that takes it in and shows it.
+const SERVER_BYTES_MAX: u64 = 256 << 20;
+
+#[test]
+fn a_raster_larger_than_the_servers_memory_may_be_is_taken_in_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = (folder.path().join("large.tif"), folder.path().join("data"));
+    let shape = ["-outsize", "12000", "12000", "-bands", "3", "-burn", "90", "-co", "TILED=YES"];
+    let place = ["-a_srs", "EPSG:32652", "-a_ullr", "380000", "4420000", "386000", "4414000"];
+    let made = Command::new("gdal_create").args(shape).args(place).arg(&file).status().unwrap();
+    assert!(made.success());
+    let length = std::fs::metadata(&file).unwrap().len();
+    assert!(length > LARGE_BYTES, "nothing of it is compressed");
+
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let agent = ureq::agent();
+    let post = agent.post(format!("{}/uploads", server.url)).header("tus-resumable", "1.0.0");
+    let announced = post.header("upload-length", &length.to_string()).send_empty().unwrap();
+    let location = announced.headers()["location"].to_str().unwrap().to_owned();
+    let sent = agent
+        .patch(format!("{}{}", server.url, &location[location.find("/uploads/").unwrap()..]))
+        .header("tus-resumable", "1.0.0")
+        .header("upload-offset", "0")
+        .header("content-type", "application/offset+octet-stream")
+        .header("content-length", &length.to_string())
+        .send(std::fs::File::open(&file).unwrap())
+        .unwrap();
+    assert_eq!(sent.status().as_u16(), 204);
+    let scene = json!({"upload": location, "properties": {"datetime": "2023-05-14T02:10:00Z"}});
+    let made = server.post("/api/sites/plant/scenes", &scene, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let scene = made.body["id"].as_str().unwrap();
+    for level in 0..6 {
+        for index in 0..(1_u32 << level).min(4) {
+            let tile = get(&server, &format!("/tiles/{scene}/native/{level}/{index}/{index}.png"), "");
+            assert_eq!(tile.status, 200, "{level}/{index}");
+        }
+    }
+    let peak = server.memory_peak();
+    assert!(peak < SERVER_BYTES_MAX, "the server held {peak} bytes of a raster of {LARGE_BYTES}");
+}
