@@ -240,8 +240,8 @@ fn a_slanted_screenshot_is_drawn_anew_with_each_corner_where_it_was_put() {
         worker().ingest(&IngestRequest { input: plain.clone(), output: working.clone(), placing }).unwrap();
     assert!(scene.info.has_mask, "what lies beside the picture was not observed");
     assert_eq!(scene.residual_m, Some(0.0));
-    let tiles = TileReader::open(&working).unwrap();
-    let render = Render { size_px: 256, stretch: [[0.0, 255.0]; 3], gamma: 1.0 };
+    let tiles = TileReader::open(&working, &std::sync::Arc::new(BlockCache::new(1 << 24))).unwrap();
+    let render = Render::plain(256);
     let at = |lon: f64, lat: f64| {
         // the pixel of WebMercatorQuad at zoom 18 that holds the place
         let side = f64::from(1 << 18) * 256.0;

@@ -51,7 +51,7 @@ fn text(path: &Path) -> &str {
 fn ingested(folder: &TempDir, file: &Path) -> PathBuf {
     let output = folder.path().join("working.tif");
     let worker = IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", WorkerLimits::default());
-    worker.ingest(&IngestRequest { input: file.to_owned(), output: output.clone(), corners: None }).unwrap();
+    worker.ingest(&IngestRequest { input: file.to_owned(), output: output.clone(), placing: None }).unwrap();
     output
 }
 

@@ -10,6 +10,8 @@ use crate::{ApiError, links::Base, look::Format, tile_cache::version};
 pub(crate) const WEB_MERCATOR_QUAD: &str = "WebMercatorQuad";
 const WEB_MERCATOR_QUAD_URI: &str = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
 const WEB_MERCATOR_CODE: u32 = 3857;
+/// Names beside which no scene can have its tiles.
+pub(crate) const NAMES_OF_TILES: [&str; 4] = [WEB_MERCATOR_QUAD, "native", "wmts", "WMTSCapabilities.xml"];
 /// Levels of WebMercatorQuad as it is described; those of a scene end sooner.
 pub(crate) const WEB_MERCATOR_LEVELS: u32 = 25;
 /// Side of a tile, pixels.

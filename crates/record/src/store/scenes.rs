@@ -224,7 +224,8 @@ impl Store {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
         let mut statement = reader.prepare_cached(
-            "SELECT id, document FROM scene WHERE ?1 IS NULL OR site = ?1 ORDER BY n DESC LIMIT ?2 OFFSET ?3",
+            "SELECT id, document FROM scene
+             WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) ORDER BY n DESC LIMIT ?2 OFFSET ?3",
         )?;
         let rows = statement
             .query_map((site.map(SiteId::as_str), limit, offset), |row| {

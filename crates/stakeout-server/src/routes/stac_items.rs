@@ -20,6 +20,7 @@ use crate::{
     links::Base,
     path::Path,
     scene_properties, stac,
+    tilesets::NAMES_OF_TILES,
 };
 
 /// Largest item, bytes.
@@ -44,6 +45,9 @@ pub(crate) async fn create(
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
     let id = match &given["id"] {
         Value::Null => None,
+        Value::String(id) if NAMES_OF_TILES.contains(&id.as_str()) => {
+            return Err(ApiError::parameter("id", id, "none of the names that addresses of tiles use"));
+        }
         Value::String(id) => Some(SceneId(id.clone())),
         other => return Err(ApiError::parameter("id", &other.to_string(), "a text")),
     };
