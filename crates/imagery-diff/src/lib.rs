@@ -24,6 +24,7 @@ pub mod register;
 pub mod regularise;
 pub mod score;
 pub mod source;
+pub mod stress;
 
 pub use blobs::{BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};

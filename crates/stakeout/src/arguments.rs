@@ -96,6 +96,10 @@ pub(crate) struct Evaluate {
     /// Which candidates count.
     #[arg(long, value_enum, default_value_t = Counted::Any)]
     pub(crate) change: Counted,
+    /// Also compare every after image with itself under other light, sensors, shifts and gaps, where all that is found
+    /// is a false alarm, and every pair swapped, where new must become removed.
+    #[arg(long)]
+    pub(crate) stress: bool,
     /// Where to write all figures, as JSON; else standard output.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -19,14 +20,19 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from train.losses import loss
 from train.network import ChangeNet
 from train.places import load
+from train.recover import recovered
 from train.real_pairs import RealPairs, sample_from_pairs
 from train.samples import Ground, Sample, sample_from_places
 
 WARM_UP_STEPS = 200
-AVERAGE_DECAY = 0.998
+AVERAGE_DECAY = 0.999
 """Weight of the past in the exponential moving average; the average is what is exported."""
 
 CHECKPOINT_STEPS = 250
+
+STATISTICS_SAMPLES = 96
+"""Samples from which the batch norm's statistics are measured when a run begins with an ONNX file."""
+
 GRADIENT_NORM_MAX = 5.0
 
 
@@ -97,9 +103,7 @@ def average(into: ChangeNet, network: ChangeNet, step: int) -> None:
 def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimizer, int]:
     """Network, averaged network, optimiser and first step: from the run's checkpoint, another model, or nothing."""
     torch.manual_seed(options.seed)
-    network = ChangeNet()
-    if options.start_from is not None:
-        network.load_state_dict(torch.load(options.start_from, weights_only=True)["average"])
+    network = beginning(options).train()
     network = network.to(options.device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
@@ -113,10 +117,25 @@ def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimi
     return network, averaged, optimiser, kept["step"]
 
 
+def beginning(options: FitOptions) -> ChangeNet:
+    """The network before the first step: new, from a checkpoint, or from a shipped ONNX file."""
+    if options.start_from is None:
+        return ChangeNet()
+    if options.start_from.suffix == ".onnx":
+        batches = iter(Batches(options, 0))
+        samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
+        return recovered(options.start_from, samples.float() / 255)
+    network = ChangeNet()
+    network.load_state_dict(torch.load(options.start_from, weights_only=True)["average"])
+    return network
+
+
 def earlier_steps(options: FitOptions) -> int:
     """Steps already in the weights that the run began with."""
     if options.start_from is None:
         return 0
+    if options.start_from.suffix == ".onnx":
+        return json.loads(options.start_from.with_suffix(".json").read_text())["trained_on"]["steps"]
     kept = torch.load(options.start_from, map_location="cpu", weights_only=True)
     return kept["step"] + kept["earlier_steps"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,19 @@ Rng = np.random.Generator
 
 SHIFT_PX_MAX = 3.0
 """Largest shift of one date along each axis; two dates can be twice as far apart."""
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How far the two dates of a sample are driven apart; shares of dates, shift in pixels."""
+
+    light: float
+    shift_px_max: float
+    sway: float
+
+
+STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25)
+MILD = Strength(light=0.35, shift_px_max=0.7, sway=0.0)
 
 
 def chance(rng: Rng, share: float) -> bool:
@@ -99,10 +114,10 @@ def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:
     return cv2.remap(image, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def misfit(rng: Rng, side: int) -> np.ndarray:
+def misfit(rng: Rng, side: int, strength: Strength = STRONG) -> np.ndarray:
     """A small affine map of one date: shift with sub-pixel part, slight turn and scale."""
     turn, scale = rng.normal(0, 0.004), 1 + rng.normal(0, 0.004)
-    limit = SHIFT_PX_MAX if chance(rng, 0.6) else 0.7
+    limit = strength.shift_px_max if chance(rng, 0.6) else 0.7
     shift = rng.uniform(-limit, limit, 2)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     centre = np.full(2, (side - 1) / 2)

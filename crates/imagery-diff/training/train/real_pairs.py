@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from train import jitter
 from train.jitter import chance
 from train.places import read_rgb
 from train.samples import SIDE, Crop, Ground, Sample, add_loose_things, change_ground, dilated, finish
@@ -15,7 +16,16 @@ from train.samples import SIDE, Crop, Ground, Sample, add_loose_things, change_g
 Rng = np.random.Generator
 
 GSD_M = 0.5
-FILE = "real-pairs.npz"
+FILE = "real-pairs-{}.npz"
+
+SOURCES = {1024: "*.jpg", 256: "train_*.jpg"}
+"""Side of the pairs in pixels and which are taken: the validation places of 256 px are also among those of 1024 px."""
+
+SCALE_MAX = 0.8
+"""A crop covers at most this share of a pair's side, so that a turned one is seldom filled by mirroring."""
+
+MILD_SHARE = 0.5
+"""Share of real pairs that keep their own light and fit: they differ by years as it is."""
 
 REAL_CHANGE_SHARE = 0.75
 """The rest are unchanged pairs: one date used twice."""
@@ -23,45 +33,53 @@ REAL_CHANGE_SHARE = 0.75
 
 @dataclass(frozen=True)
 class RealPairs:
-    """Before, after and label of every place, lists of arrays."""
+    """Before, after, label and number of pixels of every place."""
 
     before: list[np.ndarray]
     after: list[np.ndarray]
     label: list[np.ndarray]
+    pixels: np.ndarray
 
     @staticmethod
     def load(cache: Path) -> RealPairs:
-        kept = np.load(cache / FILE)
-        stacks = [list(kept[name]) for name in ("before", "after", "label")]
-        return RealPairs(*stacks)
+        kept = [np.load(cache / FILE.format(side)) for side in SOURCES]
+        stacks = [[pair for part in kept for pair in part[name]] for name in ("before", "after", "label")]
+        return RealPairs(*stacks, np.array([label.size for label in stacks[2]], float))
+
+    def draw(self, rng: Rng) -> int:
+        """Number of a pair, by its share of the ground."""
+        return int(rng.choice(len(self.before), p=self.pixels / self.pixels.sum()))
 
 
 def prepare(data: Path, cache: Path) -> None:
-    """Decodes the 1024 px pairs of `data/train/levir` into `cache`."""
-    folder = data / "train/levir/1024"
-    names = sorted(path.stem for path in (folder / "A").glob("*.jpg"))
-    stacks = {
-        "before": [read_rgb(folder / "A" / f"{name}.jpg") for name in names],
-        "after": [read_rgb(folder / "B" / f"{name}.jpg") for name in names],
-        "label": [cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for name in names],
-    }
-    np.savez(cache / FILE, **{name: np.stack(values) for name, values in stacks.items()})
-    print(f"prepared {len(names)} real pairs", flush=True)
+    """Decodes the pairs of `data/train/levir` into `cache`: all of 1024 px, and those of 256 px from other places."""
+    for side, pattern in SOURCES.items():
+        folder = data / "train/levir" / str(side)
+        names = sorted(path.stem for path in (folder / "A").glob(pattern))
+        stacks = {
+            "before": [read_rgb(folder / "A" / f"{name}.jpg") for name in names],
+            "after": [read_rgb(folder / "B" / f"{name}.jpg") for name in names],
+            "label": [cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for name in names],
+        }
+        np.savez(cache / FILE.format(side), **{name: np.stack(values) for name, values in stacks.items()})
+        print(f"prepared {len(names)} real pairs of {side} px", flush=True)
 
 
 def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
-    number = rng.integers(len(pairs.before))
+    number = pairs.draw(rng)
     label = pairs.label[number]
+    side = label.shape[0]
     scale = float(np.exp(rng.uniform(np.log(0.7), np.log(3.2)))) if chance(rng, 0.4) else float(rng.uniform(0.85, 1.2))
-    centre = rng.uniform(0, label.shape[0], 2)
+    scale = min(scale, SCALE_MAX * side / SIDE)
+    centre = rng.uniform(0, side, 2)
     if chance(rng, 0.65):
         changed = np.flatnonzero(label[::8, ::8])
         if len(changed):
-            row, col = divmod(int(rng.choice(changed)), label.shape[1] // 8)
+            row, col = divmod(int(rng.choice(changed)), side // 8)
             centre = np.array([col, row]) * 8 + rng.uniform(-60, 60, 2) * scale
     reach = SIDE * scale / 2
-    centre = np.clip(centre, min(reach, 512), max(1024 - reach, 512))
+    centre = np.clip(centre, min(reach, side / 2), max(side - reach, side / 2))
     turn = rng.uniform(0, 2 * np.pi) if chance(rng, 0.5) else rng.integers(4) * np.pi / 2
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     if chance(rng, 0.5):
@@ -100,4 +118,4 @@ def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground) -> Sample:
     for date in (before, after):
         if chance(rng, 0.25):
             add_loose_things(rng, date, gsd_m)
-    return finish(rng, before, after, nothing)
+    return finish(rng, before, after, nothing, jitter.MILD if chance(rng, MILD_SHARE) else jitter.STRONG)

@@ -445,20 +445,23 @@ def edge_of(mask: np.ndarray) -> np.ndarray:
     return cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
 
 
-def finish(rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray) -> Sample:
+def finish(
+    rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray, strength: jitter.Strength = jitter.STRONG
+) -> Sample:
     """Shifts, lights and stacks the two dates; swaps them in half of the samples."""
     dates = [before, after] if chance(rng, 0.5) else [after, before]
     images, onlys, builts, valids, knowns = [], [], [], [], []
     unsure = np.zeros((SIDE, SIDE), np.uint8)
     for date in dates:
-        matrix = jitter.misfit(rng, SIDE)
+        matrix = jitter.misfit(rng, SIDE, strength)
         images.append(jitter.moved(date.image, matrix, cv2.INTER_LINEAR))
         onlys.append(jitter.moved(date.only, matrix, cv2.INTER_LINEAR))
         builts.append(jitter.moved(date.built, matrix, cv2.INTER_LINEAR))
         valids.append(jitter.moved(date.valid, matrix, cv2.INTER_NEAREST))
         knowns.append(valids[-1] & jitter.moved(date.known, matrix, cv2.INTER_NEAREST))
         unsure |= jitter.moved(uncertain, matrix, cv2.INTER_NEAREST)
-    images = light_and_sensor(rng, [jitter.swayed(rng, image) if chance(rng, 0.25) else image for image in images])
+    images = [jitter.swayed(rng, image) if chance(rng, strength.sway) else image for image in images]
+    images = light_and_sensor(rng, images, strength)
     usable = (valids[0] & valids[1]) & ~unsure
     weights = [weigh_gaps(usable, onlys[1]), weigh_gaps(usable, onlys[0]), *knowns]
     if chance(rng, 0.05):
@@ -485,10 +488,10 @@ def weigh_gaps(usable: np.ndarray, only: np.ndarray) -> np.ndarray:
     return usable & np.where(gaps > 0, np.uint8(255), np.uint8(PLAIN_WEIGHT))
 
 
-def light_and_sensor(rng: Rng, images: list[np.ndarray]) -> list[np.ndarray]:
+def light_and_sensor(rng: Rng, images: list[np.ndarray], strength: jitter.Strength) -> list[np.ndarray]:
     """Independent light and sensor per date; grey for both dates or one by chance."""
-    images = [jitter.photometric(rng, image) for image in images]
-    grey_both, grey_one = chance(rng, 0.1), chance(rng, 0.05)
+    images = [jitter.photometric(rng, image) if chance(rng, strength.light) else image for image in images]
+    grey_both, grey_one = chance(rng, 0.1 * strength.light), chance(rng, 0.05 * strength.light)
     if grey_both or grey_one:
         which = rng.integers(2)
         images = [jitter.grey(rng, image) if grey_both or i == which else image for i, image in enumerate(images)]

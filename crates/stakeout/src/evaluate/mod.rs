@@ -1,6 +1,7 @@
 //! `stakeout evaluate`: runs a detector over labelled pairs and tells how good it is.
 
 mod page;
+mod stress;
 
 use std::{
     collections::BTreeMap,
@@ -52,10 +53,14 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
     let pairs = pairs(&arguments.folder, &arguments.prefix)?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pairs.len() as u64), target);
+    let mut stressed = arguments.stress.then(stress::Stressed::default);
     let mut tally = Tally::default();
     let mut evaluated = Vec::with_capacity(pairs.len());
     for files in pairs {
         let one = evaluate(files, &detector, arguments)?;
+        if let Some(stressed) = &mut stressed {
+            stressed.add(&one.files.before, &one.files.after, &detector, arguments)?;
+        }
         tally.add(&one.place);
         evaluated.push(one);
         bar.inc(1);
@@ -68,6 +73,7 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         "detector": detector.id(),
         "gsd_m_of_unplaced_pairs": arguments.gsd,
         "figures": figures,
+        "stress": stressed.as_ref().map(stress::Stressed::report),
         "places": tally.by_place(),
         "candidates": candidates(&tally, &evaluated),
     });
@@ -79,10 +85,14 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         }
     }
     if let Some(path) = &arguments.html {
-        write_whole(path, page::page(&figures, worst(&mut evaluated), &detector.id().name)?.as_bytes())?;
+        let page = page::page(&figures, stressed.as_ref(), worst(&mut evaluated), &detector.id().name)?;
+        write_whole(path, page.as_bytes())?;
     }
     if !quiet {
         tell(&figures);
+        if let Some(stressed) = &stressed {
+            stressed.tell();
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use geo::Polygon;
 use imagery_diff::{Change, Window, evaluate::Figures, objects::Object, outline::outline};
 use raster_io::{BlockCache, Render, TileFormat, TileReader, encode};
 
-use super::Evaluated;
+use super::{Evaluated, stress::Stressed};
 
 /// Longer side of a picture, pixels.
 const PICTURE_PX: u32 = 384;
@@ -20,7 +20,12 @@ table{border-collapse:collapse}td,th{padding:4px 12px;border:1px solid #bbb;text
 svg{position:absolute;inset:0}figcaption{color:#555}\
 .found{fill:none;stroke:#ff9f1c;stroke-width:2}.true{fill:none;stroke:#00d0ff;stroke-width:2}";
 
-pub(super) fn page(figures: &Figures, worst: &[Evaluated], detector: &str) -> anyhow::Result<String> {
+pub(super) fn page(
+    figures: &Figures,
+    stressed: Option<&Stressed>,
+    worst: &[Evaluated],
+    detector: &str,
+) -> anyhow::Result<String> {
     let mut html = format!(
         "<!doctype html><meta charset=utf-8><title>Evaluation of {detector}</title><style>{STYLE}</style>\
          <h1>{detector} on {} places, {:.2} km²</h1><table><tr><th><th>precision<th>recall<th>F1<th>95 %</tr>",
@@ -39,10 +44,17 @@ pub(super) fn page(figures: &Figures, worst: &[Evaluated], detector: &str) -> an
     }
     write!(
         html,
-        "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}.</p>\
-         <p>The worst places: orange is what was found, blue what is true.</p>",
+        "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}.</p>",
         figures.false_alarms_km2.value, figures.calibration_error
     )?;
+    if let Some(stressed) = stressed {
+        html.push_str("<h2>Where nothing was built</h2><table><tr><th>pair<th>found<th>a km²</tr>");
+        for (name, alarms, alarms_km2) in stressed.cases() {
+            write!(html, "<tr><th>{name}<td>{alarms}<td>{alarms_km2:.2}</tr>")?;
+        }
+        write!(html, "</table><p>{}</p>", stressed.direction())?;
+    }
+    html.push_str("<h2>The worst places</h2><p>Orange is what was found, blue what is true.</p>");
     for one in worst {
         strip(&mut html, one)?;
     }

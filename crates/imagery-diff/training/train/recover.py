@@ -1,0 +1,77 @@
+"""Goes on training from a shipped ONNX file: undoes the folding of the batch norm.
+
+A folded convolution says W x + b. Training wants W' x normalised by its own statistics and then a gain and an
+offset. The statistics are measured on real samples, layer after layer, and gain and offset are set so that the
+network says at first what the file says; each filter of W' is given the same length, so that one learning rate suits
+all layers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from train.network import ChangeNet
+
+FILTER_LENGTH = 0.8
+"""Length of every filter; the batch norm after it makes any length say the same."""
+
+
+def folded_weights(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of every convolution of an ONNX file, in the order of the graph."""
+    graph = onnx.load(path).graph
+    values = {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in graph.initializer}
+    return [(values[node.input[1]], values[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
+
+
+def in_graph_order(network: ChangeNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
+    """Convolutions with the batch norm behind them, in the order in which `export` writes them."""
+    parts = (network.stem, network.mid, network.deep, network.mix_deep, network.mix_mid, network.mix_stem)
+    layers: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
+    for part in parts:
+        modules = [module for module in part.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
+        layers += list(zip(modules[::2], modules[1::2], strict=True))
+    return [*layers, (network.head, None)]
+
+
+def recovered(path: Path, samples: Tensor) -> ChangeNet:
+    """A network that says what the file at `path` says; `samples` [N,6,H,W] in 0..1 give the statistics.
+
+    Raises ValueError when the file holds other convolutions than the network.
+    """
+    network = ChangeNet().eval()
+    layers, weights = in_graph_order(network), folded_weights(path)
+    shapes = [tuple(conv.weight.shape) for conv, _ in layers], [tuple(weight.shape) for weight, _ in weights]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{path.name} holds convolutions {shapes[1]} but the network has {shapes[0]}")
+    hooks = []
+    for (conv, norm), (weight, bias) in zip(layers, weights, strict=True):
+        if norm is None:
+            conv.weight.data, conv.bias.data = weight, bias
+            continue
+        length = weight.flatten(1).norm(dim=1).clamp(min=1e-6)
+        conv.weight.data = weight * (FILTER_LENGTH / length)[:, None, None, None]
+        hooks.append(norm.register_forward_pre_hook(statistics_hook(bias, length / FILTER_LENGTH)))
+    with torch.no_grad():
+        network(samples)
+    for hook in hooks:
+        hook.remove()
+    return network
+
+
+def statistics_hook(bias: Tensor, gain: Tensor):  # noqa: ANN201 (torch names no type for hooks)
+    """Sets a batch norm from what comes in, so that it gives `gain * input + bias`."""
+
+    def hook(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
+        (x,) = inputs
+        norm.running_mean.copy_(x.mean((0, 2, 3)))
+        norm.running_var.copy_(x.var((0, 2, 3)))
+        spread = torch.sqrt(norm.running_var + norm.eps)
+        norm.weight.data = gain * spread
+        norm.bias.data = bias + gain * norm.running_mean
+
+    return hook
