@@ -3,7 +3,7 @@
     measure.py BINARIES PAGE.md
 
 BINARIES holds stakeout, make-fixture and fetch-all. Everything happens on loopback and ends by itself: a scene of
-8,192 px in UTM is rendered and ingested; each server is started anew for each format; the same tiles of zoom 14 to 18
+2,048 px in UTM is rendered, laid side by side to one of 8,192 px and ingested; each server is started anew for each format; the same tiles of zoom 14 to 18
 are fetched in the same order over 8 connections, first each once (cold), then all of them again (warm).
 """
 
@@ -20,7 +20,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-SIDE_PX = 8192
+PART_PX = 2048
+PARTS = 4
+PIXEL_M = 0.5
 ZOOMS = range(14, 19)
 TILES_A_ZOOM_MAX = 120
 CONNECTIONS = 8
@@ -121,6 +123,24 @@ def add_scene(server: Stakeout, file: Path) -> str:
     return server.post("/api/sites/bench/scenes", scene)["id"]
 
 
+def side_by_side(part: Path, whole: Path) -> None:
+    """A scene of PARTS x PARTS copies of another."""
+    upper_left = json.loads(subprocess.run(["gdalinfo", "-json", part], check=True, capture_output=True).stdout)
+    west, north = upper_left["cornerCoordinates"]["upperLeft"]
+    copies = []
+    side_m = PART_PX * PIXEL_M
+    for row in range(PARTS):
+        for col in range(PARTS):
+            left, top = west + col * side_m, north - row * side_m
+            copies.append(whole.with_name(f"part-{row}-{col}.vrt"))
+            corners = [str(number) for number in (left, top, left + side_m, top - side_m)]
+            subprocess.run(["gdal_translate", "-q", "-of", "VRT", "-a_ullr", *corners, part, copies[-1]], check=True)
+    together = whole.with_suffix(".vrt")
+    subprocess.run(["gdalbuildvrt", "-q", together, *copies], check=True)
+    options = ["-co", "TILED=YES", "-co", "COMPRESS=DEFLATE", "-co", "PREDICTOR=2", "-co", "ZLEVEL=1"]
+    subprocess.run(["gdal_translate", "-q", *options, together, whole], check=True)
+
+
 def tiles_of(server: Stakeout, scene: str) -> list[tuple[int, int, int]]:
     """Tiles that the scene reaches, at most so many a zoom, in a seeded order."""
     tileset = json.loads(get(f"{server.url}/tiles/{scene}/WebMercatorQuad"))
@@ -155,9 +175,10 @@ def fetch(binaries: Path, port: int, paths: list[str], rounds: int) -> dict:
 
 def measure(binaries: Path, folder: Path) -> tuple[list[dict], int]:
     fixture, data = folder / "fixture", folder / "data"
-    subprocess.run([binaries / "make-fixture", fixture, "--size", str(SIDE_PX)], check=True, timeout=1200)
+    subprocess.run([binaries / "make-fixture", fixture, "--size", str(PART_PX)], check=True, timeout=1200)
+    side_by_side(fixture / "before.tif", fixture / "whole.tif")
     with Stakeout(binaries, data) as server:
-        scene = add_scene(server, fixture / "before.tif")
+        scene = add_scene(server, fixture / "whole.tif")
         tiles = tiles_of(server, scene)
         working = folder / "working.tif"
         working.write_bytes(get(f"{server.url}/api/scenes/{scene}/working"))
