@@ -401,7 +401,9 @@ def test_oas30_oas_definition_2(openapi):
 def test_oas30_oas_impl(atlas, openapi):
     # schemathesis does this for all of it; here the plain reading of every address without variables
     for path, item in openapi["paths"].items():
-        if "{" in path or "get" not in item or path in ("/api/events", "/api/comparisons"):
+        if "{" in path or "get" not in item or path == "/api/events":
+            continue
+        if any(given.get("required") for given in item["get"].get("parameters", [])):
             continue
         answer = atlas.get(path)
         assert answer.status_code == 200, path
