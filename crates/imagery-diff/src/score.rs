@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     blobs::Patch,
+    candidate::Change,
     grid::{Grid, PixelIndex},
     objects::Object,
     outline::PixelPolygon,
@@ -62,6 +63,7 @@ pub struct ScoreContext<'a> {
 
 /// Scores a structure: 0 to 1, with the evidence by name.
 ///
+/// The weights speak of new structures; of removed ones they take the dates the other way round.
 /// `probability_mean`, `probability_max`, `building_before_mean`, `building_after_mean`, `boundary_mean` and
 /// `change_mean` are shares, 0 to 1; `rectangularity` is the area over that of the smallest rectangle,
 /// `compactness` that of a circle of the same length of outline (Polsby and Popper 1991), both 0 to 1;
@@ -75,9 +77,19 @@ pub fn score(
     options: &ScoreOptions,
 ) -> (f64, BTreeMap<String, f64>) {
     let evidence = evidence(patch, object, outline, extent, context);
-    let sum: f64 =
-        options.weights.iter().map(|(name, weight)| weight * evidence.get(name).unwrap_or(&0.0)).sum();
+    let told = |name: &str| evidence.get(role(name, object.change)).copied().unwrap_or(0.0);
+    let sum: f64 = options.weights.iter().map(|(name, weight)| weight * told(name)).sum();
     (1.0 / (1.0 + (-(options.intercept + sum)).exp()), evidence)
+}
+
+/// The evidence that plays a part in the score of a change, by its name for a new structure: for a removed one the
+/// dates change places, so that a pair and the swapped pair are scored alike.
+fn role(name: &str, change: Change) -> &str {
+    match (change, name) {
+        (Change::Removed, "building_before_mean") => "building_after_mean",
+        (Change::Removed, "building_after_mean") => "building_before_mean",
+        _ => name,
+    }
 }
 
 fn evidence(

@@ -80,6 +80,7 @@ fn swapped_images_turn_new_into_removed() {
             });
             let again = again.unwrap_or_else(|| panic!("{name}: {found:?} is not found when swapped"));
             assert_eq!(again.change, Change::Removed, "{name}");
+            assert!((again.score - found.score).abs() < 0.1, "{name}: {} {}", found.score, again.score);
         }
     }
 }

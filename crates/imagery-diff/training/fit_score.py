@@ -27,6 +27,9 @@ EVIDENCE = (
     "compactness",
     "area_log10",
 )
+REMOVED_ROLE = {"building_before_mean": "building_after_mean", "building_after_mean": "building_before_mean"}
+"""Of a removed structure the dates change places, as in the score."""
+
 RIDGE = 1e-2
 FOLDS = 5
 BINS = 10
@@ -38,7 +41,8 @@ def load(paths: list[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, real, places = [], [], []
     for path in paths:
         for candidate in json.loads(path.read_text())["candidates"]:
-            rows.append([candidate["evidence"][name] for name in EVIDENCE])
+            role = REMOVED_ROLE if candidate["change"] == "removed" else {}
+            rows.append([candidate["evidence"][role.get(name, name)] for name in EVIDENCE])
             real.append(candidate["real"])
             places.append(candidate["place"])
     _, numbers = np.unique(places, return_inverse=True)
