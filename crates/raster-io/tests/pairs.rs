@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use std::{path::Path, process::Command};
+mod support;
 
 use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};
 use raster_io::{
     BlockCache, CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair,
     TileReader, WorkerLimits, open, write_geotiff,
 };
+
+use crate::support::{run, text};
 
 /// Smooth colours, so that resampling can be compared to within a few grey values.
 fn smooth(rows: u32, cols: u32, origin: MapPoint, crs: &str) -> Raster {
@@ -29,16 +31,6 @@ fn worker() -> IngestWorker {
 
 fn hamhung(rows: u32, cols: u32) -> Raster {
     smooth(rows, cols, MapPoint { x: 551_000.0, y: 4_417_000.0 }, "EPSG:32652")
-}
-
-fn run(tool: &str, arguments: &[&str]) {
-    let output =
-        Command::new(tool).args(arguments).output().unwrap_or_else(|_| panic!("{tool} is installed"));
-    assert!(output.status.success(), "{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 /// Mean difference of the two rasters of a pair over the pixels that both have, and the share of those.

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod support;
+
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
@@ -14,6 +15,8 @@ use raster_io::{
     WEB_MERCATOR_HALF_M, WorkerLimits, encode, web_mercator_limits, write_geotiff,
 };
 use tempfile::TempDir;
+
+use crate::support::{run, text};
 
 const BLOCK_BYTES: u64 = 64 << 20;
 
@@ -36,16 +39,6 @@ fn scene(rows: u32, cols: u32, hole: u32) -> Raster {
         .collect();
     let valid = (0..rows).flat_map(|_| (0..cols).map(|col| col >= hole)).collect();
     Raster::new(grid, 3, values, valid).unwrap()
-}
-
-fn run(tool: &str, arguments: &[&str]) {
-    let output =
-        Command::new(tool).args(arguments).output().unwrap_or_else(|_| panic!("{tool} is installed"));
-    assert!(output.status.success(), "{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn ingested(folder: &TempDir, file: &Path) -> PathBuf {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::{ApiError, links::Base, look::Format, tile_cache::version};
 
 pub(crate) const WEB_MERCATOR_QUAD: &str = "WebMercatorQuad";
-const WEB_MERCATOR_QUAD_URI: &str = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
+pub(crate) const WEB_MERCATOR_QUAD_URI: &str =
+    "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
 const WEB_MERCATOR_CODE: u32 = 3857;
 /// Names beside which no scene can have its tiles.
 pub(crate) const NAMES_OF_TILES: [&str; 4] = [WEB_MERCATOR_QUAD, "native", "wmts", "WMTSCapabilities.xml"];

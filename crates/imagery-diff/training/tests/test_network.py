@@ -1,6 +1,8 @@
 """Properties of the network and of its samples; run with `python -m unittest` from this folder."""
 
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from train.export import TOLERANCE, largest_difference, onnx_model
 from train.losses import loss
 from train.network import OUTPUTS, ChangeNet, parameter_count
 from train.places import LAYERS, Level, Place
+from train.recover import recovered
 from train.samples import SIDE, Ground, Sample, sample_from_places
 
 NEW, REMOVED, BEFORE, AFTER, BOUNDARY = range(len(OUTPUTS))
@@ -46,6 +49,15 @@ class TheNetwork(unittest.TestCase):
 
     def test_the_onnx_file_says_what_the_network_says(self) -> None:
         self.assertLess(largest_difference(network(), onnx_model(network()).SerializeToString()), TOLERANCE)
+
+    def test_training_goes_on_from_an_onnx_file_with_what_the_file_says(self) -> None:
+        pair = torch.rand(4, 6, 64, 64)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(onnx_model(network()).SerializeToString())
+            again = recovered(path, pair)
+        with torch.no_grad():
+            torch.testing.assert_close(again.evidence(pair), network().evidence(pair), atol=1e-4, rtol=1e-3)
 
     def test_it_stays_small(self) -> None:
         self.assertLess(parameter_count(network()), PARAMETERS_MAX)

@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from train.losses import loss
 from train.network import ChangeNet
 from train.places import load
-from train.recover import recovered
 from train.real_pairs import RealPairs, sample_from_pairs
+from train.recover import recovered
 from train.samples import Ground, Sample, sample_from_places
 
 WARM_UP_STEPS = 200

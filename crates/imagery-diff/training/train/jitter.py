@@ -12,6 +12,9 @@ Rng = np.random.Generator
 SHIFT_PX_MAX = 3.0
 """Largest shift of one date along each axis; two dates can be twice as far apart."""
 
+SMALL_SHIFT_PX_MAX = 0.7
+"""The same where two dates fit well."""
+
 
 @dataclass(frozen=True)
 class Strength:
@@ -23,7 +26,7 @@ class Strength:
 
 
 STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25)
-MILD = Strength(light=0.35, shift_px_max=0.7, sway=0.0)
+MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0)
 
 
 def chance(rng: Rng, share: float) -> bool:
@@ -117,7 +120,7 @@ def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:
 def misfit(rng: Rng, side: int, strength: Strength = STRONG) -> np.ndarray:
     """A small affine map of one date: shift with sub-pixel part, slight turn and scale."""
     turn, scale = rng.normal(0, 0.004), 1 + rng.normal(0, 0.004)
-    limit = strength.shift_px_max if chance(rng, 0.6) else 0.7
+    limit = strength.shift_px_max if chance(rng, 0.6) else SMALL_SHIFT_PX_MAX
     shift = rng.uniform(-limit, limit, 2)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     centre = np.full(2, (side - 1) / 2)

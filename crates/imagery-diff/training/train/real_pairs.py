@@ -33,22 +33,23 @@ REAL_CHANGE_SHARE = 0.75
 
 @dataclass(frozen=True)
 class RealPairs:
-    """Before, after, label and number of pixels of every place."""
+    """Before, after and label of every place, and its share of the ground."""
 
     before: list[np.ndarray]
     after: list[np.ndarray]
     label: list[np.ndarray]
-    pixels: np.ndarray
+    share: np.ndarray
 
     @staticmethod
     def load(cache: Path) -> RealPairs:
         kept = [np.load(cache / FILE.format(side)) for side in SOURCES]
         stacks = [[pair for part in kept for pair in part[name]] for name in ("before", "after", "label")]
-        return RealPairs(*stacks, np.array([label.size for label in stacks[2]], float))
+        pixels = np.array([label.size for label in stacks[2]], float)
+        return RealPairs(*stacks, pixels / pixels.sum())
 
     def draw(self, rng: Rng) -> int:
         """Number of a pair, by its share of the ground."""
-        return int(rng.choice(len(self.before), p=self.pixels / self.pixels.sum()))
+        return int(rng.choice(len(self.before), p=self.share))
 
 
 def prepare(data: Path, cache: Path) -> None:

@@ -12,15 +12,19 @@ use record::{
 use serde_json::{Value, json};
 
 use super::{features, json as answer, ogc};
-use crate::{ApiError, App, etag, guard::Who, links::Base, parameters::Parameters, path::Path};
+use crate::{
+    ApiError, App, etag,
+    guard::Who,
+    links::Base,
+    parameters::Parameters,
+    path::Path,
+    tilesets::{TILING_SCHEME, WEB_MERCATOR_QUAD, WEB_MERCATOR_QUAD_URI},
+};
 
 pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
 /// Type of the links to the tile sets of a collection.
 pub(super) const TILESETS_VECTOR: &str = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
 pub(super) const TILING_SCHEMES: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes";
-const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
-const MATRIX_SET: &str = "WebMercatorQuad";
-const MATRIX_SET_URI: &str = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
 const MERCATOR_URI: &str = "http://www.opengis.net/def/crs/EPSG/0/3857";
 /// How many features of a tile were left out since there were more than a tile may have.
 const LEFT_OUT: HeaderName = HeaderName::from_static("stakeout-features-left-out");
@@ -100,8 +104,12 @@ pub(crate) async fn tilesets(
     let collection = tiled(&name)?;
     let path = format!("/ogc/collections/{name}/tiles");
     let mut set = tileset_summary(collection, &base);
-    set["links"] =
-        json!([base.link("self", "application/json", &format!("{path}/{MATRIX_SET}"), "The tile set")]);
+    set["links"] = json!([base.link(
+        "self",
+        "application/json",
+        &format!("{path}/{WEB_MERCATOR_QUAD}"),
+        "The tile set"
+    )]);
     let document = json!({
         "tilesets": [set],
         "links": [
@@ -114,12 +122,12 @@ pub(crate) async fn tilesets(
 }
 
 fn tileset_summary(collection: Collection, base: &Base) -> Value {
-    let scheme = format!("/ogc/tileMatrixSets/{MATRIX_SET}");
+    let scheme = format!("/ogc/tileMatrixSets/{WEB_MERCATOR_QUAD}");
     json!({
         "title": format!("{} as vector tiles", collection.as_str()),
         "dataType": "vector",
         "crs": MERCATOR_URI,
-        "tileMatrixSetURI": MATRIX_SET_URI,
+        "tileMatrixSetURI": WEB_MERCATOR_QUAD_URI,
         "links": [base.link(TILING_SCHEME, "application/json", &scheme, "How tiles are numbered")],
     })
 }
@@ -136,7 +144,7 @@ pub(crate) async fn tileset(
     if parameters.get("f") == Some("tilejson") {
         return Ok(answer(&tilejson(collection, &base)));
     }
-    let path = format!("/ogc/collections/{name}/tiles/{MATRIX_SET}");
+    let path = format!("/ogc/collections/{name}/tiles/{WEB_MERCATOR_QUAD}");
     let mut item = base.link("item", MVT, "", "The tiles");
     item["href"] = json!(format!("{}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", base.to(&path)));
     item["templated"] = json!(true);
@@ -159,7 +167,7 @@ pub(crate) async fn tileset(
 }
 
 fn tilejson(collection: Collection, base: &Base) -> Value {
-    let path = format!("/ogc/collections/{}/tiles/{MATRIX_SET}", collection.as_str());
+    let path = format!("/ogc/collections/{}/tiles/{WEB_MERCATOR_QUAD}", collection.as_str());
     let fields: serde_json::Map<String, Value> = std::iter::once(("id".to_owned(), json!("Id")))
         .chain(record::schema::queryables(collection).map(|own| (own.name.to_owned(), json!(own.title))))
         .collect();

@@ -147,9 +147,7 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
     let mask = read_mask(&files.label)?;
     let pair = ScenePair::open(&files.before, &files.after, &detection::grid_options(detector))?;
-    let mut options = DetectOptions::default();
-    options.score_min = arguments.min_score.unwrap_or(options.score_min);
-    let detection = detect(&pair, detector, &options, &|_| ControlFlow::Continue(()))
+    let detection = detect(&pair, detector, &detect_options(arguments), &|_| ControlFlow::Continue(()))
         .with_context(|| format!("{} cannot be evaluated", files.name))?;
     let to_label = to_label(pair.grid(), pair.before().info().geotransform);
     let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
@@ -175,6 +173,11 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         truth: regions(&mask.set, mask.cols as usize),
     };
     Ok(Evaluated { files, mask, found, place })
+}
+
+fn detect_options(arguments: &Evaluate) -> DetectOptions {
+    let options = DetectOptions::default();
+    DetectOptions { score_min: arguments.min_score.unwrap_or(options.score_min), ..options }
 }
 
 /// From map units of the grid to pixels of the label, which has the pixels of the before image.

@@ -4,14 +4,14 @@ use std::{ops::ControlFlow, path::Path};
 
 use geo::{Area, BooleanOps};
 use imagery_diff::{
-    AlignedPair, Candidate, Change, DetectOptions, Detector, MemoryPair, PairSource, Raster, Samples, Shift,
-    detect,
+    AlignedPair, Candidate, Change, Detector, MemoryPair, PairSource, Raster, Samples, Shift, detect,
     stress::{CASES, Stress},
 };
 use raster_io::ScenePair;
 use serde_json::{Value, json};
 use stakeout_server::detection;
 
+use super::detect_options;
 use crate::arguments::Evaluate;
 
 /// Share of a new structure that a removed one must cover in the swapped pair.
@@ -53,8 +53,7 @@ impl Stressed {
         );
         let samples = scenes.samples();
         let pair = scenes.read(scenes.grid().window(), Shift::default())?;
-        let mut options = DetectOptions::default();
-        options.score_min = arguments.min_score.unwrap_or(options.score_min);
+        let options = detect_options(arguments);
         let find = |pair: AlignedPair, samples: [Samples; 2]| -> anyhow::Result<Vec<Candidate>> {
             let source = MemoryPair { pair, samples };
             Ok(detect(&source, detector, &options, &|_| ControlFlow::Continue(()))?.candidates)

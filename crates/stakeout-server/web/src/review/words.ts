@@ -38,13 +38,6 @@ export function clearWords(): void {
   element<HTMLTextAreaElement>("note").value = "";
 }
 
-export function setWords(given: Words): void {
-  element<HTMLSelectElement>("structure-type").value = given.structure_type ?? "";
-  element<HTMLSelectElement>("confidence").value = given.confidence ?? "";
-  element<HTMLInputElement>("title").value = given.title ?? "";
-  element<HTMLTextAreaElement>("note").value = given.note ?? "";
-}
-
 /** A list of types over the panel: the next key picks one. */
 function palette(): { readonly box: HTMLElement; readonly open: () => void; readonly close: () => void } {
   const box = make("div", { id: "type-palette", class: "palette", role: "group", "aria-label": "Structure type", hidden: true });
