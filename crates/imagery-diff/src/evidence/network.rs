@@ -4,13 +4,26 @@ use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
     evidence::EvidenceMaps,
-    model::{CHANNELS_IN, MULTIPLE_PX, Model, ModelError},
+    model::{CHANNELS_IN, MAPS_OUT, MULTIPLE_PX, Model, ModelError},
     pair::AlignedPair,
-    raster::Raster,
 };
 
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
 pub const HALO_PX: u32 = 48;
+
+/// How a network looks at a window; the means of what it says are the evidence.
+///
+/// A second look from another side at another scale decides much of what lies near the threshold: what a window's
+/// place on the network's own grid made likely or unlikely is not said twice. `training/tried.md` has the figures
+/// of other looks.
+const LOOKS: [Look; 2] = [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
+
+/// A window as the network is shown it: so many times enlarged, and by half a turn or not.
+#[derive(Clone, Copy)]
+struct Look {
+    enlarged: f32,
+    turned: bool,
+}
 
 /// Evidence of a window in [`crate::normalise::Normalisation::Display`].
 ///
@@ -21,44 +34,107 @@ pub const HALO_PX: u32 = 48;
 /// When the network cannot be run.
 pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelError> {
     let grid = pair.grid();
-    let (rows, cols) = (grid.rows as usize, grid.cols as usize);
-    let (height, width) = (rows.next_multiple_of(MULTIPLE_PX), cols.next_multiple_of(MULTIPLE_PX));
-    let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
     let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
-    let data = input.data_mut().expect("a tensor just made lies in one piece");
-    for (date, raster) in [pair.before(), pair.after()].into_iter().enumerate() {
-        for channel in 0..CHANNELS_IN / 2 {
-            let plane = (date * CHANNELS_IN / 2 + channel) * height * width;
-            show(raster, channel, &seen, &mut data[plane..plane + height * width], width);
-        }
+    let mut sums = vec![0.0; MAPS_OUT * grid.len()];
+    for look in LOOKS {
+        let shown = Shown { look, rows: grid.rows as usize, cols: grid.cols as usize };
+        let output = model.run(shown.input(pair, &seen).view())?;
+        shown.add(output.data().expect("a network's result lies in one piece"), &mut sums);
     }
-    let output = model.run(input.view())?;
-    let output = output.data().expect("a network's result lies in one piece");
     let mut maps = EvidenceMaps::empty(grid.rows, grid.cols);
     let [new, removed, before, after, boundary, change, _] = maps.layers_mut();
-    for (plane, map) in [new, removed, before, after, boundary].into_iter().enumerate() {
-        for row in 0..rows {
-            let from = (plane * height + row) * width;
-            for (byte, probability) in
-                map[row * cols..(row + 1) * cols].iter_mut().zip(&output[from..from + cols])
-            {
-                *byte = (probability * 255.0).round().clamp(0.0, 255.0) as u8;
-            }
+    let said = [new, removed, before, after, boundary];
+    for (map, sum) in said.into_iter().zip(sums.chunks_exact(grid.len())) {
+        for (byte, probability) in map.iter_mut().zip(sum) {
+            *byte = (probability / LOOKS.len() as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
         }
     }
     difference(pair, &seen, change);
     Ok(maps)
 }
 
-/// Writes one band into a plane that is at least as wide, the last row and column repeated to fill it.
-fn show(raster: &Raster, channel: usize, seen: &[bool], plane: &mut [f32], width: usize) {
-    let band = raster.band(if raster.bands() == 1 { 0 } else { channel });
-    let (rows, cols) = (raster.grid().rows as usize, raster.grid().cols as usize);
-    for (row, line) in plane.chunks_exact_mut(width).enumerate() {
-        let from = row.min(rows - 1) * cols;
-        for (col, value) in line.iter_mut().enumerate() {
-            let at = from + col.min(cols - 1);
-            *value = if seen[at] { band[at].clamp(0.0, 1.0) } else { 0.0 };
+/// A window of `rows` by `cols` pixels and how it is shown.
+struct Shown {
+    look: Look,
+    rows: usize,
+    cols: usize,
+}
+
+impl Shown {
+    /// Rows and columns of what the network reads: the window enlarged, filled up to whole steps of the network.
+    fn size(&self) -> (usize, usize) {
+        let side = |px: usize| (px as f32 * self.look.enlarged).ceil() as usize;
+        (side(self.rows).next_multiple_of(MULTIPLE_PX), side(self.cols).next_multiple_of(MULTIPLE_PX))
+    }
+
+    /// The six bands that the network reads, the last row and column repeated to fill them.
+    fn input(&self, pair: &AlignedPair, seen: &[bool]) -> NdTensor<f32, 4> {
+        let (height, width) = self.size();
+        let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
+        let data = input.data_mut().expect("a tensor just made lies in one piece");
+        let rows = between(height, 1.0 / self.look.enlarged, self.rows);
+        let cols = between(width, 1.0 / self.look.enlarged, self.cols);
+        for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
+            let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
+            let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
+            let dark: Vec<f32> = band
+                .iter()
+                .zip(seen)
+                .map(|(value, seen)| if *seen { value.clamp(0.0, 1.0) } else { 0.0 })
+                .collect();
+            resample(&dark, self.cols, &rows, &cols, |at, value| plane[self.turned(at, plane.len())] = value);
+        }
+        input
+    }
+
+    /// Adds what the network said to sums over the window, map by map.
+    fn add(&self, output: &[f32], sums: &mut [f32]) {
+        let (height, width) = self.size();
+        let rows = between(self.rows, self.look.enlarged, height);
+        let cols = between(self.cols, self.look.enlarged, width);
+        for (plane, sum) in
+            output.chunks_exact(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols))
+        {
+            let upright: Vec<f32> = (0..plane.len()).map(|at| plane[self.turned(at, plane.len())]).collect();
+            resample(&upright, width, &rows, &cols, |at, value| sum[at] += value);
+        }
+    }
+
+    /// Where a pixel of a plane of so many pixels is shown.
+    fn turned(&self, at: usize, pixels: usize) -> usize {
+        if self.look.turned { pixels - 1 - at } else { at }
+    }
+}
+
+/// Two neighbouring rows or columns, and the share of the second.
+type Between = (usize, usize, f32);
+
+/// For each of `count` pixel centres, spaced `step` source pixels, the source pixels on both sides of it, the last
+/// one again beyond the end.
+fn between(count: usize, step: f32, source: usize) -> Vec<Between> {
+    (0..count)
+        .map(|at| {
+            let place = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, (source - 1) as f32);
+            let first = place as usize;
+            (first, (first + 1).min(source - 1), place - first as f32)
+        })
+        .collect()
+}
+
+/// Bilinear values of a plane of `width` columns at the given rows and columns, each given with its place.
+fn resample(
+    plane: &[f32],
+    width: usize,
+    rows: &[Between],
+    cols: &[Between],
+    mut give: impl FnMut(usize, f32),
+) {
+    for (row, &(upper, lower, down)) in rows.iter().enumerate() {
+        let (upper, lower) = (&plane[upper * width..][..width], &plane[lower * width..][..width]);
+        for (col, &(left, right, across)) in cols.iter().enumerate() {
+            let above = upper[left] + (upper[right] - upper[left]) * across;
+            let below = lower[left] + (lower[right] - lower[left]) * across;
+            give(row * cols.len() + col, above + (below - above) * down);
         }
     }
 }
