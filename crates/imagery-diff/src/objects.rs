@@ -31,9 +31,9 @@ pub struct ObjectOptions {
 impl Default for ObjectOptions {
     fn default() -> ObjectOptions {
         ObjectOptions {
-            seed_min: 160,
+            seed_min: 150,
             grow_min: 115,
-            boundary_share: 1.0,
+            boundary_share: 0.7,
             seed_px_min: 8,
             object_px_min: 24,
             hole_px_min: 24,

@@ -1,11 +1,12 @@
-//! From a staircase of pixel edges to the outline a person would draw.
+//! From a staircase of pixel edges to the outline a person would draw: a circle or a rectangle where one fits, else
+//! walls along the building's own axes and diagonals where they fit, else fewer corners.
 
 use geo::{
     Area, BooleanOps, Centroid, Coord, Distance, Euclidean, LineString, MinimumRotatedRect, MultiPolygon,
     Polygon, Simplify, Validation,
 };
 
-use crate::outline::PixelPolygon;
+use crate::{orthogonal::orthogonal, outline::PixelPolygon};
 
 /// How far an outline may be changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct RegulariseOptions {
     pub simplify_px: f64,
     /// A rectangle or circle takes the outline's place if they overlap this much (intersection over union).
     pub shape_iou_min: f64,
+    /// An outline of right angles and diagonals takes its place if they overlap this much.
+    pub orthogonal_iou_min: f64,
     /// A simplified outline takes its place if they overlap this much.
     pub simplified_iou_min: f64,
     /// Fewest square pixels of a circle: a smaller one looks like a square.
@@ -25,6 +28,7 @@ impl Default for RegulariseOptions {
         RegulariseOptions {
             simplify_px: 1.5,
             shape_iou_min: 0.88,
+            orthogonal_iou_min: 0.88,
             simplified_iou_min: 0.8,
             circle_px_min: 120.0,
         }
@@ -45,8 +49,8 @@ pub struct Extent {
     pub orientation_deg: f64,
 }
 
-/// Replaces an outline by a rectangle or a circle where one fits, else simplifies it; an outline that
-/// would become invalid or too different stays as it is.
+/// Replaces an outline by a circle or a rectangle where one fits, else by walls along its axes, else simplifies it; an
+/// outline that would become invalid or too different stays as it is.
 pub fn regularise(raw: &PixelPolygon, options: &RegulariseOptions) -> PixelPolygon {
     let shapes = [circle(&raw.0, options), rectangle(&raw.0)];
     let fitting = shapes
@@ -57,6 +61,14 @@ pub fn regularise(raw: &PixelPolygon, options: &RegulariseOptions) -> PixelPolyg
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, shape)) = fitting {
         return PixelPolygon(shape);
+    }
+    let walls = orthogonal(&raw.0, options.simplify_px).filter(|walls| {
+        walls.is_valid()
+            && walls.unsigned_area() > 0.0
+            && overlap(&raw.0, walls) >= options.orthogonal_iou_min
+    });
+    if let Some(walls) = walls {
+        return PixelPolygon(walls);
     }
     let simplified = raw.0.simplify(options.simplify_px);
     let keeps_shape = simplified.is_valid()
