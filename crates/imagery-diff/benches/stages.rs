@@ -6,8 +6,8 @@ use std::{ops::ControlFlow, sync::OnceLock};
 
 use divan::{Bencher, counter::ItemsCount};
 use imagery_diff::{
-    AlignedPair, BlobOptions, BlobTracker, DetectOptions, Detector, EvidenceMaps, MemoryPair, Model,
-    PairSource, Shift, Strip, Window, detect,
+    AlignedPair, BlobOptions, BlobTracker, DetectOptions, Detector, Displacement, EvidenceMaps, MemoryPair,
+    Model, PairSource, Shift, Strip, Window, detect,
     evidence::{
         classical::{ClassicalOptions, classical},
         network::network,
@@ -38,7 +38,7 @@ fn scene() -> &'static MemoryPair {
 
 fn window() -> AlignedPair {
     let window = Window { row: 0, col: 0, rows: WINDOW_PX, cols: WINDOW_PX };
-    scene().read(window, Shift::default()).unwrap()
+    scene().read(window, &Displacement::default()).unwrap()
 }
 
 fn tones(normalisation: Normalisation) -> PairTones {
@@ -68,8 +68,8 @@ fn register_whole_scene(bencher: Bencher) {
 #[divan::bench(sample_count = 10)]
 fn read_shifted(bencher: Bencher) {
     let all = Window { row: 64, col: 64, rows: WINDOW_PX, cols: WINDOW_PX };
-    let shift = Shift { right_px: 1.4, down_px: -0.7 };
-    bencher.counter(window_pixels()).bench(|| scene().read(all, shift).unwrap());
+    let shift = Shift { right_px: 1.4, down_px: -0.7 }.into();
+    bencher.counter(window_pixels()).bench(|| scene().read(all, &shift).unwrap());
 }
 
 #[divan::bench(sample_count = 10)]

@@ -286,7 +286,7 @@ impl<S: PairSource> Run<'_, S> {
     fn window(&self, window: Window) -> Result<EvidenceMaps, DetectError<S::Error>> {
         let grid = self.source.grid();
         let grown = window.grown(self.detector.halo_px(), grid.rows, grid.cols);
-        let pair = self.source.read(grown, self.registration.shift).map_err(DetectError::Source)?;
+        let pair = self.source.read(grown, &self.registration.displacement).map_err(DetectError::Source)?;
         let seen: Vec<bool> = (0..grown.len()).map(|index| pair.both_valid(index)).collect();
         if !seen.contains(&true) {
             return Ok(EvidenceMaps::empty(window.rows, window.cols));
@@ -315,7 +315,12 @@ impl<S: PairSource> Run<'_, S> {
         let raw = outline(&object);
         let regular = regularise(&raw, &self.options.regularise);
         let extent = extent(&regular);
-        let context = ScoreContext { grid, registration_residual_m: self.registration.fit.residual_m };
+        let middle = object.window.middle();
+        let context = ScoreContext {
+            grid,
+            registration_residual_m: self.registration.fit.residual_m,
+            registration_residual_near_m: self.registration.residual_px_near(middle) * grid.pixel_m,
+        };
         let (score, evidence) = score(patch, &object, &raw, &extent, &context, self.score);
         (score >= self.options.score_min).then(|| Found {
             candidate: Candidate {

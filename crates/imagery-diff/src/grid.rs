@@ -37,6 +37,11 @@ impl Window {
         self.rows == 0 || self.cols == 0
     }
 
+    /// Its middle in pixels to the right and down from the corner of the grid.
+    pub fn middle(&self) -> [f64; 2] {
+        [f64::from(self.col) + f64::from(self.cols) / 2.0, f64::from(self.row) + f64::from(self.rows) / 2.0]
+    }
+
     /// The window grown by `margin_px` on every side, cut to a raster of `rows x cols`.
     pub fn grown(&self, margin_px: u32, rows: u32, cols: u32) -> Window {
         let row = self.row.saturating_sub(margin_px);
@@ -61,6 +66,21 @@ pub struct Shift {
     pub right_px: f64,
     /// Rows downwards; negative is upwards.
     pub down_px: f64,
+}
+
+impl Shift {
+    /// Length of the difference of two shifts, pixels.
+    pub fn apart(self, other: Shift) -> f64 {
+        (self.right_px - other.right_px).hypot(self.down_px - other.down_px)
+    }
+
+    /// A share of the way from this shift to another one.
+    pub(crate) fn towards(self, other: Shift, share: f64) -> Shift {
+        Shift {
+            right_px: self.right_px + (other.right_px - self.right_px) * share,
+            down_px: self.down_px + (other.down_px - self.down_px) * share,
+        }
+    }
 }
 
 /// What the map coordinates of a grid mean.

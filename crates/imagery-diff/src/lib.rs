@@ -10,6 +10,7 @@
 pub mod blobs;
 pub mod candidate;
 pub mod detect;
+pub mod displacement;
 mod edge_distance;
 pub mod evaluate;
 pub mod evidence;
@@ -17,6 +18,7 @@ pub mod grid;
 pub mod model;
 pub mod normalise;
 pub mod objects;
+mod orthogonal;
 pub mod outline;
 pub mod pair;
 pub mod raster;
@@ -31,6 +33,7 @@ pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
 pub use detect::{
     CLASSICAL, DEFAULT_DETECTOR, DetectError, DetectOptions, Detector, OnProgress, Progress, Stage, detect,
 };
+pub use displacement::Displacement;
 pub use evidence::{EvidenceMaps, Strip};
 pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
 pub use model::{Card, MODELS, Model, ModelError};

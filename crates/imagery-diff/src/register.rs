@@ -3,13 +3,16 @@
 //! Windows all over the scene are phase-correlated (Kuglin and Hines 1975) on their gradient magnitude,
 //! each with a parabola through its peak for the fraction of a pixel. Construction between the dates makes
 //! many windows useless, so a window counts only with a peak that stands out, and the shift is what most of
-//! those windows agree on. Coarse first, on an overview, then at full resolution around the coarse shift.
+//! those windows agree on. Coarse first, on an overview, then at full resolution around the coarse shift. Where the
+//! windows then differ smoothly over the scene, as hills seen from two sides do, a field takes the shift's place
+//! (`displacement.rs`).
 
 use rayon::prelude::*;
 use rustfft::{FftPlanner, num_complex::Complex32};
 
 use crate::{
     candidate::Fit,
+    displacement::{Displacement, FieldOptions, Sighting},
     grid::{Grid, Shift, Window},
     pair::AlignedPair,
     raster::Raster,
@@ -27,8 +30,10 @@ pub struct RegisterOptions {
     pub agreement_px: f64,
     /// Share of the windows with a peak that must agree.
     pub agreement_share_min: f64,
-    /// A median distance from the agreed shift above this is no fit, pixels.
+    /// A median distance from what is applied above this is no fit, pixels.
     pub residual_px_max: f64,
+    /// When a field is laid over the shift.
+    pub field: FieldOptions,
 }
 
 impl Default for RegisterOptions {
@@ -39,6 +44,7 @@ impl Default for RegisterOptions {
             agreement_px: 2.0,
             agreement_share_min: 0.3,
             residual_px_max: 3.0,
+            field: FieldOptions::default(),
         }
     }
 }
@@ -47,9 +53,23 @@ impl Default for RegisterOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
     /// Displacement of the after image in pixels of the grid.
-    pub shift: Shift,
+    pub displacement: Displacement,
     /// The same for people.
     pub fit: Fit,
+    /// What every window with a clear peak says of its own place.
+    sightings: Vec<Sighting>,
+}
+
+impl Registration {
+    /// Median distance of the windows nearest to a place (pixels to the right and down) from the displacement applied
+    /// there, pixels; a window far from what is applied counts with [`RESIDUAL_PX_MAX`].
+    pub fn residual_px_near(&self, place: [f64; 2]) -> f64 {
+        let away = |seen: &Sighting| (seen.middle[0] - place[0]).hypot(seen.middle[1] - place[1]);
+        let mut near: Vec<&Sighting> = self.sightings.iter().collect();
+        near.sort_by(|a, b| away(a).total_cmp(&away(b)));
+        let left = near.iter().take(WINDOWS_NEAR).map(|seen| left_px(&self.displacement, seen));
+        median(left.map(|px| px.min(RESIDUAL_PX_MAX)).collect())
+    }
 }
 
 /// Longer side of the overview for the coarse search, pixels.
@@ -64,6 +84,10 @@ const PEAK_RADIUS_PX: i64 = 3;
 const SHIFT_PX_MIN: f64 = 0.08;
 /// Fewest agreeing windows that say anything.
 const AGREEING_MIN: usize = 3;
+/// Windows that speak for the ground around a place.
+const WINDOWS_NEAR: usize = 3;
+/// A window that says something else altogether lies this far from what is applied, pixels.
+const RESIDUAL_PX_MAX: f64 = 8.0;
 
 /// Reduction of the overview that registration and radiometry look at.
 pub fn overview_reduction(grid: &Grid) -> u32 {
@@ -85,33 +109,35 @@ pub fn register<S: PairSource>(
     } else {
         let small = crate::source::MemoryPair::display(overview.clone());
         let peaks = window_peaks(&small, Shift::default(), options).unwrap_or_else(|never| match never {});
-        agreed(&peaks, options).map_or(Shift::default(), |agreed| Shift {
-            right_px: (agreed.shift.right_px * f64::from(reduction)).round(),
-            down_px: (agreed.shift.down_px * f64::from(reduction)).round(),
+        let sightings: Vec<Sighting> = peaks.into_iter().flatten().collect();
+        agreed(&sightings, options).map_or(Shift::default(), |shift| Shift {
+            right_px: (shift.right_px * f64::from(reduction)).round(),
+            down_px: (shift.down_px * f64::from(reduction)).round(),
         })
     };
     let peaks = window_peaks(source, coarse, options)?;
     Ok(registration(source.grid(), valid_share(overview), &peaks, options))
 }
 
-/// What one window says; `None` where its peak does not stand out.
-type Peaks = Vec<Option<Shift>>;
-
-struct Agreed {
-    shift: Shift,
-    residual_px: f64,
-    windows: usize,
-}
+/// What each window says of its own place; `None` where its peak does not stand out.
+type Peaks = Vec<Option<Sighting>>;
 
 fn registration(grid: &Grid, valid_share: f64, peaks: &Peaks, options: &RegisterOptions) -> Registration {
-    let tried = peaks.len() as u32;
-    let agreed = agreed(peaks, options);
-    let shift = agreed.as_ref().map_or(Shift::default(), |agreed| applied(agreed.shift));
-    let residual_px = agreed.as_ref().map_or(0.0, |agreed| agreed.residual_px);
+    let sightings: Vec<Sighting> = peaks.iter().flatten().copied().collect();
+    let agreed = agreed(&sightings, options);
+    let shift = agreed.map_or(Shift::default(), applied);
+    let displacement = match agreed {
+        Some(_) => Displacement::fitted(grid, shift, &sightings, &options.field),
+        None => Displacement::default(),
+    };
+    let left_px: Vec<f64> = sightings.iter().map(|seen| left_px(&displacement, seen)).collect();
+    let used: Vec<f64> = left_px.iter().copied().filter(|left| *left <= options.agreement_px).collect();
+    // windows that agree on nothing are told as what they are: far apart
+    let residual_px = median(if agreed.is_some() { used.clone() } else { left_px });
     let reason = if valid_share == 0.0 {
         Some("no pixel was observed on both dates".to_owned())
     } else if agreed.is_none() {
-        let clear = peaks.iter().flatten().count();
+        let (clear, tried) = (sightings.len(), peaks.len());
         Some(format!(
             "the windows do not agree on a shift: {clear} of {tried} have a clear one, and those differ"
         ))
@@ -120,19 +146,22 @@ fn registration(grid: &Grid, valid_share: f64, peaks: &Peaks, options: &Register
     } else {
         None
     };
-    Registration {
-        shift,
-        fit: Fit {
-            shift_east_m: shift.right_px * grid.pixel_m,
-            shift_north_m: -shift.down_px * grid.pixel_m,
-            residual_m: residual_px * grid.pixel_m,
-            valid_share,
-            windows_used: agreed.map_or(0, |agreed| agreed.windows as u32),
-            windows_tried: tried,
-            registrable: reason.is_none(),
-            reason,
-        },
-    }
+    let fit = Fit {
+        shift_east_m: shift.right_px * grid.pixel_m,
+        shift_north_m: -shift.down_px * grid.pixel_m,
+        residual_m: residual_px * grid.pixel_m,
+        valid_share,
+        windows_used: agreed.map_or(0, |_| used.len() as u32),
+        windows_tried: peaks.len() as u32,
+        registrable: reason.is_none(),
+        reason,
+    };
+    Registration { displacement, fit, sightings }
+}
+
+/// How far a window's own shift is from the displacement applied at its middle, pixels.
+fn left_px(displacement: &Displacement, seen: &Sighting) -> f64 {
+    seen.shift.apart(displacement.at(seen.middle[0], seen.middle[1]))
 }
 
 /// A shift to a hundredth of a pixel, or none where it is too small to be worth a resampling.
@@ -150,42 +179,33 @@ fn valid_share(overview: &AlignedPair) -> f64 {
 }
 
 /// The shift that the most windows agree on, if enough do.
-fn agreed(peaks: &Peaks, options: &RegisterOptions) -> Option<Agreed> {
-    let clear: Vec<Shift> = peaks.iter().flatten().copied().collect();
-    let near = |centre: Shift| {
-        clear
-            .iter()
-            .copied()
-            .filter(move |shift| distance(*shift, centre) <= options.agreement_px)
-            .collect::<Vec<_>>()
+fn agreed(sightings: &[Sighting], options: &RegisterOptions) -> Option<Shift> {
+    let near = |centre: Shift| -> Vec<Shift> {
+        let shifts = sightings.iter().map(|seen| seen.shift);
+        shifts.filter(|shift| shift.apart(centre) <= options.agreement_px).collect()
     };
     // ties go to the first window, so that the result does not depend on the order of threads
     let mut best: Vec<Shift> = Vec::new();
-    for centre in &clear {
-        let agreeing = near(*centre);
+    for centre in sightings {
+        let agreeing = near(centre.shift);
         if agreeing.len() > best.len() {
             best = agreeing;
         }
     }
-    let enough = AGREEING_MIN.max((clear.len() as f64 * options.agreement_share_min).ceil() as usize);
-    if best.len() < enough {
-        return None;
-    }
-    let shift = Shift {
+    let enough = AGREEING_MIN.max((sightings.len() as f64 * options.agreement_share_min).ceil() as usize);
+    (best.len() >= enough).then(|| Shift {
         right_px: median(best.iter().map(|shift| shift.right_px).collect()),
         down_px: median(best.iter().map(|shift| shift.down_px).collect()),
-    };
-    let residual_px = median(best.iter().map(|other| distance(*other, shift)).collect());
-    Some(Agreed { shift, residual_px, windows: best.len() })
+    })
 }
 
-fn distance(a: Shift, b: Shift) -> f64 {
-    (a.right_px - b.right_px).hypot(a.down_px - b.down_px)
-}
-
+/// Middle of the values, 0 where there are none.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0.0;
+    }
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
@@ -199,10 +219,13 @@ fn window_peaks<S: PairSource>(
     windows
         .par_iter()
         .map(|window| {
-            let pair = source.read(*window, around)?;
-            Ok(peak(&pair, options).map(|shift| Shift {
-                right_px: around.right_px + shift.right_px,
-                down_px: around.down_px + shift.down_px,
+            let pair = source.read(*window, &around.into())?;
+            Ok(peak(&pair, options).map(|shift| Sighting {
+                middle: window.middle(),
+                shift: Shift {
+                    right_px: around.right_px + shift.right_px,
+                    down_px: around.down_px + shift.down_px,
+                },
             }))
         })
         .collect()
@@ -385,8 +408,9 @@ mod tests {
     #[test]
     fn a_shift_is_found_to_a_fraction_of_a_pixel() {
         let found = registered(scene(512, 0.0, 0.0), scene(512, 2.4, -1.7));
-        assert!((found.shift.right_px - 2.4).abs() < 0.2, "{:?}", found.shift);
-        assert!((found.shift.down_px + 1.7).abs() < 0.2, "{:?}", found.shift);
+        let shift = found.displacement.everywhere();
+        assert!(shift.apart(Shift { right_px: 2.4, down_px: -1.7 }) < 0.25, "{shift:?}");
+        assert!(!found.displacement.varies());
         assert!(found.fit.registrable);
         assert!((found.fit.shift_north_m - 1.7).abs() < 0.2);
     }
@@ -394,7 +418,7 @@ mod tests {
     #[test]
     fn identical_images_have_no_shift_at_all() {
         let found = registered(scene(300, 0.0, 0.0), scene(300, 0.0, 0.0));
-        assert_eq!(found.shift, Shift::default());
+        assert_eq!(found.displacement, Displacement::default());
         assert!(found.fit.registrable);
     }
 
@@ -403,5 +427,28 @@ mod tests {
         let found = registered(scene(512, 0.0, 0.0), scene(512, 9_000.0, 4_000.0));
         assert!(!found.fit.registrable, "{:?}", found.fit);
         assert!(found.fit.reason.is_some());
+        assert!(found.fit.residual_m > 3.0, "{:?}", found.fit);
+    }
+
+    #[test]
+    fn a_hill_seen_from_two_sides_is_followed() {
+        let side = 1_024_u32;
+        let lean = |right: f64, down: f64| {
+            let away = (right - 512.0).hypot(down - 512.0) / 260.0;
+            1.0 + 4.0 * (-0.5 * away * away).exp()
+        };
+        let values = (0..side * side)
+            .map(|at| (f64::from(at % side), f64::from(at / side)))
+            .map(|(right, down)| ground(right - lean(right, down), down))
+            .collect();
+        let after =
+            Raster::new(Grid::pixels(side, side), 1, values, vec![true; (side * side) as usize]).unwrap();
+        let found = registered(scene(side, 0.0, 0.0), after);
+        assert!(found.fit.registrable && found.displacement.varies(), "{:?}", found.fit);
+        for place in [[512.0, 512.0], [128.0, 128.0], [896.0, 512.0], [512.0, 300.0]] {
+            let apart = found.displacement.at(place[0], place[1]).right_px - lean(place[0], place[1]);
+            assert!(apart.abs() < 1.0, "{apart} px off at {place:?}");
+        }
+        assert!(found.fit.residual_m < 0.7, "{:?}", found.fit);
     }
 }

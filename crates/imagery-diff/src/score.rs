@@ -57,8 +57,10 @@ impl ScoreOptions {
 pub struct ScoreContext<'a> {
     /// The grid of the pair.
     pub grid: &'a Grid,
-    /// Residual of the registration, metres.
+    /// Residual of the registration over the scene, metres.
     pub registration_residual_m: f64,
+    /// Residual of the registration around the structure, metres.
+    pub registration_residual_near_m: f64,
 }
 
 /// Scores a structure: 0 to 1, with the evidence by name.
@@ -67,7 +69,8 @@ pub struct ScoreContext<'a> {
 /// `probability_mean`, `probability_max`, `building_before_mean`, `building_after_mean`, `boundary_mean` and
 /// `change_mean` are shares, 0 to 1; `rectangularity` is the area over that of the smallest rectangle,
 /// `compactness` that of a circle of the same length of outline (Polsby and Popper 1991), both 0 to 1;
-/// `edge_distance_m` is the least distance to ground that was not observed, as far as it is followed.
+/// `edge_distance_m` is the least distance to ground that was not observed, as far as it is followed. The residuals are
+/// medians of the windows' own shifts against the one applied there, over the scene and around the structure.
 pub fn score(
     patch: &Patch,
     object: &Object,
@@ -122,6 +125,7 @@ fn evidence(
         ("area_log10", area_m2.max(1.0).log10()),
         ("edge_distance_m", f64::from(edge_px) * pixel_m),
         ("registration_residual_m", context.registration_residual_m),
+        ("registration_residual_near_m", context.registration_residual_near_m),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

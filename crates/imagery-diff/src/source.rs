@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use crate::{
-    grid::{Grid, Shift, Window},
+    displacement::Displacement,
+    grid::{Grid, Window},
     pair::AlignedPair,
     raster::Raster,
 };
@@ -34,15 +35,15 @@ pub trait PairSource: Sync {
     /// What the values of the before and of the after raster are.
     fn samples(&self) -> [Samples; 2];
 
-    /// Reads one window at full resolution, the after raster displaced by `after_shift`.
+    /// Reads one window at full resolution, the after raster displaced.
     ///
     /// The pixel of the result at `(row, col)` holds the before image at that position and the after
-    /// image at `position + after_shift` (bilinear or better). Where that leaves the after image the
-    /// mask is `false`. `window` lies inside the grid.
+    /// image at `position + displacement there` (bilinear or better). Where that leaves the after image
+    /// the mask is `false`. `window` lies inside the grid.
     ///
     /// # Errors
     /// When a source cannot be read.
-    fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, Self::Error>;
+    fn read(&self, window: Window, after: &Displacement) -> Result<AlignedPair, Self::Error>;
 
     /// Reads the whole pair on `grid().reduced(reduction)`, each pixel the mean of the valid pixels
     /// under it, the after raster not displaced.
@@ -83,9 +84,9 @@ impl PairSource for MemoryPair {
         self.samples
     }
 
-    fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, Infallible> {
-        let before = sample(self.pair.before(), window, Shift::default());
-        let after = sample(self.pair.after(), window, after_shift);
+    fn read(&self, window: Window, after: &Displacement) -> Result<AlignedPair, Infallible> {
+        let before = sample(self.pair.before(), window, &Displacement::default());
+        let after = sample(self.pair.after(), window, after);
         Ok(AlignedPair::new(before, after).expect("both were cut from one pair by one window"))
     }
 
@@ -96,29 +97,24 @@ impl PairSource for MemoryPair {
     }
 }
 
-/// Cuts a window out of a raster, displaced by a shift, bilinear between pixel centres.
+/// Cuts a window out of a raster, displaced, bilinear between pixel centres.
 ///
 /// A pixel whose four neighbours are not all valid is invalid; a shift of whole pixels looks at one.
-fn sample(raster: &Raster, window: Window, shift: Shift) -> Raster {
+fn sample(raster: &Raster, window: Window, displacement: &Displacement) -> Raster {
     let grid = raster.grid();
     let (rows, cols) = (i64::from(grid.rows), i64::from(grid.cols));
-    let (down, right) = (shift.down_px.floor(), shift.right_px.floor());
-    let (down_share, right_share) = ((shift.down_px - down) as f32, (shift.right_px - right) as f32);
-    let reach_down = i64::from(down_share > 0.0);
-    let reach_right = i64::from(right_share > 0.0);
     let pixels = window.len();
     let mut values = vec![0.0; raster.bands() * pixels];
     let mut valid = vec![false; pixels];
     for out_row in 0..window.rows as usize {
-        let top = i64::from(window.row) + out_row as i64 + down as i64;
-        let bottom = top + reach_down;
-        if top < 0 || bottom >= rows {
-            continue;
-        }
         for out_col in 0..window.cols as usize {
-            let left = i64::from(window.col) + out_col as i64 + right as i64;
-            let far = left + reach_right;
-            if left < 0 || far >= cols {
+            let (row, col) = (i64::from(window.row) + out_row as i64, i64::from(window.col) + out_col as i64);
+            let shift = displacement.at(col as f64 + 0.5, row as f64 + 0.5);
+            let (down, right) = (shift.down_px.floor(), shift.right_px.floor());
+            let (down_share, right_share) = ((shift.down_px - down) as f32, (shift.right_px - right) as f32);
+            let (top, left) = (row + down as i64, col + right as i64);
+            let (bottom, far) = (top + i64::from(down_share > 0.0), left + i64::from(right_share > 0.0));
+            if top < 0 || bottom >= rows || left < 0 || far >= cols {
                 continue;
             }
             let at = |row: i64, col: i64| (row * cols + col) as usize;
@@ -172,6 +168,7 @@ fn reduce(raster: &Raster, reduction: u32) -> Raster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::Shift;
 
     fn grey(rows: u32, cols: u32, values: &[f32]) -> Raster {
         let valid = values.iter().map(|value| !value.is_nan()).collect();
@@ -184,7 +181,7 @@ mod tests {
         let after = grey(2, 3, &[0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
         let source = MemoryPair::display(AlignedPair::new(before, after).expect("one grid"));
         let read = source
-            .read(source.grid().window(), Shift { right_px: 1.0, down_px: 0.0 })
+            .read(source.grid().window(), &Shift { right_px: 1.0, down_px: 0.0 }.into())
             .expect("memory can be read");
         assert_eq!(read.after().valid(), [true, true, false, true, true, false]);
         assert_eq!(read.after().band(0)[..2], [1.0, 2.0]);
@@ -193,7 +190,7 @@ mod tests {
     #[test]
     fn half_a_pixel_is_the_mean_of_two() {
         let after = grey(1, 3, &[1.0, 3.0, 5.0]);
-        let cut = sample(&after, Grid::pixels(1, 3).window(), Shift { right_px: 0.5, down_px: 0.0 });
+        let cut = sample(&after, Grid::pixels(1, 3).window(), &Shift { right_px: 0.5, down_px: 0.0 }.into());
         assert_eq!(cut.band(0)[..2], [2.0, 4.0]);
         assert_eq!(cut.valid(), [true, true, false]);
     }

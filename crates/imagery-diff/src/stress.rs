@@ -95,7 +95,7 @@ impl Stress {
         let twice = AlignedPair::new(image.clone(), image.clone()).expect("an image has its own grid");
         if let Stress::Shifted(right_px, down_px) = self {
             let source = MemoryPair::display(twice);
-            let shifted = source.read(source.grid().window(), Shift { right_px, down_px });
+            let shifted = source.read(source.grid().window(), &Shift { right_px, down_px }.into());
             return shifted.unwrap_or_else(|never| match never {});
         }
         let (before, after) = twice.into_parts();

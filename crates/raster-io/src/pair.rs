@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imagery_diff::{AlignedPair, Grid, PairSource, Raster, Reference, Samples, Shift, Window};
+use imagery_diff::{AlignedPair, Displacement, Grid, PairSource, Raster, Reference, Samples, Window};
 
 use crate::{
     RasterError,
@@ -55,8 +55,14 @@ impl ScenePair {
 }
 
 impl Side {
-    fn sample(&self, grid: Grid, placed: Placed, wanted: Wanted) -> Result<Raster, RasterError> {
-        sample(&self.source, &self.lattice, grid, placed, wanted)
+    fn sample(
+        &self,
+        grid: Grid,
+        placed: Placed,
+        displaced: &Displacement,
+        wanted: Wanted,
+    ) -> Result<Raster, RasterError> {
+        sample(&self.source, &self.lattice, grid, placed, displaced, wanted)
     }
 }
 
@@ -102,25 +108,21 @@ impl PairSource for ScenePair {
         })
     }
 
-    fn read(&self, window: Window, after_shift: Shift) -> Result<AlignedPair, RasterError> {
-        let centre = |shift: Shift| Placed {
-            first: [
-                f64::from(window.col) + 0.5 + shift.right_px,
-                f64::from(window.row) + 0.5 + shift.down_px,
-            ],
-            step_px: 1.0,
-        };
-        let before = self.before.sample(self.grid.cut(window), centre(Shift::default()), self.wanted)?;
-        let after = self.after.sample(self.grid.cut(window), centre(after_shift), self.wanted)?;
+    fn read(&self, window: Window, after: &Displacement) -> Result<AlignedPair, RasterError> {
+        let placed =
+            Placed { first: [f64::from(window.col) + 0.5, f64::from(window.row) + 0.5], step_px: 1.0 };
+        let (grid, here) = (self.grid.cut(window), Displacement::default());
+        let before = self.before.sample(grid.clone(), placed, &here, self.wanted)?;
+        let after = self.after.sample(grid, placed, after, self.wanted)?;
         Ok(AlignedPair::new(before, after).expect("both were read on one grid"))
     }
 
     fn overview(&self, reduction: u32) -> Result<AlignedPair, RasterError> {
         let step_px = f64::from(reduction);
         let placed = Placed { first: [step_px / 2.0; 2], step_px };
-        let grid = self.grid.reduced(reduction);
-        let before = self.before.sample(grid.clone(), placed, self.wanted)?;
-        let after = self.after.sample(grid, placed, self.wanted)?;
+        let (grid, here) = (self.grid.reduced(reduction), Displacement::default());
+        let before = self.before.sample(grid.clone(), placed, &here, self.wanted)?;
+        let after = self.after.sample(grid, placed, &here, self.wanted)?;
         Ok(AlignedPair::new(before, after).expect("both were read on one grid"))
     }
 }

@@ -5,7 +5,7 @@
 //! reduction lie on fixed places of the source, so that neighbouring windows fit without a seam.
 
 use gdal::{Dataset, raster::ResampleAlg};
-use imagery_diff::{Grid, Raster};
+use imagery_diff::{Displacement, Grid, Raster};
 
 use crate::{
     RasterError,
@@ -46,15 +46,16 @@ struct Block {
     valid: Option<Vec<f32>>,
 }
 
-/// Reads the pixels of `grid` (a window) as they lie in the source.
+/// Reads the pixels of `grid` (a window) as they lie in the source, displaced.
 pub(crate) fn sample(
     source: &Source,
     lattice: &Lattice,
     grid: Grid,
     placed: Placed,
+    displaced: &Displacement,
     wanted: Wanted,
 ) -> Result<Raster, RasterError> {
-    let positions = positions(lattice, &grid, placed);
+    let positions = positions(lattice, &grid, placed, displaced);
     let reduction = reduction(lattice, &grid, placed);
     let block = source.with_dataset(|dataset| read_block(source, dataset, &positions, reduction, wanted))?;
     let bands = if wanted == Wanted::Rgb { 3 } else { 1 };
@@ -75,12 +76,16 @@ pub(crate) fn sample(
     Ok(Raster::new(grid, bands, values, valid).expect("buffers were made for the grid"))
 }
 
-fn positions(lattice: &Lattice, grid: &Grid, placed: Placed) -> Vec<[f64; 2]> {
+fn positions(lattice: &Lattice, grid: &Grid, placed: Placed, displaced: &Displacement) -> Vec<[f64; 2]> {
     let [first_right, first_down] = placed.first;
     let along = |index: u32| f64::from(index) * placed.step_px;
     (0..grid.rows)
         .flat_map(|row| (0..grid.cols).map(move |col| (row, col)))
-        .map(|(row, col)| lattice.at(first_right + along(col), first_down + along(row)))
+        .map(|(row, col)| {
+            let (right, down) = (first_right + along(col), first_down + along(row));
+            let shift = displaced.at(right, down);
+            lattice.at(right + shift.right_px, down + shift.down_px)
+        })
         .collect()
 }
 

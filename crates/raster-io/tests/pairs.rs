@@ -4,7 +4,7 @@
 
 mod support;
 
-use imagery_diff::{Grid, MapPoint, PairSource, Raster, Reference, Shift};
+use imagery_diff::{Displacement, Grid, MapPoint, PairSource, Raster, Reference};
 use raster_io::{
     BlockCache, CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair,
     TileReader, WorkerLimits, open, write_geotiff,
@@ -35,7 +35,7 @@ fn hamhung(rows: u32, cols: u32) -> Raster {
 
 /// Mean difference of the two rasters of a pair over the pixels that both have, and the share of those.
 fn difference(pair: &ScenePair) -> (f64, f64) {
-    let read = pair.read(pair.grid().window(), Shift::default()).unwrap();
+    let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
     let seen: Vec<usize> = (0..read.grid().len()).filter(|&index| read.both_valid(index)).collect();
     let apart =
         |&index: &usize| f64::from((read.before().band(1)[index] - read.after().band(1)[index]).abs());
@@ -50,7 +50,7 @@ fn a_file_and_itself_are_read_without_resampling() {
     write_geotiff(&path, &raster).unwrap();
     let pair = ScenePair::open(&path, &path, &CommonGridOptions::default()).unwrap();
     assert_eq!(pair.grid(), raster.grid());
-    let read = pair.read(pair.grid().window(), Shift::default()).unwrap();
+    let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
     assert!(read.before().valid().iter().all(|valid| *valid));
     assert_eq!(read.before().band(2)[12_345], raster.band(2)[12_345].round());
 }
@@ -62,9 +62,9 @@ fn windows_fit_together_without_a_seam() {
     write_geotiff(&fine, &hamhung(600, 600)).unwrap();
     run("gdalwarp", &["-q", "-tr", "1.7", "1.7", "-r", "average", text(&fine), text(&coarse)]);
     let pair = ScenePair::open(&fine, &coarse, &CommonGridOptions::default()).unwrap();
-    let whole = pair.read(pair.grid().window(), Shift::default()).unwrap();
+    let whole = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
     let window = imagery_diff::Window { row: 40, col: 30, rows: 50, cols: 60 };
-    let part = pair.read(window, Shift::default()).unwrap();
+    let part = pair.read(window, &Displacement::default()).unwrap();
     for row in 0..50 {
         for col in 0..60 {
             let index = (row + 40) * pair.grid().cols as usize + col + 30;
@@ -140,7 +140,7 @@ fn nodata_and_alpha_are_not_observed() {
     let values = (0..3).flat_map(|band| raster.band(band).to_vec()).collect();
     write_geotiff(&holed, &Raster::new(raster.grid().clone(), 3, values, valid).unwrap()).unwrap();
     let pair = ScenePair::open(&path, &holed, &CommonGridOptions::default()).unwrap();
-    let read = pair.read(pair.grid().window(), Shift::default()).unwrap();
+    let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
     assert_eq!(read.after().valid().iter().filter(|valid| !**valid).count(), 640);
     assert!(read.before().valid().iter().all(|valid| *valid));
 }

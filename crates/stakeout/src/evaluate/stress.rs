@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, path::Path};
 
 use geo::{Area, BooleanOps};
 use imagery_diff::{
-    AlignedPair, Candidate, Change, Detector, MemoryPair, PairSource, Raster, Samples, Shift, detect,
+    AlignedPair, Candidate, Change, Detector, Displacement, MemoryPair, PairSource, Raster, Samples, detect,
     stress::{CASES, Stress},
 };
 use raster_io::ScenePair;
@@ -52,7 +52,7 @@ impl Stressed {
             after.display()
         );
         let samples = scenes.samples();
-        let pair = scenes.read(scenes.grid().window(), Shift::default())?;
+        let pair = scenes.read(scenes.grid().window(), &Displacement::default())?;
         let options = detect_options(arguments);
         let find = |pair: AlignedPair, samples: [Samples; 2]| -> anyhow::Result<Vec<Candidate>> {
             let source = MemoryPair { pair, samples };
