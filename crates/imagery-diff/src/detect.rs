@@ -33,7 +33,7 @@ pub const DEFAULT_DETECTOR: &str = "research";
 /// Rows of a strip.
 const STRIP_ROWS: u32 = 512;
 /// Columns of a window of a strip.
-const WINDOW_COLS: u32 = 512;
+const WINDOW_COLS: u32 = 256;
 /// Most candidates that one run tells: the best are kept.
 pub const CANDIDATES_MAX: usize = 20_000;
 /// Networks see more in images coarser than the first number (metres a pixel) when they are enlarged by the second.

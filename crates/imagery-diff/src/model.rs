@@ -158,6 +158,11 @@ impl Shipped {
         serde_json::from_str(self.card).expect("a test reads every shipped card")
     }
 
+    /// Its ONNX file.
+    pub fn onnx(&self) -> &'static [u8] {
+        self.onnx
+    }
+
     /// The model, ready to run.
     ///
     /// # Errors

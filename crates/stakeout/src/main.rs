@@ -8,6 +8,7 @@ mod arguments;
 mod detect;
 mod evaluate;
 mod export;
+mod memory;
 mod model;
 mod output;
 mod serve;
@@ -20,6 +21,7 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::return_large_buffers();
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Detect(detect) => detect::run(&detect, arguments.quiet),
