@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     blobs::{BlobOptions, BlobTracker, Patch},
-    candidate::{Candidate, Detection, DetectorId},
+    candidate::{Candidate, Change, Detection, DetectorId},
     edge_distance::{clip_to_scene, edge_distance},
     evidence::{
         EvidenceMaps, Strip,
@@ -16,7 +16,7 @@ use crate::{
     grid::{Grid, PixelIndex, Window},
     model::{MODELS, Model, ModelError},
     normalise::{Normalisation, PairTones, normalise},
-    objects::{ObjectOptions, objects},
+    objects::{Object, ObjectOptions, objects},
     outline::outline,
     pair::AlignedPair,
     register::{RegisterOptions, Registration, overview_reduction, register},
@@ -188,6 +188,16 @@ impl Detector {
         }
     }
 
+    /// What a detector without direction finds was altered, as far as anybody knows.
+    fn directed(&self, object: Object) -> Object {
+        match self {
+            Detector::Network(model) if !model.tells_direction() => {
+                Object { change: Change::Altered, ..object }
+            }
+            _ => object,
+        }
+    }
+
     fn score_options(&self) -> ScoreOptions {
         match self {
             Detector::Classical(_) => ScoreOptions::classical(),
@@ -305,12 +315,13 @@ impl<S: PairSource> Run<'_, S> {
             .flat_map_iter(|patch| {
                 objects(patch, &self.options.objects)
                     .into_iter()
+                    .map(|object| self.detector.directed(object))
                     .filter_map(|object| self.found(patch, object))
             })
             .collect()
     }
 
-    fn found(&self, patch: &Patch, object: crate::objects::Object) -> Option<Found> {
+    fn found(&self, patch: &Patch, object: Object) -> Option<Found> {
         let grid = self.source.grid();
         let raw = outline(&object);
         let regular = regularise(&raw, &self.options.regularise);

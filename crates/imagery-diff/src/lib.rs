@@ -9,6 +9,7 @@
 
 pub mod blobs;
 pub mod candidate;
+pub mod card;
 pub mod detect;
 pub mod displacement;
 mod edge_distance;
@@ -30,13 +31,14 @@ pub mod stress;
 
 pub use blobs::{BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
+pub use card::Card;
 pub use detect::{
     CLASSICAL, DEFAULT_DETECTOR, DetectError, DetectOptions, Detector, OnProgress, Progress, Stage, detect,
 };
 pub use displacement::Displacement;
 pub use evidence::{EvidenceMaps, Strip};
 pub use grid::{Grid, MapPoint, PixelIndex, Reference, Shift, Window};
-pub use model::{Card, MODELS, Model, ModelError};
+pub use model::{MODELS, Model, ModelError};
 pub use pair::{AlignedPair, PairError};
 pub use raster::{Raster, RasterShapeError};
 pub use source::{MemoryPair, PairSource, Samples};

@@ -1,77 +1,21 @@
 //! Networks that give evidence: the shipped ones, and foreign ones with a card.
 
-use rten_tensor::{NdTensor, NdTensorView, prelude::*};
-use serde::{Deserialize, Serialize};
+use rten_tensor::{CowNdTensor, NdTensor, NdTensorView, prelude::*};
 use sha2::{Digest, Sha256};
 
-use crate::{candidate::DetectorId, score::ScoreOptions};
+use crate::{
+    candidate::DetectorId,
+    card::{Activation, Card, Dates, Meaning},
+};
 
-/// Sides of what the network reads must be multiples of this, pixels.
-pub const MULTIPLE_PX: usize = 16;
 /// Channels in: red, green, blue before and after.
 pub const CHANNELS_IN: usize = 6;
-/// Maps out, in the order of [`OUTPUTS`].
+/// Maps out: new, removed, building before, building after, boundary.
 pub const MAPS_OUT: usize = 5;
-/// Names of the maps out, as a card must list them.
-pub const OUTPUTS: [&str; MAPS_OUT] = ["new", "removed", "building_before", "building_after", "boundary"];
+/// Bands of a date.
+const BANDS: usize = CHANNELS_IN / 2;
 /// Largest model file taken, bytes.
 pub const MODEL_BYTES_MAX: usize = 256 << 20;
-
-/// What a model is, where it comes from and what it may be used for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Card {
-    /// Name, as outputs tell it.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// Licence of the weights.
-    pub licence: String,
-    /// What it was trained on.
-    #[serde(default)]
-    pub data: Vec<DataSource>,
-    /// What it reads.
-    pub input: CardInput,
-    /// Names of the maps it gives, in order.
-    pub outputs: Vec<String>,
-    /// Number of parameters.
-    #[serde(default)]
-    pub parameters: u64,
-    /// Measured figures, by data set.
-    #[serde(default)]
-    pub figures: serde_json::Value,
-    /// Where it fails.
-    #[serde(default)]
-    pub limits: String,
-    /// How evidence from this model becomes a score; without it a score is not calibrated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub score: Option<ScoreOptions>,
-    /// SHA-256 of the ONNX file, lower-case hex.
-    pub sha256: String,
-}
-
-/// A data set that a model was trained on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataSource {
-    /// What it is.
-    pub name: String,
-    /// Its licence.
-    pub licence: String,
-}
-
-/// What a model reads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CardInput {
-    /// `NCHW`.
-    pub layout: String,
-    /// `0..1`.
-    pub scale: String,
-    /// Finest ground sample distance it was trained for, metres.
-    pub gsd_m_min: f64,
-    /// Coarsest ground sample distance it was trained for, metres.
-    pub gsd_m_max: f64,
-    /// Ground sample distance at which it does best, metres.
-    pub gsd_m_best: f64,
-}
 
 /// A model that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,13 +62,27 @@ pub enum ModelError {
         /// What the runtime says.
         cause: String,
     },
-    /// The model reads or gives something else than its card says.
-    #[error("model {model} gives {got} for a pair of 16x16 px but must give {wanted}")]
+    /// The model reads other tensors than its card says.
+    #[error(
+        "model {model} reads {got} tensors but its card says {wanted}: input.dates is `stacked` for one, `separate` for two"
+    )]
+    Inputs {
+        /// Name of the model.
+        model: String,
+        /// Tensors that it reads.
+        got: usize,
+        /// Tensors that its card says.
+        wanted: usize,
+    },
+    /// The model gives something else than its card says.
+    #[error("model {model} gives {got} for a pair of {wanted_px} px but must give {wanted}")]
     Shape {
         /// Name of the model.
         model: String,
         /// What came out.
         got: String,
+        /// Rows and columns of the pair.
+        wanted_px: String,
         /// What would do.
         wanted: String,
     },
@@ -175,6 +133,8 @@ impl Shipped {
 /// A network ready to run.
 pub struct Model {
     card: Card,
+    /// What each channel of the network's result means.
+    meanings: Vec<Meaning>,
     network: rten::Model,
 }
 
@@ -199,7 +159,7 @@ impl Model {
     /// When the card asks for what is not done here, the hash differs, or the file does not load or gives
     /// another shape.
     pub fn load(onnx: &[u8], card: Card) -> Result<Model, ModelError> {
-        check_card(&card)?;
+        let meanings = card.meanings()?;
         let got = hex(&Sha256::digest(onnx));
         if got != card.sha256 {
             return Err(ModelError::Hash { model: card.name, got, wanted: card.sha256 });
@@ -210,8 +170,12 @@ impl Model {
         }
         let network = rten::Model::load(onnx.to_vec())
             .map_err(|error| ModelError::Load { model: card.name.clone(), cause: error.to_string() })?;
-        let model = Model { card, network };
-        let side = MULTIPLE_PX;
+        let (got, wanted) = (network.input_ids().len(), card.input.dates.tensors());
+        if got != wanted {
+            return Err(ModelError::Inputs { model: card.name, got, wanted });
+        }
+        let model = Model { card, meanings, network };
+        let side = model.multiple_px();
         model.run(NdTensor::zeros([1, CHANNELS_IN, side, side]).view())?;
         Ok(model)
     }
@@ -230,6 +194,16 @@ impl Model {
         }
     }
 
+    /// Sides of what the network reads must be multiples of this, pixels.
+    pub fn multiple_px(&self) -> usize {
+        self.card.input.multiple_of_px
+    }
+
+    /// Whether it can tell a new structure from a removed one.
+    pub fn tells_direction(&self) -> bool {
+        self.meanings.contains(&Meaning::New)
+    }
+
     /// Runs the network: `[1, 6, H, W]` of 0 to 1 in, `[1, 5, H, W]` probabilities out, on the calling
     /// thread's own pool of one.
     ///
@@ -237,18 +211,89 @@ impl Model {
     /// When the network cannot be run on that shape or gives another one.
     pub fn run(&self, pair: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, ModelError> {
         let [_, _, rows, cols] = pair.shape();
-        let wanted = [1, MAPS_OUT, rows, cols];
+        let wanted = [1, self.meanings.len(), rows, cols];
         let fails = |got: String| ModelError::Shape {
             model: self.card.name.clone(),
             got,
+            wanted_px: format!("{rows} x {cols}"),
             wanted: format!("{wanted:?}"),
         };
+        let shown = self.shown(pair);
+        let dates: Vec<NdTensorView<'_, f32, 4>> = match self.card.input.dates {
+            Dates::Stacked => vec![shown.view()],
+            Dates::Separate => vec![shown.slice((.., ..BANDS)), shown.slice((.., BANDS..))],
+        };
+        let inputs =
+            self.network.input_ids().iter().copied().zip(dates.into_iter().map(Into::into)).collect();
         let options = rten::RunOptions::default().with_thread_pool(Some(own_thread()));
+        let first = self.network.output_ids()[..1].to_vec();
         let value =
-            self.network.run_one(pair.into(), Some(options)).map_err(|error| fails(error.to_string()))?;
-        let maps: NdTensor<f32, 4> =
+            self.network.run(inputs, &first, Some(options)).map_err(|error| fails(error.to_string()))?;
+        let value = value.into_iter().next().ok_or_else(|| fails("nothing".to_owned()))?;
+        let said: NdTensor<f32, 4> =
             value.try_into().map_err(|_| fails("no 4-dimensional numbers".to_owned()))?;
-        if maps.shape() == wanted { Ok(maps) } else { Err(fails(format!("{:?}", maps.shape()))) }
+        if said.shape() == wanted { Ok(self.maps(said)) } else { Err(fails(format!("{:?}", said.shape()))) }
+    }
+
+    /// The pair in the range of values that the network reads.
+    fn shown<'a>(&self, pair: NdTensorView<'a, f32, 4>) -> CowNdTensor<'a, f32, 4> {
+        let input = &self.card.input;
+        if input.reads_plain() {
+            return pair.as_cow();
+        }
+        let [_, _, rows, cols] = pair.shape();
+        let mut shown = pair.to_tensor();
+        let planes =
+            shown.data_mut().expect("a tensor just made lies in one piece").chunks_exact_mut(rows * cols);
+        for (channel, plane) in planes.enumerate() {
+            let (times, plus) = input.scaling(channel % BANDS);
+            for value in plane {
+                *value = *value * times + plus;
+            }
+        }
+        shown.into_cow()
+    }
+
+    /// The five maps, whatever the network's channels mean.
+    fn maps(&self, mut said: NdTensor<f32, 4>) -> NdTensor<f32, 4> {
+        let own = [
+            Meaning::New,
+            Meaning::Removed,
+            Meaning::BuildingBefore,
+            Meaning::BuildingAfter,
+            Meaning::Boundary,
+        ];
+        if self.meanings == own && self.card.activation == Activation::Probability {
+            return said;
+        }
+        let [_, channels, rows, cols] = said.shape();
+        let pixels = rows * cols;
+        let values = said.data_mut().expect("a network's result lies in one piece");
+        match self.card.activation {
+            Activation::Probability => {}
+            Activation::Logits => values.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp())),
+            Activation::Softmax => softmax(values, channels, pixels),
+        }
+        let mut maps = NdTensor::zeros([1, MAPS_OUT, rows, cols]);
+        let planes = maps.data_mut().expect("a tensor just made lies in one piece");
+        for (meaning, plane) in self.meanings.iter().zip(values.chunks_exact(pixels)) {
+            if let Some(at) = meaning.map() {
+                planes[at * pixels..(at + 1) * pixels].copy_from_slice(plane);
+            }
+        }
+        maps
+    }
+}
+
+/// Shares of the exponentials over the channels, pixel by pixel.
+fn softmax(values: &mut [f32], channels: usize, pixels: usize) {
+    for at in 0..pixels {
+        let places = || (0..channels).map(|channel| channel * pixels + at);
+        let highest = places().map(|place| values[place]).fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = places().map(|place| (values[place] - highest).exp()).sum();
+        for place in places() {
+            values[place] = (values[place] - highest).exp() / sum;
+        }
     }
 }
 
@@ -259,27 +304,6 @@ fn own_thread() -> std::sync::Arc<rten::ThreadPool> {
         static POOL: std::sync::Arc<rten::ThreadPool> = std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
     }
     POOL.with(std::sync::Arc::clone)
-}
-
-fn check_card(card: &Card) -> Result<(), ModelError> {
-    let wrong = |field, got: &str, wanted: &str| {
-        Err(ModelError::CardField {
-            model: card.name.clone(),
-            field,
-            got: got.to_owned(),
-            wanted: wanted.to_owned(),
-        })
-    };
-    if card.input.layout != "NCHW" {
-        return wrong("input.layout", &card.input.layout, "NCHW");
-    }
-    if card.input.scale != "0..1" {
-        return wrong("input.scale", &card.input.scale, "0..1");
-    }
-    if card.outputs != OUTPUTS {
-        return wrong("outputs", &card.outputs.join(", "), &OUTPUTS.join(", "));
-    }
-    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -311,17 +335,5 @@ mod tests {
         let mut card = MODELS[0].card();
         card.sha256 = hex(&Sha256::digest(b"not a network"));
         assert!(matches!(Model::load(b"not a network", card), Err(ModelError::Load { .. })));
-    }
-
-    #[test]
-    fn a_card_of_another_meaning_is_refused() {
-        let mut card = MODELS[0].card();
-        card.outputs = vec!["change".to_owned()];
-        let error = Model::load(MODELS[0].onnx, card).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("the card of model research says outputs is change but must be new, removed")
-        );
     }
 }

@@ -44,6 +44,26 @@ fn detect_writes_geojson_that_ogr_reads_and_says_how_well_the_images_fit() {
 }
 
 #[test]
+fn a_network_of_another_layout_is_read_by_its_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let (out, onnx) = (folder.path().join("out.geojson"), folder.path().join("difference.onnx"));
+    let foreign = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../imagery-diff/tests/foreign");
+    std::fs::copy(foreign.join("difference.onnx"), &onnx).unwrap();
+    let arguments = ["detect", text(&before), text(&after), "--out", text(&out), "--model", text(&onnx)];
+    let alone = run(&arguments);
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("difference.json"));
+    assert!(!out.exists());
+    std::fs::copy(foreign.join("difference.json"), folder.path().join("difference.json")).unwrap();
+    assert!(run(&arguments).status.success());
+    let found = json(&out);
+    assert_eq!(found["detector"]["name"], "difference");
+    let features = found["features"].as_array().unwrap();
+    assert!(features.iter().all(|feature| feature["properties"]["change"] == "altered"));
+}
+
+#[test]
 fn the_same_images_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (before, after) = rendered_pair(folder.path());

@@ -4,7 +4,7 @@ use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
     evidence::EvidenceMaps,
-    model::{CHANNELS_IN, MAPS_OUT, MULTIPLE_PX, Model, ModelError},
+    model::{CHANNELS_IN, MAPS_OUT, Model, ModelError},
     pair::AlignedPair,
 };
 
@@ -37,7 +37,8 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
     let mut sums = vec![0.0; MAPS_OUT * grid.len()];
     for look in LOOKS {
-        let shown = Shown { look, rows: grid.rows as usize, cols: grid.cols as usize };
+        let (rows, cols) = (grid.rows as usize, grid.cols as usize);
+        let shown = Shown { look, rows, cols, multiple_px: model.multiple_px() };
         let output = model.run(shown.input(pair, &seen).view())?;
         shown.add(output.data().expect("a network's result lies in one piece"), &mut sums);
     }
@@ -58,13 +59,17 @@ struct Shown {
     look: Look,
     rows: usize,
     cols: usize,
+    multiple_px: usize,
 }
 
 impl Shown {
     /// Rows and columns of what the network reads: the window enlarged, filled up to whole steps of the network.
     fn size(&self) -> (usize, usize) {
         let side = |px: usize| (px as f32 * self.look.enlarged).ceil() as usize;
-        (side(self.rows).next_multiple_of(MULTIPLE_PX), side(self.cols).next_multiple_of(MULTIPLE_PX))
+        (
+            side(self.rows).next_multiple_of(self.multiple_px),
+            side(self.cols).next_multiple_of(self.multiple_px),
+        )
     }
 
     /// The six bands that the network reads, the last row and column repeated to fill them.
