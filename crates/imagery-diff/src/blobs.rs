@@ -39,7 +39,7 @@ impl Default for BlobOptions {
             strength_min: 64,
             // 1.4 km square at 0.5 m: no single structure is larger.
             box_px_max: 8 << 20,
-            // 7 bytes a pixel: at most 112 MiB.
+            // 9 bytes a pixel: at most 144 MiB.
             open_px_max: 16 << 20,
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     blobs::Patch,
     candidate::Change,
+    evidence::cues::signed,
     grid::{Grid, PixelIndex},
     objects::Object,
     outline::PixelPolygon,
@@ -67,7 +68,8 @@ pub struct ScoreContext<'a> {
 ///
 /// The weights speak of new structures; of removed ones they take the dates the other way round.
 /// `probability_mean`, `probability_max`, `building_before_mean`, `building_after_mean`, `boundary_mean` and
-/// `change_mean` are shares, 0 to 1; `rectangularity` is the area over that of the smallest rectangle,
+/// `change_mean` are shares, 0 to 1; `building_index_gain` (-1 to 1, mean) and `shadow_gain` (0 to 1, strongest nearby) tell
+/// what became of building index and shadow on the date on which the structure stands; `rectangularity` is the area over that of the smallest rectangle,
 /// `compactness` that of a circle of the same length of outline (Polsby and Popper 1991), both 0 to 1;
 /// `edge_distance_m` is the least distance to ground that was not observed, as far as it is followed. The residuals are
 /// medians of the windows' own shifts against the one applied there, over the scene and around the structure.
@@ -110,6 +112,10 @@ fn evidence(
         own.iter().map(|&at| f64::from(patch.maps.strength(at))).sum::<f64>() / own.len() as f64 / 255.0;
     let edge_px =
         own.iter().map(|&at| patch.maps.edge_distance_px[at]).filter(|px| *px > 0).min().unwrap_or(0);
+    // the date on which the structure stands is the one that gains
+    let gain = if object.change == Change::Removed { -1.0 } else { 1.0 };
+    let index_gain = own.iter().map(|&at| gain * signed(patch.maps.building_index_change[at])).sum::<f64>();
+    let shadow_gain = own.iter().map(|&at| gain * signed(patch.maps.shadow_change[at])).fold(0.0, f64::max);
     let area_px = outline.0.unsigned_area();
     let around_px = Euclidean.length(outline.0.exterior());
     let area_m2 = area_px * pixel_m * pixel_m;
@@ -120,6 +126,8 @@ fn evidence(
         ("building_after_mean", mean(&patch.maps.building_after)),
         ("boundary_mean", mean(&patch.maps.boundary)),
         ("change_mean", mean(&patch.maps.change)),
+        ("building_index_gain", index_gain / own.len() as f64),
+        ("shadow_gain", shadow_gain),
         ("rectangularity", area_px / (extent.length_px * extent.width_px).max(1.0)),
         ("compactness", 4.0 * std::f64::consts::PI * area_px / (around_px * around_px).max(1.0)),
         ("area_log10", area_m2.max(1.0).log10()),

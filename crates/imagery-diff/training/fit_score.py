@@ -23,6 +23,8 @@ EVIDENCE = (
     "building_after_mean",
     "boundary_mean",
     "change_mean",
+    "building_index_gain",
+    "shadow_gain",
     "rectangularity",
     "compactness",
     "area_log10",

@@ -5,7 +5,7 @@
 //! a paved yard with cars, which is why it is a baseline.
 
 use crate::{
-    evidence::{EDGE_DISTANCE_PX_MAX, EvidenceMaps},
+    evidence::{EDGE_DISTANCE_PX_MAX, EvidenceMaps, cues::cues},
     pair::AlignedPair,
     raster::Raster,
 };
@@ -66,6 +66,7 @@ pub fn classical(pair: &AlignedPair, options: &ClassicalOptions) -> EvidenceMaps
     maps.new = as_bytes(&box_mean(&new, &seen, rows, cols, options.smooth_radius_px));
     maps.removed = as_bytes(&box_mean(&removed, &seen, rows, cols, options.smooth_radius_px));
     maps.change = as_bytes(&change);
+    cues(pair, &seen, &mut maps);
     maps
 }
 

@@ -1,6 +1,7 @@
 //! What speaks for a structure, pixel by pixel, whatever detector says it.
 
 pub mod classical;
+pub mod cues;
 pub mod network;
 
 /// Probabilities of one window, each `rows x cols`, row-major, 0 = 0 % and 255 = 100 %.
@@ -25,6 +26,10 @@ pub struct EvidenceMaps {
     pub boundary: Vec<u8>,
     /// Radiometric change whatever its cause (change vector magnitude).
     pub change: Vec<u8>,
+    /// Not a probability: gain of the building index from the first date to the second, [`cues::NONE`] for none.
+    pub building_index_change: Vec<u8>,
+    /// Not a probability: the strongest gain or loss of shadow near a pixel, [`cues::NONE`] for none.
+    pub shadow_change: Vec<u8>,
     /// Not a probability: distance in pixels to the nearest pixel that was not observed on both dates
     /// or lies outside the grid, 0 for such a pixel itself, at most [`EDGE_DISTANCE_PX_MAX`].
     pub edge_distance_px: Vec<u8>,
@@ -46,6 +51,8 @@ impl EvidenceMaps {
             building_after: vec![0; pixels],
             boundary: vec![0; pixels],
             change: vec![0; pixels],
+            building_index_change: vec![0; pixels],
+            shadow_change: vec![0; pixels],
             edge_distance_px: vec![0; pixels],
         }
     }
@@ -69,6 +76,8 @@ impl EvidenceMaps {
             &self.building_after,
             &self.boundary,
             &self.change,
+            &self.building_index_change,
+            &self.shadow_change,
             &self.edge_distance_px,
         ]
     }
@@ -82,13 +91,15 @@ impl EvidenceMaps {
             &mut self.building_after,
             &mut self.boundary,
             &mut self.change,
+            &mut self.building_index_change,
+            &mut self.shadow_change,
             &mut self.edge_distance_px,
         ]
     }
 }
 
 /// Number of maps in [`EvidenceMaps`].
-pub const LAYERS: usize = 7;
+pub const LAYERS: usize = 9;
 
 /// Evidence over the full width of the grid for a few rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

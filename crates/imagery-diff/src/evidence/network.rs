@@ -3,7 +3,7 @@
 use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
-    evidence::EvidenceMaps,
+    evidence::{EvidenceMaps, cues::cues},
     model::{CHANNELS_IN, MAPS_OUT, Model, ModelError},
     pair::AlignedPair,
 };
@@ -43,7 +43,7 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
         shown.add(output.data().expect("a network's result lies in one piece"), &mut sums);
     }
     let mut maps = EvidenceMaps::empty(grid.rows, grid.cols);
-    let [new, removed, before, after, boundary, change, _] = maps.layers_mut();
+    let [new, removed, before, after, boundary, change, ..] = maps.layers_mut();
     let said = [new, removed, before, after, boundary];
     for (map, sum) in said.into_iter().zip(sums.chunks_exact(grid.len())) {
         for (byte, probability) in map.iter_mut().zip(sum) {
@@ -51,6 +51,7 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
         }
     }
     difference(pair, &seen, change);
+    cues(pair, &seen, &mut maps);
     Ok(maps)
 }
 
