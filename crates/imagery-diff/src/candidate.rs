@@ -58,8 +58,8 @@ pub struct Fit {
     pub shift_east_m: f64,
     /// Displacement of the after image to the north, in metres (pixels without georeference).
     pub shift_north_m: f64,
-    /// Median distance of the windows' own shifts from the one applied there, metres.
-    pub residual_m: f64,
+    /// Median distance of the windows' own shifts from the one applied there, metres; `None` where no window has one.
+    pub residual_m: Option<f64>,
     /// Share of the grid's pixels observed on both dates, 0 to 1.
     pub valid_share: f64,
     /// Windows whose correlation peak could be trusted.

@@ -329,7 +329,8 @@ impl<S: PairSource> Run<'_, S> {
         let middle = object.window.middle();
         let context = ScoreContext {
             grid,
-            registration_residual_m: self.registration.fit.residual_m,
+            // without one the fit says that the candidates cannot be believed
+            registration_residual_m: self.registration.fit.residual_m.unwrap_or(0.0),
             registration_residual_near_m: self.registration.residual_px_near(middle) * grid.pixel_m,
         };
         let (score, evidence) = score(patch, &object, &raw, &extent, &context, self.score);

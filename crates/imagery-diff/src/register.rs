@@ -149,7 +149,7 @@ fn registration(grid: &Grid, valid_share: f64, peaks: &Peaks, options: &Register
     let fit = Fit {
         shift_east_m: shift.right_px * grid.pixel_m,
         shift_north_m: -shift.down_px * grid.pixel_m,
-        residual_m: residual_px * grid.pixel_m,
+        residual_m: (!sightings.is_empty()).then_some(residual_px * grid.pixel_m),
         valid_share,
         windows_used: agreed.map_or(0, |_| used.len() as u32),
         windows_tried: peaks.len() as u32,
@@ -427,7 +427,15 @@ mod tests {
         let found = registered(scene(512, 0.0, 0.0), scene(512, 9_000.0, 4_000.0));
         assert!(!found.fit.registrable, "{:?}", found.fit);
         assert!(found.fit.reason.is_some());
-        assert!(found.fit.residual_m > 3.0, "{:?}", found.fit);
+        assert!(found.fit.residual_m.unwrap() > 3.0, "{:?}", found.fit);
+    }
+
+    #[test]
+    fn images_without_anything_to_hold_on_to_tell_no_residual() {
+        let flat = || Raster::new(Grid::pixels(256, 256), 1, vec![7.0; 256 * 256], vec![true; 256 * 256]).unwrap();
+        let found = registered(flat(), flat());
+        assert!(!found.fit.registrable, "{:?}", found.fit);
+        assert_eq!(found.fit.residual_m, None);
     }
 
     #[test]
@@ -449,6 +457,6 @@ mod tests {
             let apart = found.displacement.at(place[0], place[1]).right_px - lean(place[0], place[1]);
             assert!(apart.abs() < 1.0, "{apart} px off at {place:?}");
         }
-        assert!(found.fit.residual_m < 0.7, "{:?}", found.fit);
+        assert!(found.fit.residual_m.unwrap() < 0.7, "{:?}", found.fit);
     }
 }

@@ -1,4 +1,4 @@
-//! What a detector found, before a person has looked at it. Candidates never change; reviews do.
+//! What a detector found, or a person drew, before others have looked at it. Candidates never change; reviews do.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub enum CandidateState {
     BadImagery,
 }
 
-/// Which detector spoke.
+/// Which detector spoke; [`Detector::hand`] where a person did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detector {
     /// Name of the detector or of its model.
@@ -47,6 +47,13 @@ pub struct Detector {
     pub model_sha256: Option<String>,
 }
 
+impl Detector {
+    /// A person's hand.
+    pub fn hand() -> Detector {
+        Detector { name: "hand".to_owned(), version: "1".to_owned(), model_sha256: None }
+    }
+}
+
 /// How well the two images fit onto each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
@@ -54,8 +61,8 @@ pub struct Fit {
     pub shift_east_m: f64,
     /// Displacement of the after image to the north, metres.
     pub shift_north_m: f64,
-    /// What the displacement that was applied leaves unexplained, metres.
-    pub residual_m: f64,
+    /// What the displacement that was applied leaves unexplained, metres; `None` where nothing could be measured.
+    pub residual_m: Option<f64>,
     /// Share of pixels observed on both dates, 0 to 1.
     pub valid_share: f64,
     /// Whether the images fit well enough for the candidates to be believed.
@@ -64,15 +71,15 @@ pub struct Fit {
     pub reason: Option<String>,
 }
 
-/// A candidate as the detector hands it over.
+/// A candidate as the detector, or the person who drew it, hands it over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewCandidate {
     /// Outline, longitude and latitude in degrees (or pixels, where the images have no georeference).
     pub outline: Polygon<f64>,
     /// What happened.
     pub change: Change,
-    /// Probability that it is real, 0 to 1, calibrated.
-    pub score: f64,
+    /// Probability that it is real, 0 to 1, calibrated; `None` where a person drew it and nothing computed one.
+    pub score: Option<f64>,
     /// Geodesic area, square metres.
     pub area_m2: f64,
     /// Longer side of the smallest enclosing rectangle, metres.
@@ -108,6 +115,13 @@ pub struct Candidate {
     pub detector: Detector,
     /// What the detector said.
     pub found: NewCandidate,
+}
+
+impl Candidate {
+    /// Whether a person drew it: detectors score what they find.
+    pub fn is_drawn(&self) -> bool {
+        self.found.score.is_none()
+    }
 }
 
 /// One run of a detector over two scenes.

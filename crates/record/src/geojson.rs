@@ -423,7 +423,7 @@ struct CandidateProperties {
 #[derive(Serialize, Deserialize)]
 struct FoundProperties {
     change: crate::candidate::Change,
-    score: f64,
+    score: Option<f64>,
     area_m2: f64,
     length_m: f64,
     width_m: f64,
@@ -435,7 +435,7 @@ impl FoundProperties {
     fn of(found: &NewCandidate) -> FoundProperties {
         FoundProperties {
             change: found.change,
-            score: rounded(found.score, 4),
+            score: found.score.map(|score| rounded(score, 4)),
             area_m2: rounded(found.area_m2, 2),
             length_m: rounded(found.length_m, 2),
             width_m: rounded(found.width_m, 2),

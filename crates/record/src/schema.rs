@@ -75,7 +75,7 @@ const CANDIDATES: &[Property] = &[
     server("after_datetime", "Second date", Kind::Time),
     server("state", "State of the review", STATE),
     server("change", "What happened to the structure", CHANGE),
-    server("score", "Calibrated chance of being real, 0 to 1", Kind::Number),
+    server("score", "Calibrated chance of being real, 0 to 1; none where a person drew it", Kind::Number),
     server("area_m2", "Area in square metres", Kind::Number),
     server("length_m", "Length in metres", Kind::Number),
     server("width_m", "Width in metres", Kind::Number),

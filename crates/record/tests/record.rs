@@ -5,9 +5,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use record::{
-    Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, Cursor, Detector, Filter, Fit,
-    IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart, Query, RasterFacts,
-    RecordError, Role, Seen, SiteId, Store, Timestamp, Verdict,
+    Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, ComparisonId, Cursor, Detector,
+    Drawing, Filter, Fit, IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart,
+    Query, RasterFacts, RecordError, Role, Seen, SiteId, Store, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
     verify::{VerifyError, verify},
 };
@@ -64,7 +64,7 @@ fn found(index: u32) -> NewCandidate {
     NewCandidate {
         outline: read_polygon(&square(127.6 + f64::from(index) * 0.01, 39.9)).unwrap(),
         change: Change::New,
-        score: 0.9,
+        score: Some(0.9),
         area_m2: 500.0,
         length_m: 25.0,
         width_m: 20.0,
@@ -83,7 +83,7 @@ fn store_with_candidates(folder: &Path, candidates: u32) -> (Store, Vec<Candidat
         fit: Fit {
             shift_east_m: 0.4,
             shift_north_m: -0.2,
-            residual_m: 0.3,
+            residual_m: Some(0.3),
             valid_share: 1.0,
             registrable: true,
             reason: None,
@@ -619,6 +619,71 @@ fn the_queue_says_whose_verdict_each_candidate_waits_for() {
     assert_eq!((pending("ann"), pending("bob")), (1, 2));
     store.undo_review(&actor("ann", Role::Analyst), &by_ann).unwrap();
     assert_eq!(looks(Some("bob"))[0], (First, false));
+}
+
+fn drawing(comparison: &ComparisonId) -> Drawing {
+    Drawing {
+        comparison: comparison.clone(),
+        outline: read_polygon(&square(127.8, 39.9)).unwrap(),
+        change: Change::New,
+        said: verdict(Verdict::Confirm),
+    }
+}
+
+#[test]
+fn what_an_analyst_drew_waits_for_a_second_person_as_any_candidate_does() {
+    use record::Look::{Second, Waiting};
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let comparison = store.candidate(&candidates[0]).unwrap().comparison;
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let drawn = store.draw_candidate(&ann, drawing(&comparison), Some("k")).unwrap();
+    assert_eq!(
+        store.draw_candidate(&ann, drawing(&comparison), Some("k")).unwrap(),
+        drawn,
+        "sent twice, drawn once"
+    );
+    let id = drawn.review.candidate.clone();
+    let candidate = store.candidate(&id).unwrap();
+    assert!(candidate.is_drawn() && candidate.detector == Detector::hand());
+    assert!(candidate.found.length_m >= candidate.found.width_m && candidate.found.width_m > 0.0);
+    assert_eq!(drawn.annotation.unwrap().status, AnnotationStatus::Draft);
+
+    let look = |reader| store.queue_entry(Some(reader), &id).unwrap();
+    assert_eq!((look("ann").look, look("ann").annotation.is_some()), (Waiting, true));
+    assert_eq!((look("bob").look, look("bob").annotation.is_some()), (Second, false));
+    assert_eq!(seen(&store, Some("bob"), Collection::Annotations), [], "the words are hidden");
+    assert_eq!(
+        store.queue(Some("bob"), &comparison).unwrap().entries[0].item.id,
+        id.as_str(),
+        "drawn ones first"
+    );
+    let second = store.add_review(&bob, &id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    assert_eq!(second.annotation.unwrap().status, AnnotationStatus::Confirmed);
+    assert!(second.review.independent);
+    assert_eq!(store.agreement(None).unwrap().verdicts.all.candidates, 0, "nobody was asked about it first");
+    assert!(verify(folder.path()).is_ok());
+}
+
+#[test]
+fn a_drawing_that_is_taken_back_is_gone_unless_somebody_else_spoke_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let comparison = store.candidate(&candidates[0]).unwrap().comparison;
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let alone = store.draw_candidate(&ann, drawing(&comparison), None).unwrap();
+    store.undo_review(&ann, &alone.review.id).unwrap();
+    assert!(matches!(store.candidate(&alone.review.candidate), Err(RecordError::NotFound { .. })));
+    assert_eq!(store.queue(Some("ann"), &comparison).unwrap().entries.len(), 1);
+    let site = SiteId("february-11-plant".to_owned());
+    assert_eq!(store.comparisons(Some("ann"), &site).unwrap()[0].1, 1, "nor does it wait for anybody");
+
+    let shared = store.draw_candidate(&ann, drawing(&comparison), None).unwrap();
+    let id = shared.review.candidate.clone();
+    store.add_review(&bob, &id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &shared.review.id).unwrap();
+    assert_eq!(store.candidate(&id).unwrap().state, CandidateState::Confirmed);
+    assert!(verify(folder.path()).is_ok());
 }
 
 #[test]

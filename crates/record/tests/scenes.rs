@@ -239,7 +239,7 @@ fn what_a_comparison_rests_on_does_not_change_under_it() {
         fit: Fit {
             shift_east_m: 0.0,
             shift_north_m: 0.0,
-            residual_m: 0.1,
+            residual_m: Some(0.1),
             valid_share: 1.0,
             registrable: true,
             reason: None,

@@ -140,7 +140,7 @@ fn recorded(
             imagery_diff::Change::Removed => record::Change::Removed,
             imagery_diff::Change::Altered => record::Change::Altered,
         },
-        score: candidate.score,
+        score: Some(candidate.score),
         area_m2,
         length_m: candidate.length_m,
         width_m: candidate.width_m,

@@ -88,11 +88,11 @@ fn report(found: &Found, elapsed_s: f64) -> Value {
 fn tell(found: &Found, licence: Option<&str>) {
     let unit = if found.coordinates == Coordinates::Pixels { "px" } else { "m" };
     let fit = &found.fit;
+    let residual = fit.residual_m.map_or("unknown".to_owned(), |residual| format!("{residual:.2} {unit}"));
     eprintln!(
-        "the after image lies {:.2} {unit} east and {:.2} {unit} north of the before image, residual {:.2} {unit}; {:.0} % was seen on both dates",
+        "the after image lies {:.2} {unit} east and {:.2} {unit} north of the before image, residual {residual}; {:.0} % was seen on both dates",
         fit.shift_east_m,
         fit.shift_north_m,
-        fit.residual_m,
         fit.valid_share * 100.0
     );
     if let Some(reason) = &fit.reason {
@@ -114,7 +114,12 @@ fn tell(found: &Found, licence: Option<&str>) {
         };
         eprintln!(
             "   {:>5.2}  {change:8} {:>9.0}   {:>6.1} x {:<6.1}   {:.5}, {:.5}",
-            candidate.score, candidate.area_m2, candidate.length_m, candidate.width_m, at.x, at.y
+            candidate.score.unwrap_or_default(),
+            candidate.area_m2,
+            candidate.length_m,
+            candidate.width_m,
+            at.x,
+            at.y
         );
     }
     if found.candidates.len() > SHOWN_MAX {

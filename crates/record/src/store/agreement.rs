@@ -20,7 +20,7 @@ use crate::{
 const AGREEMENT_CANDIDATES_MAX: u32 = 20_000;
 
 impl Store {
-    /// How far people agree who looked at the same candidates independently: of a site, or everywhere.
+    /// How far people agree who looked at the same candidates of a detector independently: of a site, or everywhere.
     ///
     /// # Errors
     /// When the site is not there.
@@ -44,6 +44,10 @@ impl Store {
         for (id, text) in rows {
             let feature: Value = read_document("candidate", &id, &text)?;
             let candidate = geojson::candidate_from_feature(&feature)?;
+            // who drew it had said what it is before there was a question, and the second started from that outline
+            if candidate.is_drawn() {
+                continue;
+            }
             let reviews = reviews::reviews_of(&reader, &CandidateId(id))?;
             pairs.extend(pair(&candidate, &reviews));
         }

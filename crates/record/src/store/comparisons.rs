@@ -74,13 +74,7 @@ impl Store {
     /// # Errors
     /// When there is none of that id.
     pub fn comparison(&self, id: &ComparisonId) -> Result<Comparison, RecordError> {
-        let reader = self.read()?;
-        let text: String = reader
-            .prepare_cached("SELECT document FROM comparison WHERE id = ?1")?
-            .query_row([id.as_str()], |row| row.get(0))
-            .optional()?
-            .ok_or_else(|| RecordError::NotFound { what: "comparison", id: id.to_string() })?;
-        read_document("comparison", id.as_str(), &text)
+        stored(&*self.read()?, id)
     }
 
     /// Comparisons of a site, newest first, each with the number of its candidates that wait for a review
@@ -97,7 +91,7 @@ impl Store {
         items::stored(&connection, Collection::Sites, site.as_str())?;
         let mut statement = connection.prepare_cached(
             "SELECT id, document,
-                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id
+                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id AND hidden = 0
                      AND (state = 'pending' OR sole_reviewer <> ?2))
              FROM comparison WHERE site = ?1 ORDER BY n DESC",
         )?;
@@ -120,7 +114,19 @@ impl Store {
     }
 }
 
-fn candidate(comparison: &Comparison, found: NewCandidate) -> Candidate {
+pub(super) fn stored(
+    connection: &rusqlite::Connection,
+    id: &ComparisonId,
+) -> Result<Comparison, RecordError> {
+    let text: String = connection
+        .prepare_cached("SELECT document FROM comparison WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| RecordError::NotFound { what: "comparison", id: id.to_string() })?;
+    read_document("comparison", id.as_str(), &text)
+}
+
+pub(super) fn candidate(comparison: &Comparison, found: NewCandidate) -> Candidate {
     Candidate {
         id: CandidateId::random(),
         site: comparison.site.clone(),

@@ -9,6 +9,7 @@ mod annotations;
 mod comparisons;
 mod condition;
 mod cql2_sql;
+mod drawing;
 mod functions;
 mod items;
 mod jobs;
@@ -34,6 +35,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 pub use comparisons::NewComparison;
+pub use drawing::Drawing;
 pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};

@@ -4,7 +4,9 @@ use rusqlite::params_from_iter;
 
 use super::{Store, condition::Sql, items::Item, sight};
 use crate::{
+    Timestamp,
     error::RecordError,
+    events,
     id::{AnnotationId, CandidateId, ComparisonId, ReviewId},
 };
 
@@ -54,12 +56,14 @@ pub struct Standing {
     pub candidate: CandidateId,
     /// What the page gave at once with it, and takes back at once: `seen.batch` of the review.
     pub batch: Option<String>,
+    /// When it was given.
+    pub created: Timestamp,
 }
 
 /// A comparison's candidates as one person goes through them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Candidates by falling score, at most 10,000.
+    /// Candidates that people drew, then the others by falling score; at most 10,000.
     pub entries: Vec<QueueEntry>,
     /// The reader's own reviews that stand, oldest first: what can be undone.
     pub standing: Vec<Standing>,
@@ -86,7 +90,8 @@ impl Store {
         let connection = self.read()?;
         // one snapshot for the candidates and the reviews
         let snapshot = connection.unchecked_transaction()?;
-        let of_comparison = Sql::of("item.comparison = {}", &[&Sql::bound(comparison.to_string())]);
+        let of_comparison =
+            Sql::of("item.comparison = {} AND item.hidden = 0", &[&Sql::bound(comparison.to_string())]);
         Ok(Queue {
             entries: entries(&snapshot, reader, &of_comparison)?,
             standing: standing(&snapshot, reader, comparison)?,
@@ -110,7 +115,7 @@ fn entries(
          FROM {} LEFT JOIN {} AS annotation
              ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
          WHERE {}
-         ORDER BY json_extract(item.feature, '$.properties.score') DESC, item.id LIMIT {}",
+         ORDER BY json_extract(item.feature, '$.properties.score') DESC NULLS FIRST, item.id LIMIT {}",
         &[
             &name,
             &seen,
@@ -146,7 +151,8 @@ fn standing(
 ) -> Result<Vec<Standing>, RecordError> {
     let Some(reader) = reader else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
-        "SELECT review.id, review.candidate, json_extract(review.document, '$.seen.batch')
+        "SELECT review.id, review.candidate, json_extract(review.document, '$.seen.batch'),
+                json_extract(review.document, '$.created')
          FROM item JOIN review ON review.candidate = item.id
          WHERE item.comparison = ?1 AND review.undone = 0 AND json_extract(review.document, '$.actor') = ?2
          ORDER BY review.n",
@@ -154,7 +160,12 @@ fn standing(
     let rows = statement.query_map((comparison.as_str(), reader), |row| {
         // what the page said it saw is kept as given: a batch that is no text is none
         let batch = row.get_ref(2)?.as_str().ok().map(str::to_owned);
-        Ok(Standing { review: ReviewId(row.get(0)?), candidate: CandidateId(row.get(1)?), batch })
+        Ok(Standing {
+            review: ReviewId(row.get(0)?),
+            candidate: CandidateId(row.get(1)?),
+            batch,
+            created: events::time_from_row(row, 3)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -56,19 +56,7 @@ impl Store {
             let change = Change::begin(transaction, actor);
             let item = items::stored(transaction, Collection::Candidates, candidate.as_str())?;
             items::must_match(Collection::Candidates, &item, if_match)?;
-            must_be_structure_type(transaction, new.structure_type.as_deref())?;
-            let earlier = reviews_of(transaction, candidate)?;
-            let review = Review {
-                independent: review::is_independent(&earlier, &actor.name),
-                ..recorded(&change, candidate, &new)
-            };
-            insert(&change, &review)?;
-            if let Some(key) = idempotency_key {
-                transaction
-                    .prepare_cached("INSERT INTO answered (key, actor, review) VALUES (?1, ?2, ?3)")?
-                    .execute((key, &actor.name, review.id.as_str()))?;
-            }
-            settle(&change, &item, Some(&review), "review.added", &review)
+            spoken(&change, &item, &new, idempotency_key)
         })
     }
 
@@ -127,6 +115,30 @@ impl Store {
     }
 }
 
+/// Records what somebody says of a candidate, and what becomes of it.
+pub(super) fn spoken(
+    change: &Change<'_>,
+    item: &items::Item,
+    new: &NewReview,
+    idempotency_key: Option<&str>,
+) -> Result<ReviewOutcome, RecordError> {
+    must_be_structure_type(change.transaction, new.structure_type.as_deref())?;
+    let candidate = CandidateId(item.id.clone());
+    let earlier = reviews_of(change.transaction, &candidate)?;
+    let review = Review {
+        independent: review::is_independent(&earlier, &change.actor.name),
+        ..recorded(change, &candidate, new)
+    };
+    insert(change, &review)?;
+    if let Some(key) = idempotency_key {
+        change
+            .transaction
+            .prepare_cached("INSERT INTO answered (key, actor, review) VALUES (?1, ?2, ?3)")?
+            .execute((key, &change.actor.name, review.id.as_str()))?;
+    }
+    settle(change, item, Some(&review), "review.added", &review)
+}
+
 fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Review {
     Review {
         id: ReviewId::random(),
@@ -171,12 +183,15 @@ fn settle(
     let reviews = reviews_of(change.transaction, &candidate.id)?;
     candidate.state = review::candidate_state(&reviews);
     let feature = geojson::candidate_feature(&candidate);
+    // what was drawn and is spoken for by nobody any more is not there
+    let hidden = candidate.is_drawn() && reviews.iter().all(|review| review.undone);
     let event = change.event(
         &format!("candidate/{}", candidate.id),
         kind,
-        &json!({"review": subject, "feature": feature}),
+        &json!({"review": subject, "feature": feature, "hidden": hidden}),
     )?;
-    comparisons::written(&candidate, item.revision + 1, feature).write_under(change, event)?;
+    let written = comparisons::written(&candidate, item.revision + 1, feature);
+    items::Written { hidden, ..written }.write_under(change, event)?;
     let annotation = settle_annotation(change, &candidate, &reviews, newest)?;
     sight::set_sole_reviewer(change, &candidate.id, review::sole_reviewer(&reviews))?;
     Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
@@ -311,7 +326,7 @@ fn review_of_id(transaction: &Connection, id: &ReviewId) -> Result<Review, Recor
     read_document("review", id.as_str(), &text)
 }
 
-fn answered(
+pub(super) fn answered(
     transaction: &Connection,
     actor: &Actor,
     key: Option<&str>,
@@ -332,7 +347,7 @@ fn answered(
 }
 
 /// What stands now, for a review that was recorded before.
-fn outcome(transaction: &Connection, review: Review) -> Result<ReviewOutcome, RecordError> {
+pub(super) fn outcome(transaction: &Connection, review: Review) -> Result<ReviewOutcome, RecordError> {
     let state = review::candidate_state(&reviews_of(transaction, &review.candidate)?);
     let annotation = annotations::of_candidate(transaction, &review.candidate)?
         .filter(|annotation| annotation.status != AnnotationStatus::Withdrawn);

@@ -146,6 +146,7 @@ fn api_routes() -> Router<App> {
         .route("/api/taxonomy", get(api::taxonomy))
         .route("/api/comparisons", get(api::comparisons))
         .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))
+        .route("/api/comparisons/{comparison}/candidates", post(reviews::draw))
         .route("/api/queue", get(reviews::queue))
         .route("/api/agreement", get(reviews::agreement))
         .route("/api/annotations/{annotation}/restore", post(annotations::restore))

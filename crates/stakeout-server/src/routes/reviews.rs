@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use record::{
-    Actor, AnnotationStatus, CandidateId, Collection, ComparisonId, NewReview, QueueEntry, ReviewId,
-    ReviewOutcome, Seen, SiteId, geojson,
+    Actor, AnnotationStatus, CandidateId, Change, Collection, ComparisonId, Drawing, NewReview, QueueEntry,
+    ReviewId, ReviewOutcome, Seen, SiteId, Verdict, geojson,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(crate) async fn add(
             Ok((outcome, described))
         })
         .await?;
-    tell(&app, &outcome);
+    tell(&app, &outcome, None);
     let location = base.to(&format!("/api/candidates/{}/reviews", outcome.review.candidate));
     Ok(created(&location, answer(&described)))
 }
@@ -55,13 +55,65 @@ fn recorded(
         .map_err(|error| etag::naming_who(app, Collection::Candidates, id, error.into()))
 }
 
+/// A structure that a person drew and no detector found: a candidate that who drew it confirms.
+pub(crate) async fn draw(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Who(actor): Who,
+    base: Base,
+    headers: HeaderMap,
+    sent: JsonBody,
+) -> Result<Response, ApiError> {
+    let comparison = ComparisonId(id);
+    let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
+    let (outcome, described) = app
+        .blocking(move |app| {
+            let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+            let outcome = app.store.draw_candidate(&actor, drawing, key)?;
+            let described = described(app, &actor, &outcome)?;
+            Ok((outcome, described))
+        })
+        .await?;
+    tell(&app, &outcome, Some(&comparison));
+    let location = base.to(&format!("/ogc/collections/candidates/items/{}", outcome.review.candidate));
+    Ok(created(&location, answer(&described)))
+}
+
+fn new_drawing(comparison: ComparisonId, value: &Value) -> Result<Drawing, ApiError> {
+    let change = match &value["change"] {
+        Value::Null => Change::New,
+        given => serde_json::from_value(given.clone())
+            .map_err(|_| ApiError::parameter("change", &given.to_string(), "new, removed or altered"))?,
+    };
+    if !value["verdict"].is_null() {
+        let detail = "left out: who draws a structure says that it is there";
+        return Err(ApiError::parameter("verdict", &value["verdict"].to_string(), detail));
+    }
+    let outline = geojson::read_polygon(&value["geometry"])?;
+    Ok(Drawing { comparison, outline, change, said: said(value, Verdict::Confirm)? })
+}
+
 fn new_review(value: &Value) -> Result<NewReview, ApiError> {
+    let verdict = serde_json::from_value(value["verdict"].clone()).map_err(|_| {
+        ApiError::parameter(
+            "verdict",
+            &value["verdict"].to_string(),
+            "confirm, reject, unsure or bad-imagery",
+        )
+    })?;
+    let geometry = match &value["geometry"] {
+        Value::Null => None,
+        geometry => Some(geojson::read_polygon(geometry)?),
+    };
+    Ok(NewReview { geometry, ..said(value, verdict)? })
+}
+
+/// What is said beside a verdict; without an outline.
+fn said(value: &Value, verdict: Verdict) -> Result<NewReview, ApiError> {
     let word = |name: &'static str, wanted: &'static str| {
         let given = &value[name];
         move |_| ApiError::parameter(name, &given.to_string(), wanted)
     };
-    let verdict = serde_json::from_value(value["verdict"].clone())
-        .map_err(word("verdict", "confirm, reject, unsure or bad-imagery"))?;
     let confidence = serde_json::from_value(value["confidence"].clone())
         .map_err(word("confidence", "low, moderate or high"))?;
     let seen: Seen = match &value["seen"] {
@@ -74,17 +126,13 @@ fn new_review(value: &Value) -> Result<NewReview, ApiError> {
         }
     };
     let text = |name: &str, characters_max: usize| geojson::optional_text(name, &value[name], characters_max);
-    let geometry = match &value["geometry"] {
-        Value::Null => None,
-        geometry => Some(geojson::read_polygon(geometry)?),
-    };
     Ok(NewReview {
         verdict,
         structure_type: text("structure_type", geojson::NAME_CHARACTERS_MAX)?,
         confidence,
         title: text("title", geojson::NAME_CHARACTERS_MAX)?,
         note: text("note", geojson::NOTE_CHARACTERS_MAX)?,
-        geometry,
+        geometry: None,
         seen,
     })
 }
@@ -158,13 +206,18 @@ pub(crate) async fn undo(
             Ok((outcome, described))
         })
         .await?;
-    tell(&app, &outcome);
+    tell(&app, &outcome, None);
     Ok(answer(&described))
 }
 
 /// Tells that somebody spoke, and not what they said: a second person may be yet to look.
-fn tell(app: &App, outcome: &ReviewOutcome) {
-    app.notify("candidate", json!({"id": outcome.review.candidate, "by": outcome.review.actor}));
+fn tell(app: &App, outcome: &ReviewOutcome, drawn_in: Option<&ComparisonId>) {
+    let mut told = json!({"id": outcome.review.candidate, "by": outcome.review.actor});
+    // a candidate that is new to others is told with its comparison, so that they look for it
+    if let Some(comparison) = drawn_in {
+        told["comparison"] = json!(comparison);
+    }
+    app.notify("candidate", told);
     let settled = |annotation: &&record::Annotation| annotation.status != AnnotationStatus::Draft;
     if let Some(annotation) = outcome.annotation.as_ref().filter(settled) {
         app.notify("annotation", json!({"id": annotation.id}));

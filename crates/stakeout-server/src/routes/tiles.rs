@@ -21,7 +21,6 @@ use crate::{
     tilesets::{self, Grid},
 };
 
-const THUMBNAIL_PX: u32 = 256;
 /// For addresses that carry the version of what they show.
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 /// For addresses that do not: ask whether it is still the same.
@@ -130,13 +129,13 @@ pub(crate) async fn thumbnail(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    parameters.only(&[])?;
+    parameters.only(&["size"])?;
     let own = Look::of(&parameters)?;
     let (tag, bytes) = app
         .blocking(move |app| {
             let scene = app.tiles.scene(app, &SceneId(scene))?;
-            let render = raster_io::Render { size_px: THUMBNAIL_PX, ..own.render(&scene)? };
-            let tag = Sha256Hex::of(format!("{}/thumbnail", scene.version).as_bytes());
+            let render = own.render(&scene)?;
+            let tag = Sha256Hex::of(format!("{}/thumbnail/{}", scene.version, render.size_px).as_bytes());
             let draw = |scene: &OpenScene| {
                 Ok(encode(&scene.reader.thumbnail(&render)?, raster_io::TileFormat::Png)?.into())
             };

@@ -16,7 +16,8 @@ export interface SiteSummary {
   readonly structures: number;
 }
 export interface CandidateProperties {
-  readonly score: number;
+  /** Null where a person drew it. */
+  readonly score: number | null;
   readonly area_m2: number;
   readonly change: string;
   readonly state: string;
@@ -34,7 +35,8 @@ export interface Comparison {
     readonly reason: string | null;
     readonly shift_east_m: number;
     readonly shift_north_m: number;
-    readonly residual_m: number;
+    /** Null where nothing could be measured. */
+    readonly residual_m: number | null;
     readonly valid_share: number;
   };
 }

@@ -87,12 +87,18 @@ export function mountFit(workspace: Workspace): void {
   });
 }
 
-function badFit({ fit }: Comparison): string {
-  return `${fit.reason ?? "the images could not be laid onto each other"}; ${Math.round(fit.valid_share * 100)} % seen on both dates`;
+function badFit(comparison: Comparison): string {
+  return `${comparison.fit.reason ?? "the images could not be laid onto each other"} · ${measured(comparison)}`;
 }
 
-function fitWords({ fit }: Comparison): string {
+function fitWords(comparison: Comparison): string {
+  return `Fit: ${measured(comparison)}`;
+}
+
+/** What was measured of the fit, good or bad. */
+function measured({ fit }: Comparison): string {
   const signed = (metres: number) => `${metres < 0 ? "−" : "+"}${Math.abs(metres).toFixed(2)}`;
-  const shift = `shift ${signed(fit.shift_east_m)} m east, ${signed(fit.shift_north_m)} m north`;
-  return `Fit: ${shift} · residual ${fit.residual_m.toFixed(2)} m · ${Math.round(fit.valid_share * 100)} % seen on both dates`;
+  const seen = `${Math.round(fit.valid_share * 100)} % seen on both dates`;
+  if (fit.residual_m === null) return `no shift could be measured · ${seen}`;
+  return `shift ${signed(fit.shift_east_m)} m east, ${signed(fit.shift_north_m)} m north · residual ${fit.residual_m.toFixed(2)} m · ${seen}`;
 }

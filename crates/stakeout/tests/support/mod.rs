@@ -96,6 +96,12 @@ impl Server {
         answer(agent().get(format!("{}{path}", self.url)).call().unwrap())
     }
 
+    /// The same as who a token stands for.
+    pub fn get_as(&self, token: &str, path: &str) -> Answer {
+        let request = agent().get(format!("{}{path}", self.url));
+        answer(request.header("authorization", format!("Bearer {token}")).call().unwrap())
+    }
+
     pub fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         let mut request =
             agent().post(format!("{}{path}", self.url)).header("content-type", "application/json");

@@ -190,6 +190,12 @@ export class Stage {
     this.outlines.addFeatures(format.readFeatures({ type: "FeatureCollection", features: candidates }) as Feature[]);
   }
 
+  /** Shows a candidate with another outline than the detector's: one that a person keeps for their verdict. */
+  outline(id: string, geometry: Json<unknown>["geometry"]): void {
+    const shape = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW }).readGeometry(geometry);
+    this.outlines.getFeatureById(id)?.setGeometry(shape);
+  }
+
   /** Marks a candidate as current; states and threshold may have changed too. */
   update(current: string | null, scoreMin: number, states: globalThis.Map<string, string>): void {
     const moved = current !== this.current;
@@ -247,7 +253,8 @@ export class Stage {
   }
 
   private style(feature: Feature): Style[] {
-    if (Number(feature.get("score")) < this.scoreMin) return [];
+    // what a person drew has no score and is not hidden by one
+    if (Number(feature.get("score") ?? 1) < this.scoreMin) return [];
     const colour = COLOURS[String(feature.get("state"))] ?? "#ffffff";
     const current = feature.getId() === this.current;
     return [

@@ -21,14 +21,21 @@ export interface Standing {
 
 export interface Candidate extends Standing {
   readonly id: string;
-  readonly score: number;
+  /** Null where a person drew it. */
+  readonly score: number | null;
   readonly area: number;
   readonly change: string;
   /** Middle, longitude and latitude. */
   readonly at: readonly [number, number];
 }
 
-/** A verdict that can be taken back: one that the server has recorded (`review`), or one on its way. */
+/** A revision that the person made of an annotation: taking it back brings the one before back. */
+export interface Revised { readonly annotation: string; readonly from: number; readonly to: number }
+
+/**
+ * What can be taken back: a verdict that the server has recorded (`review`) or one on its way, or a change of an
+ * annotation (`revised`).
+ */
 export interface Done {
   /** Verdicts that were given at once are taken back at once. */
   readonly batch: string;
@@ -36,6 +43,9 @@ export interface Done {
   readonly candidate: string;
   readonly review: string | null;
   readonly before: State;
+  /** When the server recorded it; `null` on the way. */
+  readonly at: string | null;
+  readonly revised?: Revised;
 }
 
 export interface Review {
@@ -59,7 +69,8 @@ export type Action =
   | { readonly type: "toggle"; readonly id: string }
   | { readonly type: "toggle-shown" }
   | { readonly type: "given"; readonly verdict: Verdict; readonly batch: string; readonly keys: ReadonlyMap<string, string> }
-  | { readonly type: "recorded"; readonly key: string; readonly id: string; readonly review: string; readonly standing: Standing }
+  | { readonly type: "recorded"; readonly key: string; readonly id: string; readonly review: string; readonly at: string; readonly standing: Standing }
+  | { readonly type: "revised"; readonly done: Done }
   | { readonly type: "refused"; readonly key: string; readonly stay?: boolean }
   | { readonly type: "taken-back"; readonly batch: string }
   | { readonly type: "stands"; readonly id: string; readonly standing: Standing };
@@ -75,12 +86,18 @@ export const empty: Review = {
   done: [],
 };
 
+// what a person drew comes first: somebody has seen it, and nothing has said how sure it is
 const COMPARE: Record<Order, (a: Candidate, b: Candidate) => number> = {
-  score: (a, b) => b.score - a.score,
-  uncertainty: (a, b) => Math.abs(a.score - 0.5) - Math.abs(b.score - 0.5),
+  score: (a, b) => (b.score ?? 2) - (a.score ?? 2),
+  uncertainty: (a, b) => doubt(b) - doubt(a),
   area: (a, b) => b.area - a.area,
   place: (a, b) => placeOnCurve(a.at) - placeOnCurve(b.at),
 };
+
+/** How undecided a score is: most at 0.5, and more than that where there is none. */
+function doubt({ score }: Candidate): number {
+  return score === null ? 1 : 0.5 - Math.abs(score - 0.5);
+}
 
 /** Candidates that are shown, in their order, ties by id. */
 export function queue(review: Review): readonly Candidate[] {
@@ -89,7 +106,7 @@ export function queue(review: Review): readonly Candidate[] {
 }
 
 function isShown(review: Review, candidate: Candidate): boolean {
-  if (candidate.score < review.scoreMin || candidate.area < review.areaMin) return false;
+  if ((candidate.score ?? 1) < review.scoreMin || candidate.area < review.areaMin) return false;
   if (review.show === "mine") return waits(candidate);
   return review.show === "all" || candidate.annotation?.status === "disputed";
 }
@@ -130,8 +147,10 @@ export function decide(review: Review, action: Action): Review {
     case "recorded":
       return {
         ...changed(review, action.id, action.standing),
-        done: review.done.map((done) => (done.key === action.key ? { ...done, review: action.review } : done)),
+        done: review.done.map((done) => (done.key === action.key ? { ...done, review: action.review, at: action.at } : done)),
       };
+    case "revised":
+      return { ...review, done: [...review.done, action.done] };
     case "refused":
       return refused(review, action.key, action.stay ?? false);
     case "taken-back":
@@ -143,13 +162,19 @@ export function decide(review: Review, action: Action): Review {
 
 /** What the server says, with the verdicts on their way laid over it. */
 function loaded(review: Review, candidates: readonly Candidate[], recorded: readonly Done[]): Review {
-  const onTheirWay = review.done.filter((done) => done.review === null && candidates.some((each) => each.id === done.candidate));
+  const onTheirWay = review.done.filter((done) => isOnItsWay(done) && candidates.some((each) => each.id === done.candidate));
   const states = new Map(review.candidates.map((each) => [each.id, each.state]));
   const overlaid = candidates.map((each) =>
     onTheirWay.some((done) => done.candidate === each.id) ? { ...each, state: states.get(each.id) ?? each.state } : each);
   const known = new Set(candidates.map((each) => each.id));
   const selected = new Set([...review.selected].filter((id) => known.has(id)));
-  return settled({ ...review, candidates: overlaid, selected, done: [...recorded, ...onTheirWay] });
+  const done = [...recorded].sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
+  return settled({ ...review, candidates: overlaid, selected, done: [...done, ...onTheirWay] });
+}
+
+/** Whether a verdict has not been answered yet. */
+export function isOnItsWay(done: Done): boolean {
+  return done.review === null && !done.revised;
 }
 
 /** With a current candidate that is shown. */
@@ -163,7 +188,7 @@ function given(review: Review, verdict: Verdict, batch: string, keys: ReadonlyMa
   const before = queue(review).map((candidate) => candidate.id);
   const done = review.candidates
     .filter((candidate) => keys.has(candidate.id))
-    .map((candidate): Done => ({ batch, key: keys.get(candidate.id) as string, candidate: candidate.id, review: null, before: candidate.state }));
+    .map((candidate): Done => ({ batch, key: keys.get(candidate.id) as string, candidate: candidate.id, review: null, before: candidate.state, at: null }));
   const candidates = review.candidates.map((each) => (keys.has(each.id) ? { ...each, state: STATE_OF[verdict] } : each));
   const after = { ...review, candidates, selected: new Set<string>(), done: [...review.done, ...done] };
   return review.current !== null && keys.has(review.current) ? { ...after, current: nextWaiting(after, before, review.current) } : after;
@@ -187,10 +212,10 @@ function refused(review: Review, key: string, stay: boolean): Review {
 }
 
 function takenBack(review: Review, batch: string): Review {
-  const gone = new Map(review.done.filter((done) => done.batch === batch).map((done) => [done.candidate, done.before]));
-  const candidates = review.candidates.map((each) => ({ ...each, state: gone.get(each.id) ?? each.state }));
-  const [first] = gone.keys();
-  return { ...review, candidates, current: first ?? review.current, done: review.done.filter((done) => done.batch !== batch) };
+  const gone = review.done.filter((done) => done.batch === batch);
+  const verdicts = new Map(gone.filter((done) => !done.revised).map((done) => [done.candidate, done.before]));
+  const candidates = review.candidates.map((each) => ({ ...each, state: verdicts.get(each.id) ?? each.state }));
+  return { ...review, candidates, current: gone[0]?.candidate ?? review.current, done: review.done.filter((done) => done.batch !== batch) };
 }
 
 function changed(review: Review, id: string, standing: Standing): Review {

@@ -2,13 +2,17 @@
 // server's own record. Panels watch it.
 
 import type { Comparison } from "../api";
-import { tell } from "../shell/tell";
-import { type Action, type Candidate, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
+import { attempt, tell } from "../shell/tell";
+import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { type Entry, Outbox, browserShelf } from "./outbox";
-import { type Outcome, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
+import { type Patch, Revisions, bringBack, revise } from "./revisions";
+import { type DrawnBody, type Outcome, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
 
 /** How often a verdict of somebody else makes the queue load anew at most, milliseconds. */
 const RELOAD_MS = 300;
+
+/** One verdict on several candidates. */
+export interface Said { readonly verdict: Verdict; readonly ids: readonly string[]; readonly body: (id: string) => ReviewBody }
 
 export class ReviewDesk {
   review: Review = empty;
@@ -16,6 +20,8 @@ export class ReviewDesk {
   comparison: Comparison | null = null;
   readonly outbox: Outbox<Outcome>;
   actor: string | null = null;
+  role: string | null = null;
+  private readonly revisions = new Revisions();
   /** Called after every change of the state. */
   private readonly watchers: (() => void)[] = [];
   private reloading: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +73,7 @@ export class ReviewDesk {
     // another comparison may have been chosen meanwhile
     if (this.comparison?.id !== comparison.id) return;
     this.features = new Map(answer.features.map((feature) => [feature.id, feature]));
-    this.act({ type: "loaded", candidates: answer.features.map(candidate), done: undoable(answer) });
+    this.act({ type: "loaded", candidates: answer.features.map(candidate), done: [...undoable(answer), ...this.revisions.of(comparison.id)] });
     this.layOnTheirWay();
   }
 
@@ -89,43 +95,78 @@ export class ReviewDesk {
     }
   }
 
-  /** Gives a verdict on the selected candidates, or on the current one; moves on at once. */
-  give(verdict: Verdict, body: (id: string) => ReviewBody): void {
-    this.giveAll(targets(this.review), verdict, body);
-  }
-
-  /** Gives one verdict with a note to candidates that are not on show. */
-  giveTo(ids: readonly string[], verdict: Verdict, note: string): void {
-    const seen = { before: this.comparison?.before, after: this.comparison?.after };
-    this.giveAll(ids, verdict, () => ({ verdict, note, seen }));
-  }
-
-  private giveAll(ids: readonly string[], verdict: Verdict, body: (id: string) => ReviewBody): void {
+  /** Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. */
+  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = crypto.randomUUID()): void {
     const { actor, comparison } = this;
-    if (ids.length === 0 || !actor || !comparison) return;
-    const batch = crypto.randomUUID();
-    const entries = ids.map((id): Entry => {
-      const said = body(id);
-      const etag = this.review.candidates.find((each) => each.id === id)?.etag ?? "";
-      return { key: crypto.randomUUID(), kind: "review", actor, comparison: comparison.id, candidate: id, batch, etag, body: { ...said, seen: { ...said.seen, batch } } };
-    });
-    this.act({ type: "given", verdict, batch, keys: new Map(entries.map((entry) => [entry.candidate, entry.key])) });
-    this.outbox.put(...entries);
+    if (!actor || !comparison) return;
+    const whole = { actor, comparison: comparison.id, batch };
+    const sent: Entry[] = [];
+    for (const { verdict, ids, body } of said) {
+      const entries = ids.map((id): Entry => {
+        const words = body(id);
+        const etag = this.review.candidates.find((each) => each.id === id)?.etag ?? "";
+        return { ...whole, key: crypto.randomUUID(), kind: "review", candidate: id, etag, body: { ...words, seen: { ...words.seen, batch } } };
+      });
+      this.act({ type: "given", verdict, batch, keys: new Map(entries.map((entry) => [entry.candidate, entry.key])) });
+      sent.push(...entries);
+    }
+    sent.push(...drawn.map((body): Entry => ({ ...whole, key: crypto.randomUUID(), kind: "drawn", candidate: "", body: { ...body, seen: { ...body.seen, batch } } })));
+    if (sent.length > 0) this.outbox.put(...sent);
   }
 
-  /** Takes the last batch of verdicts back. */
+  /** Candidates that a verdict is given to: the selected ones, else the current one. */
+  get targets(): readonly string[] {
+    return targets(this.review);
+  }
+
+  /** Changes an annotation, as a new revision that can be taken back. */
+  async revise(candidate: string, annotation: string, patch: Patch, etag?: string, batch: string = crypto.randomUUID()): Promise<void> {
+    const { comparison } = this;
+    const { from, to, at } = await revise(annotation, patch, etag);
+    if (!comparison) return;
+    const done: Done = { batch, key: batch, candidate, review: null, before: "confirmed", at, revised: { annotation, from, to } };
+    this.revisions.add(comparison.id, done);
+    this.act({ type: "revised", done });
+    await this.load();
+  }
+
+  /** Takes back what was done last: verdicts, drawings and changes of one batch. */
   async takeBack(): Promise<void> {
-    const batch = lastBatch(this.review);
     const { actor, comparison } = this;
-    if (batch.length === 0 || !actor || !comparison) return;
-    // what is on its way cannot be caught: it is taken back when its answer has come
-    if (batch.some((done) => !done.review && !this.outbox.takeOut(done.key))) await this.outbox.idle();
-    const now = this.review.done.filter((done) => done.batch === batch[0]?.batch);
-    const undos = now.flatMap((done): Entry[] =>
-      done.review ? [{ key: crypto.randomUUID(), kind: "undo", actor, comparison: comparison.id, candidate: done.candidate, batch: done.batch, review: done.review }] : []);
-    this.act({ type: "taken-back", batch: batch[0]?.batch ?? "" });
-    this.outbox.put(...undos);
-    tell(batch.length > 1 ? `the last ${batch.length} verdicts were taken back` : "the last verdict was taken back");
+    const batch = this.newestBatch();
+    if (!batch || !actor || !comparison) return;
+    const inBatch = () => this.review.done.filter((done) => done.batch === batch);
+    const count = inBatch().length || 1;
+    for (const done of inBatch()) if (done.revised) await attempt(() => this.bringBack(comparison.id, done));
+    await this.catchUp(batch);
+    const undos = inBatch().flatMap((done): Entry[] =>
+      done.review ? [{ key: crypto.randomUUID(), kind: "undo", actor, comparison: comparison.id, candidate: done.candidate, batch, review: done.review }] : []);
+    this.act({ type: "taken-back", batch });
+    if (undos.length > 0) this.outbox.put(...undos);
+    else await this.load().catch(() => {});
+    tell(count > 1 ? `the last ${count} verdicts were taken back` : "the last verdict was taken back");
+  }
+
+  /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
+  private newestBatch(): string | undefined {
+    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
+    return newest?.kind === "drawn" ? newest.batch : lastBatch(this.review)[0]?.batch;
+  }
+
+  /** Takes out what of a batch is not sent yet. What is on its way cannot be caught: it waits for the answer. */
+  private async catchUp(batch: string): Promise<void> {
+    const unsent = this.outbox.entries().filter((entry) => entry.batch === batch && entry.kind !== "undo");
+    const missed = unsent.filter((entry) => !this.outbox.takeOut(entry.key));
+    if (missed.length > 0) await this.outbox.idle();
+    if (missed.some((entry) => entry.kind === "drawn")) await this.load();
+  }
+
+  /** Brings back what an annotation said before a change. */
+  private async bringBack(comparison: string, done: Done): Promise<void> {
+    if (!done.revised) return;
+    // whatever comes of it, it is not tried again: the history has all revisions
+    this.revisions.remove(comparison, done.key);
+    this.revisions.moved(done.revised, await bringBack(done.revised));
   }
 
   /** Gives a verdict that came second after all, as a second opinion on what the candidate is now. */
@@ -146,9 +187,15 @@ export class ReviewDesk {
 
   private recorded(entry: Entry, outcome: Outcome): void {
     const { candidate: standing, review } = outcome;
-    if (entry.kind === "undo") this.act({ type: "stands", id: entry.candidate, standing });
-    else {
-      this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, standing });
+    if (entry.kind === "drawn") {
+      tell("the structure was recorded");
+      void this.load().catch(() => {});
+    } else if (entry.kind === "undo") {
+      this.act({ type: "stands", id: entry.candidate, standing });
+      // a drawing that is taken back is not there any more
+      if (this.feature(entry.candidate)?.properties.score === null) this.loadSoon();
+    } else {
+      this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, at: review.created, standing });
       tell(`recorded: ${standing.state}`);
     }
   }

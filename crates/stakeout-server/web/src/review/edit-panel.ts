@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Feature, checked, get, post } from "../api";
+import { type Feature, checked, get } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { register } from "../shell/keys";
@@ -8,10 +8,19 @@ import { attempt, tell } from "../shell/tell";
 import type { ReviewDesk } from "./desk";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
-import type { Geometry } from "./send";
+import type { DrawnBody, Geometry, ReviewBody } from "./send";
 import { clearWords, typeLabel, words } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
+
+/** What editing has made of a candidate: kept until the verdict. */
+export interface Kept {
+  readonly geometry: Geometry;
+  /** Candidates that are part of this structure. */
+  readonly parts: readonly string[];
+  /** What was cut off: structures of their own. */
+  readonly pieces: readonly Geometry[];
+}
 
 /** What editing has made of a candidate so far. */
 interface Draft {
@@ -25,16 +34,16 @@ interface Draft {
 export class EditPanel {
   readonly editor: Editor;
   readonly bar = make("div", { id: "edit-bar", role: "toolbar", "aria-label": "Edit the outline", hidden: true });
-  readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn by hand" });
+  readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn in other programs" });
   private readonly says = make("p", { id: "edit-says", role: "status", "aria-live": "polite" });
-  private readonly drafts = new Map<string, Geometry>();
+  private readonly keptOnes = new Map<string, Kept>();
   private editing: string | null = null;
   private draft: Draft | null = null;
   private drawing = false;
   private wrong: string | null = null;
   private site = "";
 
-  constructor(private readonly desk: ReviewDesk, stage: Stage) {
+  constructor(private readonly desk: ReviewDesk, private readonly stage: Stage) {
     this.editor = new Editor(stage);
     this.editor.onFault = (fault) => this.say(fault);
     this.editor.onChange = (polygon) => (this.draft = this.draft && { ...this.draft, polygon });
@@ -50,9 +59,30 @@ export class EditPanel {
     return this.editing !== null || this.drawing;
   }
 
-  /** The outline that a person gave a candidate, where they did. */
-  outline(candidate: string): Geometry | undefined {
-    return this.drafts.get(candidate);
+  /** What a person made of a candidate, where they did. */
+  kept(candidate: string): Kept | undefined {
+    return this.keptOnes.get(candidate);
+  }
+
+  /** Shows the outlines that are kept in the place of the detector's. */
+  showKept(): void {
+    for (const [candidate, { geometry }] of this.keptOnes) this.stage.outline(candidate, geometry);
+  }
+
+  /** What is said of the parts of a structure that was merged: they are none of their own. */
+  partOf(whole: string): (id: string) => ReviewBody {
+    return () => ({ verdict: "reject", note: `part of candidate ${whole}`, seen: this.seen() });
+  }
+
+  /** Structures that were cut off, as they are recorded: they are what the whole is, but for its title. */
+  drawnFrom(pieces: readonly Geometry[]): DrawnBody[] {
+    const { title: _, ...said } = words();
+    return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen() }));
+  }
+
+  private seen(): Record<string, unknown> {
+    const { comparison } = this.desk;
+    return { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
   }
 
   private makeBar(): void {
@@ -98,14 +128,14 @@ export class EditPanel {
     const feature = this.desk.feature(this.desk.review.current);
     if (!current || !feature) return;
     this.cancel();
-    const kept = this.drafts.get(current.id);
+    const kept = current.annotation ? undefined : this.keptOnes.get(current.id);
     this.editing = current.id;
     this.bar.hidden = false;
     void attempt(async () => {
       const saved = !kept && current.annotation && (await get<Feature<unknown>>(`/ogc/collections/annotations/items/${current.annotation.id}`).catch(() => null));
       if (this.editing !== current.id) return;
-      const polygon = toMap(kept ?? (saved ? saved.geometry : feature.geometry));
-      this.draft = { polygon, parts: [], pieces: [] };
+      const polygon = toMap(kept?.geometry ?? (saved ? saved.geometry : feature.geometry));
+      this.draft = { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
       this.editor.reshape(polygon);
       element("map").focus();
     });
@@ -189,28 +219,26 @@ export class EditPanel {
     const { draft, editing } = this;
     const { current } = this.desk;
     if (!draft || !editing || !current || fault(draft.polygon)) return;
-    const geometry = toGeoJson(draft.polygon);
+    const kept: Kept = { geometry: toGeoJson(draft.polygon), parts: draft.parts, pieces: draft.pieces.map(toGeoJson) };
     this.cancel();
-    void attempt(async () => {
-      for (const piece of draft.pieces) await this.record(toGeoJson(piece));
-      if (draft.parts.length > 0) this.desk.giveTo(draft.parts, "reject", `part of candidate ${editing}`);
-      if (current.annotation) await this.save(current.annotation.id, geometry);
-      else {
-        this.drafts.set(editing, geometry);
-        tell("the outline is kept: it is recorded with your verdict");
-      }
-      await this.loadDrawn();
-      this.desk.act({ type: "select", id: editing });
-    });
+    const { annotation } = current;
+    if (annotation) return void attempt(() => this.save(editing, annotation.id, kept));
+    this.keptOnes.set(editing, kept);
+    this.showKept();
+    const parts = kept.parts.length > 0 ? `; ${kept.parts.length === 1 ? "the other part is" : `the ${kept.parts.length} other parts are`} rejected with it` : "";
+    const pieces = kept.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
+    tell(`the outline is kept: it is recorded when you confirm${parts}${pieces}`);
+    this.desk.act({ type: "select", id: editing });
   }
 
-  private async save(annotation: string, geometry: Geometry): Promise<void> {
-    const path = `/ogc/collections/annotations/items/${annotation}`;
-    const stands = await checked(await fetch(path));
-    const headers = { "content-type": "application/merge-patch+json", "if-match": stands.headers.get("etag") ?? "" };
-    await checked(await fetch(path, { method: "PATCH", headers, body: JSON.stringify({ geometry }) }));
+  private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept): Promise<void> {
+    const batch = crypto.randomUUID();
+    await this.desk.revise(candidate, annotation, { geometry }, undefined, batch);
+    this.keptOnes.delete(candidate);
+    const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
+    this.desk.give(rejected, this.drawnFrom(pieces), batch);
     tell("the outline was saved as a new revision");
-    await this.desk.load();
+    this.desk.act({ type: "select", id: candidate });
   }
 
   drawNew(): void {
@@ -224,20 +252,9 @@ export class EditPanel {
       const wrong = fault([ring]);
       this.cancel();
       if (wrong) return tell(`not recorded: ${wrong}`);
-      void attempt(async () => {
-        await this.record(toGeoJson([ring]));
-        clearWords();
-        tell("the structure was recorded");
-        await this.loadDrawn();
-      });
+      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
+      clearWords();
     });
-  }
-
-  private async record(geometry: Geometry): Promise<void> {
-    const { comparison } = this.desk;
-    if (!comparison) return;
-    const window = { start_datetime: comparison.before_datetime, end_datetime: comparison.after_datetime };
-    await post("/ogc/collections/annotations/items", { type: "Feature", geometry, properties: { site: this.site, change: "new", ...window, ...words() } });
   }
 
   async show(site: string): Promise<void> {
@@ -245,6 +262,7 @@ export class EditPanel {
     await this.loadDrawn();
   }
 
+  /** Structures that have no candidate: brought by other programs, such as QGIS. */
   private async loadDrawn(): Promise<void> {
     const filter = encodeURIComponent("candidate IS NULL");
     const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${this.site}&filter=${filter}&limit=200`);
@@ -252,7 +270,7 @@ export class EditPanel {
     this.drawn.replaceChildren(...features.map(({ id, properties }) => {
       const what = `${properties.title ?? typeLabel(properties.structure_type)}, ${Math.round(properties.area_m2).toLocaleString("en")} m²`;
       const withdraw = make("button", { type: "button", "aria-label": `Withdraw ${what}`, onclick: () => void attempt(() => this.withdraw(id)) }, "Withdraw");
-      return make("li", { "data-annotation": id }, make("span", {}, `drawn: ${what}, ${properties.status}`), withdraw);
+      return make("li", { "data-annotation": id }, make("span", {}, `drawn elsewhere: ${what}, ${properties.status}`), withdraw);
     }));
   }
 

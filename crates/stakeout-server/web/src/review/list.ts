@@ -43,7 +43,7 @@ function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions:
   const status = candidate.annotation?.status === "disputed" ? "disputed" : LOOK_WORDS[candidate.look];
   const box = make("input", {
     type: "checkbox",
-    "aria-label": `Select candidate ${size}, score ${candidate.score.toFixed(2)}`,
+    "aria-label": `Select candidate ${size}, ${candidate.score === null ? "drawn by hand" : `score ${candidate.score.toFixed(2)}`}`,
     onchange: () => actions.toggle(candidate.id),
   });
   box.checked = review.selected.has(candidate.id);
@@ -57,7 +57,7 @@ function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions:
       "aria-current": String(candidate.id === review.current),
       onclick: () => actions.select(candidate.id),
     },
-    make("span", { class: "score" }, candidate.score.toFixed(2)),
+    make("span", { class: "score", title: candidate.score === null ? "Drawn by hand: no detector scored it" : "Score: the chance that it is real" }, candidate.score?.toFixed(2) ?? "hand"),
     make("span", { class: "what" }, size, status && make("small", { class: status === "disputed" ? "disputed" : "" }, status)),
     make("span", { class: "state" }, isOnItsWay ? `${candidate.state} …` : candidate.state),
   );

@@ -4,10 +4,11 @@
 export interface Entry {
   /** Says to the server that a repeated request is the same one. */
   readonly key: string;
-  readonly kind: "review" | "undo";
+  readonly kind: "review" | "undo" | "drawn";
   /** Who gave it: it is sent as that person or not at all. */
   readonly actor: string;
   readonly comparison: string;
+  /** What it speaks of; empty for a structure that was drawn, which has no id yet. */
   readonly candidate: string;
   readonly batch: string;
   /** The review that an undo takes back. */

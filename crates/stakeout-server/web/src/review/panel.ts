@@ -8,12 +8,12 @@ import type { Session } from "../shell/sign-in";
 import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
-import { type Filters, type Order, type Show, type Verdict, lastBatch, queue, targets, upcoming, waits } from "./decide";
-import { ReviewDesk } from "./desk";
+import { type Filters, type Order, type Show, type Verdict, lastBatch, queue, upcoming, waits } from "./decide";
+import { ReviewDesk, type Said } from "./desk";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
 import { renderList } from "./list";
-import type { ReviewBody } from "./send";
+import type { DrawnBody, ReviewBody } from "./send";
 import { mountWaiting } from "./waiting";
 import { clearWords, mountWords, wordFields, words } from "./words";
 
@@ -53,11 +53,13 @@ export class ReviewPanel {
   /** Says who reviews; nothing is sent before. */
   signedIn(session: Session): void {
     this.desk.actor = session.actor;
+    this.desk.role = session.role;
     this.mayReview = REVIEWING.includes(session.role);
     void attempt(() => mountWords(element("decision")));
     void this.desk.outbox.send();
-    hear<{ id: string; by: string }>("candidate", ({ id, by }) => {
-      if (by !== session.actor && this.desk.features.has(id)) this.desk.loadSoon();
+    hear<{ id: string; by: string; comparison?: string }>("candidate", ({ id, by, comparison }) => {
+      const isHere = this.desk.features.has(id) || (comparison !== undefined && comparison === this.desk.comparison?.id);
+      if (by !== session.actor && isHere) this.desk.loadSoon();
     });
   }
 
@@ -127,9 +129,24 @@ export class ReviewPanel {
 
   private give(verdict: Verdict): void {
     if (!this.mayReview) return;
-    const several = targets(this.desk.review).length > 1;
-    this.desk.give(verdict, (id) => this.body(id, verdict, several));
+    const ids = this.desk.targets;
+    const several = ids.length > 1;
+    const said = [{ verdict, ids, body: (id: string) => this.body(id, verdict, several) }];
+    if (verdict === "confirm") this.giveWithParts(said, ids);
+    else this.desk.give(said);
     clearWords();
+  }
+
+  /** What was merged into a structure is rejected with its confirmation; what was cut off is recorded with it. */
+  private giveWithParts(said: Said[], ids: readonly string[]): void {
+    const pieces: DrawnBody[] = [];
+    for (const id of ids) {
+      const kept = this.edit.kept(id);
+      const parts = kept?.parts.filter((part) => !ids.includes(part)) ?? [];
+      if (parts.length > 0) said.push({ verdict: "reject", ids: parts, body: this.edit.partOf(id) });
+      pieces.push(...this.edit.drawnFrom(kept?.pieces ?? []));
+    }
+    this.desk.give(said, pieces);
   }
 
   private body(id: string, verdict: Verdict, several: boolean): ReviewBody {
@@ -139,14 +156,17 @@ export class ReviewPanel {
     if (verdict !== "confirm") return { verdict, seen, ...(said.note ? { note: said.note } : {}) };
     // a title names one structure
     const { title, ...rest } = said;
-    const geometry = this.edit.outline(id);
+    const geometry = this.edit.kept(id)?.geometry;
     return { verdict, seen, ...rest, ...(title && !several ? { title } : {}), ...(geometry ? { geometry } : {}) };
   }
 
   private render(): void {
     const { review, current, features } = this.desk;
     // outlines first: what becomes current is framed by its outline
-    if (features !== this.outlined) this.stage.showCandidates([...features.values()]);
+    if (features !== this.outlined) {
+      this.stage.showCandidates([...features.values()]);
+      this.edit.showKept();
+    }
     this.outlined = features;
     const shown = queue(review);
     const waiting = shown.filter(waits).length;

@@ -6,6 +6,17 @@ import { type Entry, type Fate, fate } from "./outbox";
 
 export type Geometry = Feature<unknown>["geometry"];
 
+/** A structure that a person drew, with what they say of it. */
+export interface DrawnBody {
+  readonly geometry: Geometry;
+  readonly change?: string;
+  readonly structure_type?: string;
+  readonly confidence?: string;
+  readonly title?: string;
+  readonly note?: string;
+  readonly seen: Record<string, unknown>;
+}
+
 export interface ReviewBody {
   readonly verdict: Verdict;
   readonly structure_type?: string;
@@ -41,21 +52,26 @@ export interface Outcome {
 export type QueueFeature = Feature<CandidateProperties> & { readonly etag: string; readonly look: Look; readonly annotation: AnnotationState | null };
 export interface QueueAnswer {
   readonly features: readonly QueueFeature[];
-  readonly standing: readonly { readonly review: string; readonly candidate: string; readonly batch: string | null }[];
+  readonly standing: readonly { readonly review: string; readonly candidate: string; readonly batch: string | null; readonly created: string }[];
 }
 
 export const loadQueue = (comparison: string) => get<QueueAnswer>(`/api/queue?comparison=${comparison}`);
 
 /** What the server's record says can be undone, oldest first. */
 export function undoable(answer: QueueAnswer): Done[] {
-  return answer.standing.map(({ review, candidate, batch }) => ({ batch: batch ?? review, key: review, candidate, review, before: "pending" as State }));
+  return answer.standing.map(({ review, candidate, batch, created }) => ({ batch: batch ?? review, key: review, candidate, review, before: "pending" as State, at: created }));
 }
+
+const PATHS: Record<Entry["kind"], (entry: Entry) => string> = {
+  review: ({ candidate }) => `/api/candidates/${candidate}/reviews`,
+  undo: ({ review }) => `/api/reviews/${review}/undo`,
+  drawn: ({ comparison }) => `/api/comparisons/${comparison}/candidates`,
+};
 
 /** Sends an entry of the outbox and says what became of it. */
 export async function ask(entry: Entry): Promise<Fate<Outcome>> {
-  const path = entry.kind === "undo" ? `/api/reviews/${entry.review}/undo` : `/api/candidates/${entry.candidate}/reviews`;
   const headers = { "content-type": "application/json", "if-match": entry.etag ?? "", "idempotency-key": entry.key };
-  const answer = await fetch(path, entry.kind === "undo" ? { method: "POST" } : { method: "POST", headers, body: JSON.stringify(entry.body) });
+  const answer = await fetch(PATHS[entry.kind](entry), entry.kind === "undo" ? { method: "POST" } : { method: "POST", headers, body: JSON.stringify(entry.body) });
   const body: unknown = await answer.json().catch(() => ({}));
   // what was undone before the answer was lost is undone
   if (entry.kind === "undo" && answer.status === 409) return { type: "refused", why: "it was taken back already" };

@@ -1,0 +1,63 @@
+// Changes of annotations that the person made here, so that they can be taken back: kept for the session, over a reload.
+
+import { Problem, type Feature, checked } from "../api";
+import type { Done, Revised } from "./decide";
+
+/** What of an annotation changes. */
+export interface Patch { readonly geometry?: Feature<unknown>["geometry"]; readonly properties?: Record<string, string | null> }
+
+interface Kept { readonly comparison: string; readonly done: Done }
+interface Changed { readonly revision: number; readonly updated: string }
+
+const SHELF = "stakeout-revisions";
+
+export class Revisions {
+  of(comparison: string): readonly Done[] {
+    return this.read().filter((kept) => kept.comparison === comparison).map((kept) => kept.done);
+  }
+
+  add(comparison: string, done: Done): void {
+    this.write([...this.read(), { comparison, done }]);
+  }
+
+  remove(comparison: string, key: string): void {
+    this.write(this.read().filter((kept) => kept.comparison !== comparison || kept.done.key !== key));
+  }
+
+  /** Bringing a revision back makes a new one of the same content: what ended there ends at the new one. */
+  moved({ annotation, from }: Revised, to: number): void {
+    this.write(this.read().map((kept) => {
+      const { revised } = kept.done;
+      return revised?.annotation === annotation && revised.to === from ? { ...kept, done: { ...kept.done, revised: { ...revised, to } } } : kept;
+    }));
+  }
+
+  private read(): Kept[] {
+    return JSON.parse(sessionStorage.getItem(SHELF) ?? "[]") as Kept[];
+  }
+
+  private write(kept: readonly Kept[]): void {
+    sessionStorage.setItem(SHELF, JSON.stringify(kept));
+  }
+}
+
+const path = (annotation: string) => `/ogc/collections/annotations/items/${annotation}`;
+
+/** Changes an annotation; `etag` says what the change is based on, else it is what stands now. */
+export async function revise(annotation: string, patch: Patch, etag?: string): Promise<{ from: number; to: number; at: string }> {
+  const based = etag ?? (await checked(await fetch(path(annotation)))).headers.get("etag") ?? "";
+  const headers = { "content-type": "application/merge-patch+json", "if-match": based };
+  const answer = await checked(await fetch(path(annotation), { method: "PATCH", headers, body: JSON.stringify(patch) }));
+  const { revision, updated } = ((await answer.json()) as Feature<Changed>).properties;
+  return { from: revision - 1, to: revision, at: updated };
+}
+
+/** Brings back what stood before a change; gives the revision that it has now. */
+export async function bringBack({ annotation, from, to }: Revised): Promise<number> {
+  const stands = await checked(await fetch(path(annotation)));
+  const { properties } = (await stands.json()) as Feature<Changed>;
+  if (properties.revision !== to) throw new Problem(0, "somebody has changed it since: its history has every revision");
+  const headers = { "content-type": "application/json", "if-match": stands.headers.get("etag") ?? "" };
+  const answer = await checked(await fetch(`/api/annotations/${annotation}/restore`, { method: "POST", headers, body: JSON.stringify({ revision: from }) }));
+  return ((await answer.json()) as Feature<Changed>).properties.revision;
+}

@@ -1,0 +1,166 @@
+//! A second look over HTTP: blind until it is given, for what a detector found and for what a person drew.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{Answer, Server, rendered_pair, run, text};
+
+/// Words of the first person that nobody else may read before they have spoken.
+const SECRET: &str = "a-hall-that-only-ann-has-named";
+
+struct People {
+    server: Server,
+    comparison: String,
+    candidates: Vec<String>,
+    ann: String,
+    bob: String,
+}
+
+impl People {
+    /// A compared site, and two analysts who look at it.
+    fn at_work(folder: &Path) -> People {
+        let data = folder.join("data");
+        let server = Server::start(&data);
+        let (before, after) = rendered_pair(folder);
+        server.add_site("plant");
+        let before = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+        let after = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+        assert_eq!(server.wait_for(&server.compare(&before, &after))["status"], "successful");
+        let page = server.get("/ogc/collections/candidates/items?limit=100").body;
+        let id = |feature: &Value| feature["id"].as_str().unwrap().to_owned();
+        let candidates = page["features"].as_array().unwrap().iter().map(id).collect();
+        let comparison = page["features"][0]["properties"]["comparison"].as_str().unwrap().to_owned();
+        let [ann, bob] = ["ann", "bob"].map(|name| token(&data, name));
+        People { server, comparison, candidates, ann, bob }
+    }
+
+    fn review(&self, token: &str, candidate: &str, body: &Value) -> Answer {
+        let path = format!("/ogc/collections/candidates/items/{candidate}");
+        let etag = self.server.get_as(token, &path).etag;
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("if-match", etag.as_str())];
+        self.server.post(&format!("/api/candidates/{candidate}/reviews"), body, &headers)
+    }
+
+    /// Everything that tells of a candidate, as one text.
+    fn told(&self, token: &str, candidate: &str) -> String {
+        [
+            format!("/ogc/collections/candidates/items/{candidate}"),
+            "/ogc/collections/candidates/items?limit=100".to_owned(),
+            format!("/ogc/collections/annotations/items?candidate={candidate}"),
+            "/ogc/collections/annotations/items?limit=100".to_owned(),
+            format!("/api/candidates/{candidate}/reviews"),
+            format!("/api/queue?comparison={}", self.comparison),
+            "/api/sites/plant/export?format=geojson".to_owned(),
+            "/api/agreement?site=plant".to_owned(),
+        ]
+        .iter()
+        .map(|path| {
+            let answer = self.server.get_as(token, path);
+            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+            answer.body.to_string()
+        })
+        .collect()
+    }
+
+    fn queued(&self, token: &str, candidate: &str) -> Value {
+        let queue = self.server.get_as(token, &format!("/api/queue?comparison={}", self.comparison)).body;
+        let features = queue["features"].as_array().unwrap();
+        features.iter().find(|feature| feature["id"] == candidate).cloned().unwrap()
+    }
+}
+
+fn token(data: &Path, name: &str) -> String {
+    let made = run(&["token", "create", "--data", text(data), "--role", "analyst", "--name", name]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_first_verdict_is_told_to_nobody_before_they_have_given_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let candidate = &people.candidates[0];
+    let first = json!({"verdict": "confirm", "structure_type": "warehouse", "title": SECRET});
+    assert_eq!(people.review(&people.ann, candidate, &first).status, 201);
+    assert!(people.told(&people.ann, candidate).contains(SECRET));
+
+    let told = people.told(&people.bob, candidate);
+    assert!(!told.contains(SECRET), "bob reads what ann said");
+    assert!(!told.contains("\"confirmed\""), "bob reads that it was confirmed");
+    let queued = people.queued(&people.bob, candidate);
+    assert_eq!((&queued["look"], &queued["annotation"]), (&json!("second"), &Value::Null));
+    let reviews = people.server.get_as(&people.bob, &format!("/api/candidates/{candidate}/reviews")).body;
+    assert_eq!(reviews, json!({"reviews": [], "hidden": "ann"}));
+
+    let second = people.review(&people.bob, candidate, &json!({"verdict": "reject", "note": "a shadow"}));
+    assert_eq!(second.status, 201, "{}", second.body);
+    assert_eq!(second.body["annotation"]["properties"]["status"], "disputed");
+    assert_eq!(second.body["review"]["independent"], true);
+    assert!(people.told(&people.bob, candidate).contains(SECRET), "who has spoken sees what the other said");
+    let agreement = people.server.get_as(&people.bob, "/api/agreement?site=plant").body;
+    assert_eq!(
+        (&agreement["verdicts"]["candidates"], &agreement["verdicts"]["observed"]),
+        (&json!(1), &json!(0.0))
+    );
+}
+
+#[test]
+fn a_structure_that_an_analyst_drew_is_confirmed_by_a_second_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let found = people
+        .server
+        .get_as(&people.ann, &format!("/ogc/collections/candidates/items/{}", people.candidates[0]));
+    let outline = &found.body["geometry"];
+    let path = format!("/api/comparisons/{}/candidates", people.comparison);
+    let bearer = format!("Bearer {}", people.ann);
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "once")];
+    let body = json!({"geometry": outline, "structure_type": "housing", "title": SECRET});
+    let drawn = people.server.post(&path, &body, &headers);
+    assert_eq!(drawn.status, 201, "{}", drawn.body);
+    assert_eq!(drawn.body["annotation"]["properties"]["status"], "draft");
+    let again = people.server.post(&path, &body, &headers);
+    assert_eq!(again.body["review"]["id"], drawn.body["review"]["id"], "sent twice, drawn once");
+    let id = drawn.body["review"]["candidate"].as_str().unwrap();
+
+    let queued = people.queued(&people.bob, id);
+    assert_eq!(queued["look"], "second");
+    let properties = &queued["properties"];
+    assert_eq!((&properties["score"], &properties["detector"]["name"]), (&Value::Null, &json!("hand")));
+    assert_eq!(queued["geometry"], *outline);
+    assert!(!people.told(&people.bob, id).contains(SECRET));
+    let second = people.review(&people.bob, id, &json!({"verdict": "confirm", "structure_type": "housing"}));
+    let annotation = &second.body["annotation"]["properties"];
+    assert_eq!((&annotation["status"], &annotation["title"]), (&json!("confirmed"), &json!(SECRET)));
+    assert_eq!(annotation["sources"].as_array().unwrap().len(), 2, "it rests on both images");
+}
+
+#[test]
+fn a_drawing_that_cannot_be_recorded_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let path = format!("/api/comparisons/{}/candidates", people.comparison);
+    let bearer = format!("Bearer {}", people.ann);
+    let square = json!({"type": "Polygon", "coordinates": [[[127.6, 39.9], [127.601, 39.9], [127.601, 39.901], [127.6, 39.9]]]});
+    let bow = json!({"type": "Polygon", "coordinates": [[[127.6, 39.9], [127.601, 39.901], [127.601, 39.9], [127.6, 39.901], [127.6, 39.9]]]});
+    for (body, path, status) in [
+        (json!({}), path.as_str(), 400),
+        (json!({"geometry": bow}), &path, 400),
+        (json!({"geometry": square, "verdict": "reject"}), &path, 400),
+        (json!({"geometry": square, "change": "moved"}), &path, 400),
+        (json!({"geometry": square, "structure_type": "castle"}), &path, 400),
+        (json!({"geometry": square}), "/api/comparisons/none/candidates", 404),
+    ] {
+        let answer = people.server.post(path, &body, &[("authorization", &bearer)]);
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+    }
+    assert_eq!(
+        people.server.get_as(&people.ann, "/ogc/collections/candidates/items?limit=1").body["numberMatched"],
+        people.candidates.len()
+    );
+}
