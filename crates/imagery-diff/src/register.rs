@@ -432,7 +432,8 @@ mod tests {
 
     #[test]
     fn images_without_anything_to_hold_on_to_tell_no_residual() {
-        let flat = || Raster::new(Grid::pixels(256, 256), 1, vec![7.0; 256 * 256], vec![true; 256 * 256]).unwrap();
+        let flat =
+            || Raster::new(Grid::pixels(256, 256), 1, vec![7.0; 256 * 256], vec![true; 256 * 256]).unwrap();
         let found = registered(flat(), flat());
         assert!(!found.fit.registrable, "{:?}", found.fit);
         assert_eq!(found.fit.residual_m, None);

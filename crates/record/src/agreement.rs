@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use geo::{BooleanOps, Polygon};
 use serde::Serialize;
 
-use crate::{geojson, id::CandidateId, review::Verdict};
+use crate::{
+    geojson,
+    id::{CandidateId, ComparisonId},
+    review::Verdict,
+};
 
 /// What one person said of a candidate without sight of another's verdict.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,8 @@ pub struct Opinion {
 pub struct OpinionPair {
     /// The candidate.
     pub candidate: CandidateId,
+    /// The comparison that found it.
+    pub comparison: ComparisonId,
     /// The first person's.
     pub first: Opinion,
     /// The second person's.
@@ -79,6 +85,10 @@ pub struct QuestionAgreement {
 pub struct OutlineAgreement {
     /// The candidate.
     pub candidate: CandidateId,
+    /// The comparison that found it.
+    pub comparison: ComparisonId,
+    /// The structure type that both named; `None` where they named two or one of them none.
+    pub structure_type: Option<String>,
     /// Area of both over area of either, 0 to 1.
     pub iou: f64,
 }
@@ -121,6 +131,12 @@ pub fn agreement(pairs: &[OpinionPair]) -> Agreement {
         .iter()
         .map(|pair| OutlineAgreement {
             candidate: pair.candidate.clone(),
+            comparison: pair.comparison.clone(),
+            structure_type: pair
+                .first
+                .structure_type
+                .clone()
+                .filter(|named| pair.second.structure_type.as_ref() == Some(named)),
             iou: iou(&pair.first.outline, &pair.second.outline),
         })
         .collect();
@@ -247,6 +263,7 @@ mod tests {
         };
         OpinionPair {
             candidate: CandidateId("c".to_owned()),
+            comparison: ComparisonId("k".to_owned()),
             first: opinion(first, 0.0),
             second: opinion(second, shift),
         }
@@ -333,6 +350,7 @@ mod tests {
             pair(("ann", Confirm, Some("housing")), ("bob", Reject, None), 0.0),
         ]);
         assert_eq!(report.outlines.len(), 2);
+        assert_eq!(report.outlines[0].structure_type, None, "they named two");
         assert!((report.iou_mean.unwrap() - 2.0 / 3.0).abs() < 1e-4);
         assert_eq!(report.structure_types.all.candidates, 1);
         near(report.structure_types.all.kappa, 0.0);

@@ -62,6 +62,7 @@ fn pair(candidate: &Candidate, reviews: &[Review]) -> Option<OpinionPair> {
     let [first, second, ..] = last_words(&independent)[..] else { return None };
     Some(OpinionPair {
         candidate: candidate.id.clone(),
+        comparison: candidate.comparison.clone(),
         first: opinion(candidate, first),
         second: opinion(candidate, second),
     })

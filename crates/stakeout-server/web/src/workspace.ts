@@ -75,6 +75,14 @@ export class Workspace extends Store<Desk> {
     for (const listener of this.recordListeners) listener();
   }
 
+  /** Counts anew what waits in each comparison of the open site. */
+  async recount(): Promise<void> {
+    const { site } = this.state;
+    if (!site) return;
+    const { comparisons } = await get<{ comparisons: Comparison[] }>(`/api/comparisons?site=${site}`);
+    if (this.state.site === site) this.set({ comparisons });
+  }
+
   /** Looks again at the open site, keeping what is shown. */
   async refresh(comparison?: string): Promise<void> {
     if (this.state.site) await this.openSite(this.state.site, comparison ?? this.state.comparison?.id);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Affine, apply, corners, invert, matched, moved, pulled, upright } from "../src/scenes/affine";
+import { type Quad, isConvex, project, projective, unproject } from "../src/scenes/quad";
 import { levels, windows } from "../src/scenes/built";
 import { dateInName, peek } from "../src/scenes/peek";
 import { type Tree, grow } from "../src/sites/tree";
@@ -99,4 +100,23 @@ test("a TIFF says whether it has a georeference before it is sent", async () => 
   assert.deepEqual(await peek(tiff([[256, 40], [257, 30]])), { hasPlace: false, size: [40, 30], picture: null });
   assert.equal((await peek(tiff([[256, 40], [257, 30], [34735, 0]]))).hasPlace, true);
   assert.equal((await peek(new File(["II"], "cut.tif"))).hasPlace, null);
+});
+
+const slanted: Quad = [[0, 10], [8, 12], [10, 0], [-2, 1]];
+
+test("four corners make a projective map, and its inverse leads back", () => {
+  const map = projective(slanted);
+  [[0, 0], [1, 0], [1, 1], [0, 1]].forEach(([u, v], at) => near(project(map, [u as number, v as number]), slanted[at] as readonly number[]));
+  near(unproject(map, project(map, [0.3, 0.8])), [0.3, 0.8]);
+  // the middle of a picture is where its diagonals meet
+  const [x, y] = project(map, [0.5, 0.5]);
+  for (const [[ax, ay], [bx, by]] of [[slanted[0], slanted[2]], [slanted[1], slanted[3]]] as const) {
+    assert.ok(Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) < 1e-9);
+  }
+});
+
+test("corners that cross or fold in are no picture of a rectangle", () => {
+  assert.ok(isConvex(slanted));
+  assert.ok(!isConvex([slanted[1], slanted[0], slanted[2], slanted[3]]));
+  assert.ok(!isConvex([slanted[0], [4, 5], slanted[2], slanted[3]]));
 });

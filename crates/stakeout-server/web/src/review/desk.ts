@@ -21,6 +21,8 @@ export class ReviewDesk {
   readonly outbox: Outbox<Outcome>;
   actor: string | null = null;
   role: string | null = null;
+  /** Counts how often the queue was loaded: what else is shown of it is as old. */
+  loads = 0;
   private readonly revisions = new Revisions();
   /** Called after every change of the state. */
   private readonly watchers: (() => void)[] = [];
@@ -73,6 +75,7 @@ export class ReviewDesk {
     // another comparison may have been chosen meanwhile
     if (this.comparison?.id !== comparison.id) return;
     this.features = new Map(answer.features.map((feature) => [feature.id, feature]));
+    this.loads += 1;
     this.act({ type: "loaded", candidates: answer.features.map(candidate), done: [...undoable(answer), ...this.revisions.of(comparison.id)] });
     this.layOnTheirWay();
   }

@@ -51,7 +51,7 @@ export class History {
   private async load(anew: boolean): Promise<void> {
     const current = this.desk.current;
     // what the record may say anew: another candidate, another state of it, or the list opened
-    const now = current ? `${current.id} ${current.etag} ${current.annotation?.status} ${current.look} ${this.box.open}` : "";
+    const now = current ? `${current.id} ${current.etag} ${current.annotation?.status} ${current.look} ${this.desk.loads} ${this.box.open}` : "";
     if (now === this.shown && !anew) return;
     this.shown = now;
     if (!current) return this.clear();
@@ -80,7 +80,7 @@ export class History {
     const words = lastWords(reviews);
     const own = this.desk.feature(current.id)?.geometry ?? null;
     this.hooks.compare(words.filter((word) => word.verdict === "confirm").map((word, at) => ({ geometry: word.geometry ?? own, second: at > 0 })));
-    this.people.replaceChildren(make("h3", {}, "Disputed"), make("div", { class: "side-by-side" }, ...words.map(view)));
+    this.people.replaceChildren(make("h3", {}, "Disputed"), make("div", { class: "side-by-side" }, ...words.map((word, at) => view(word, at, current.score === null))));
   }
 
   private showRevisions({ reviews, hidden }: Reviews, versions: Versions | null, current: Candidate): void {
@@ -127,8 +127,9 @@ function reviewRow(review: Recorded): HTMLElement {
   );
 }
 
-function view(review: Recorded, at: number): HTMLElement {
-  const outline = review.verdict === "confirm" && `${review.geometry ? "their own" : "the detector's"}, ${at > 0 ? "dashed" : "solid"} on the map`;
+function view(review: Recorded, at: number, isDrawn: boolean): HTMLElement {
+  const given = isDrawn ? "as it was drawn" : "the detector's";
+  const outline = review.verdict === "confirm" && `${review.geometry ? "their own" : given}, ${at > 0 ? "dashed" : "solid"} on the map`;
   const said = [
     ["Type", review.structure_type && typeLabel(review.structure_type)],
     ["Confidence", review.confidence],

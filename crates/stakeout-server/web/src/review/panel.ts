@@ -13,6 +13,7 @@ import { ReviewDesk, type Said } from "./desk";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
 import { renderList } from "./list";
+import { RecordedWords } from "./recorded";
 import type { DrawnBody, ReviewBody } from "./send";
 import { mountWaiting } from "./waiting";
 import { clearWords, mountWords, wordFields, words } from "./words";
@@ -32,6 +33,7 @@ export class ReviewPanel {
   private readonly desk = new ReviewDesk();
   private readonly edit: EditPanel;
   private readonly history: History;
+  private readonly recorded: RecordedWords;
   private outlined: ReviewDesk["features"] | null = null;
   private mayReview = true;
   private site: string | null = null;
@@ -39,6 +41,7 @@ export class ReviewPanel {
   constructor(private readonly workspace: Workspace, private readonly stage: Stage) {
     this.edit = new EditPanel(this.desk, stage);
     this.history = new History(this.desk, { compare: (outlines) => this.edit.editor.compare(outlines) });
+    this.recorded = new RecordedWords(this.desk);
     this.layOut();
     stage.picked = (id) => this.desk.act({ type: "select", id });
     this.registerKeys();
@@ -69,7 +72,7 @@ export class ReviewPanel {
     const score = make("input", { id: "score", type: "range", min: 0, max: 1, step: 0.05, value: 0, oninput: () => this.filter({ scoreMin: Number(score.value) }) });
     const area = make("input", { id: "area", type: "number", min: 0, step: 10, value: 0, oninput: () => this.filter({ areaMin: Number(area.value) || 0 }) });
     element("review-panel").append(
-      make("div", { class: "panel-row" }, make("div", { id: "tally", role: "status" }), make("span", { class: "spread" }), make("button", { type: "button", id: "draw-new", title: "Draw a structure that was not found (A)", onclick: () => this.edit.drawNew() }, "Draw ", make("kbd", {}, "A")), mountAgreement(this.workspace, (id) => this.desk.act({ type: "select", id }))),
+      make("div", { class: "panel-row" }, make("div", { id: "tally", role: "status" }), make("span", { class: "spread" }), make("button", { type: "button", id: "draw-new", title: "Draw a structure that was not found (A)", onclick: () => this.edit.drawNew() }, "Draw ", make("kbd", {}, "A")), mountAgreement(this.workspace, (comparison, id) => this.goTo(comparison, id))),
       make(
         "div",
         { class: "filters-row" },
@@ -84,6 +87,7 @@ export class ReviewPanel {
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
       this.edit.bar,
+      this.recorded.box,
       this.form(),
       this.history.box,
     );
@@ -121,6 +125,17 @@ export class ReviewPanel {
       { keys: ["Shift+x"], does: "select all that are shown, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
       { keys: ["h"], does: "history of the candidate", group: "Review", press: () => (this.history.box.open = !this.history.box.open) },
     );
+  }
+
+  /** Shows a candidate, of whichever comparison of the site. */
+  private goTo(comparison: string, id: string): void {
+    void attempt(async () => {
+      if (comparison !== this.desk.comparison?.id) {
+        this.workspace.showComparison(comparison);
+        await this.desk.show(this.workspace.state.comparison);
+      }
+      this.desk.act({ type: "select", id });
+    });
   }
 
   private filter(to: Partial<Filters>): void {
@@ -181,7 +196,8 @@ export class ReviewPanel {
     this.renderVerdicts(current !== null);
     const second = element("second-look");
     second.hidden = current?.look !== "second";
-    second.textContent = "Somebody has looked at this one. What they said shows when you have given your verdict.";
+    const did = current?.score === null ? "drawn" : "looked at";
+    second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
     this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
     const next = upcoming(review);
     if (next) this.stage.preload(next);

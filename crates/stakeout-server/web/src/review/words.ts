@@ -8,10 +8,12 @@ interface StructureType { readonly id: string; readonly label: string; readonly 
 
 export interface Words { readonly structure_type?: string; readonly confidence?: string; readonly title?: string; readonly note?: string }
 
-const CONFIDENCES = ["low", "moderate", "high"] as const;
+export const CONFIDENCES = ["low", "moderate", "high"] as const;
 let types: readonly StructureType[] = [];
 
 export const typeLabel = (id: string | null | undefined) => types.find((type) => type.id === id)?.label ?? id ?? "not said";
+
+export const typeOptions = () => [new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id))];
 
 /** The fields, for the form of the verdict. */
 export function wordFields(): HTMLElement[] {
@@ -74,7 +76,7 @@ export async function mountWords(form: HTMLElement): Promise<void> {
     if (event.key === "Escape" || (event.key === "Enter" && target.matches("input"))) element("map").focus();
   });
   types = (await get<{ types: StructureType[] }>("/api/taxonomy")).types;
-  element("structure-type").replaceChildren(new Option("not said", ""), ...types.map((type) => new Option(type.label, type.id)));
+  element("structure-type").replaceChildren(...typeOptions());
   const keyed = types.filter((type) => type.key);
   for (const type of keyed) {
     register({ keys: [type.key as string], does: "", group: "Types", when: () => !box.hidden, press: () => box.querySelector<HTMLElement>(`[data-type="${type.id}"]`)?.click() });

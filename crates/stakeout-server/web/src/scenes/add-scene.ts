@@ -1,13 +1,13 @@
 // New scenes of the open site: files chosen or dropped, what is known of each, and where it lies if it does not say.
 
-import { Problem, addUploadedScene } from "../api";
+import { Problem, type SceneItem, addUploadedScene } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { field, formDialog } from "../shell/dialogs";
-import { faultWords, tell } from "../shell/tell";
+import { attempt, faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { type Peek, dateInName, peek } from "./peek";
-import { place } from "./place";
+import { placeStored } from "./stored";
 import { upload } from "./upload";
 
 const ENDINGS = ".tif,.tiff,.jp2,.png,.jpg,.jpeg";
@@ -59,17 +59,15 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     const given = { platform: platform.value.trim(), provider: provider.value.trim(), license: license.value.trim() };
     const stated = Object.fromEntries(Object.entries(given).filter(([, said]) => said));
     const properties: Record<string, unknown> = { datetime: `${time.value}:00Z`, ...stated };
-    if (byHand.checked) {
-      dialog.close();
-      const footprint = await place(stage, chosen.name, seen);
-      dialog.box.showModal();
-      if (!footprint) throw new Problem(0, "the image was not placed");
-      properties["footprint"] = footprint;
-    }
-    await send(site, chosen, properties);
-    next();
+    const scene = await send(site, chosen, properties);
+    if (byHand.checked && !scene.geometry) {
+      const known = seen;
+      // the dialog makes room for the map; the picture is needed until the image lies where it should
+      seen = NOTHING;
+      dialog.box.addEventListener("close", () => void attempt(() => placeStored(workspace, stage, scene, known)).then(next), { once: true });
+    } else next();
   };
-  const send = async (site: string, chosen: File, properties: Record<string, unknown>) => {
+  const send = async (site: string, chosen: File, properties: Record<string, unknown>): Promise<SceneItem> => {
     bar.hidden = false;
     const megabytes = (share: number) => `${((chosen.size * share) / 1e6).toFixed(1)} of ${(chosen.size / 1e6).toFixed(1)} MB sent`;
     const address = await upload(chosen, (share) => {
@@ -81,7 +79,8 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     words.textContent = "the server checks and prepares it";
     const scene = await addUploadedScene(site, address, properties);
     await workspace.openSite(site);
-    tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added, but it does not say where it lies: add it again and place it by hand`);
+    tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added; it does not say where it lies: place it on the map`);
+    return scene;
   };
   const reset = () => {
     bar.hidden = true;
@@ -106,7 +105,9 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
   const next = () => {
     const rest = waiting;
     waiting = [];
-    if (rest.length > 0) dialog.box.addEventListener("close", () => openWith(rest), { once: true });
+    if (rest.length === 0) return;
+    if (dialog.box.open) dialog.box.addEventListener("close", () => openWith(rest), { once: true });
+    else openWith(rest);
   };
   takeDrops(workspace, openWith);
   return () => {

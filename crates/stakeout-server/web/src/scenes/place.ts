@@ -1,7 +1,7 @@
-// Laying an image without a georeference onto the map: drag it, drag its corners, or match points.
+// Laying an image without a georeference onto the map: drag it, drag its corners, or match points; by keys too.
 
 import Feature from "ol/Feature";
-import { LineString, Point } from "ol/geom";
+import { Circle, LineString, Point } from "ol/geom";
 import Pointer from "ol/interaction/Pointer";
 import Layer from "ol/layer/Layer";
 import VectorLayer from "ol/layer/Vector";
@@ -13,49 +13,100 @@ import type { Stage } from "../map/stage";
 import { register } from "../shell/keys";
 import { type Affine, type Match, type Place, apply, corners, invert, matched, moved, pulled, upright } from "./affine";
 import type { Peek } from "./peek";
+import { type Quad, isConvex, project, projective, unproject } from "./quad";
 
 /** Share of the view that a fresh image covers. */
 const COVERED = 0.55;
+/** Corners of the image, shares, and their names, from the upper left, clockwise. */
+const SQUARE: readonly Place[] = [[0, 0], [1, 0], [1, 1], [0, 1]];
+const CORNERS = ["upper left", "upper right", "lower right", "lower left"] as const;
 /** How near a pointer must come to a corner, pixels. */
 const CORNER_PX = 14;
 
-export type Footprint = readonly [Place, Place, Place, Place];
+/** Pixels of the screen that an arrow key moves by, and with Shift. */
+const KEY_PX = 8;
+const FINE_KEY_PX = 1;
+/** Points from which on the server is told the points and not the corners: they say more, and it tells their residual. */
+const CONTROL_POINTS_MIN = 3;
 
-let cancel: (() => void) | null = null;
-register({ keys: ["Escape"], does: "", group: "Map", when: () => cancel !== null, press: () => cancel?.() });
+type Degrees = readonly [number, number];
+/** Where an image lies, as the server takes it. */
+export type Placement =
+  | { readonly footprint: readonly Degrees[] }
+  | { readonly control_points: readonly { readonly pixel: readonly [number, number]; readonly position: Degrees }[] };
 
-/** Lets a person place an image; gives its corners in degrees, or null where they gave up. */
-export function place(stage: Stage, name: string, { size, picture }: Peek): Promise<Footprint | null> {
+const WAYS = "Drag the image to its place, or a corner to turn and scale it; or match points, three of which correct a slant. By keys: arrows move it, comma and full stop choose a corner.";
+
+interface Session { readonly placing: Placing; readonly end: (placement: Placement | null) => void }
+let session: Session | null = null;
+
+/** Lets a person place an image; gives where it lies, or null where they gave up. */
+export function place(stage: Stage, name: string, { size, picture }: Peek): Promise<Placement | null> {
+  session?.end(null);
   return new Promise((resolve) => {
     const placing = new Placing(stage, size ?? [1, 1], picture);
-    const end = (footprint: Footprint | null) => {
-      cancel = null;
+    const end = (placement: Placement | null) => {
+      session = null;
       placing.remove();
       panel.remove();
-      resolve(footprint);
+      resolve(placement);
     };
-    cancel = () => end(null);
-    const hint = make("p", { "aria-live": "polite" }, "Drag the image to its place; drag a corner to turn and scale it. Or match points: three of them also correct a slant.");
-    const matching = make("button", { id: "match-point", type: "button", "aria-pressed": "false", onclick: () => placing.beginMatch() }, "Match a point");
-    placing.told = (words, active) => {
-      hint.textContent = words;
-      matching.setAttribute("aria-pressed", String(active));
-    };
-    const sheer = make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.7, "aria-label": "How opaque the image is", oninput: (event) => placing.opaque(Number((event.target as HTMLInputElement).value)) });
-    const panel = make(
-      "div",
-      { id: "placing", class: "popover", role: "group", "aria-label": `Place ${name}` },
-      make("strong", {}, `Place ${name}`),
-      hint,
-      make("div", { class: "row" }, matching, sheer, make("span", { class: "spread" }), make("button", { type: "button", onclick: () => end(null) }, "Cancel"), make("button", { id: "placed", type: "button", class: "primary", onclick: () => end(placing.footprint()) }, "It lies here")),
-    );
+    session = { placing, end };
+    const panel = placingPanel(name, placing, end);
     element("stage").append(panel);
+    element("map").focus();
   });
 }
+
+function placingPanel(name: string, placing: Placing, end: (placement: Placement | null) => void): HTMLElement {
+  const hint = make("p", { "aria-live": "polite" }, WAYS);
+  const matching = make("button", { id: "match-point", type: "button", "aria-pressed": "false", onclick: () => placing.beginMatch() }, "Match a point ", make("kbd", {}, "P"));
+  const free = make("input", { id: "free-corners", type: "checkbox", onchange: () => placing.letCornersGo(free.checked) });
+  placing.told = (words, active) => {
+    hint.textContent = words;
+    matching.setAttribute("aria-pressed", String(active));
+    free.checked = placing.isFree;
+  };
+  const sheer = make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.7, "aria-label": "How opaque the image is", oninput: (event) => placing.opaque(Number((event.target as HTMLInputElement).value)) });
+  return make(
+    "div",
+    { id: "placing", class: "popover", role: "group", "aria-label": `Place ${name}` },
+    make("strong", {}, `Place ${name}`),
+    hint,
+    make("div", { class: "row" }, matching, make("label", { class: "check", title: "For a slanted view: each corner moves alone" }, free, make("span", {}, "Free corners")), sheer, make("span", { class: "spread" }), make("button", { type: "button", onclick: () => end(null) }, "Cancel ", make("kbd", {}, "Esc")), make("button", { id: "placed", type: "button", class: "primary", onclick: () => end(placing.placement()) }, "It lies here ", make("kbd", {}, "Enter"))),
+  );
+}
+
+const DIRECTIONS: Record<string, Place> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const arrows = Object.keys(DIRECTIONS);
+const isMoving = () => session !== null && !session.placing.isMatching;
+const nudge = (key: string) => {
+  const [right, up] = DIRECTIONS[key.replace("Shift+", "")] ?? [0, 0];
+  const step = key.startsWith("Shift+") ? FINE_KEY_PX : KEY_PX;
+  session?.placing.nudge([right * step, up * step]);
+};
+register(
+  { keys: ["Escape"], does: "", group: "Place an image", when: () => session !== null, press: () => session?.end(null) },
+  { keys: arrows, does: "move the image, or the chosen corner", group: "Place an image", when: isMoving, press: nudge },
+  { keys: arrows.map((key) => `Shift+${key}`), does: "move it by a pixel", group: "Place an image", when: isMoving, press: nudge },
+  { keys: [",", "."], does: "previous, next corner; after the last the whole image", group: "Place an image", when: isMoving, press: (key) => session?.placing.choose(key === "." ? 1 : -1) },
+  { keys: ["v"], does: "free corners, for a slanted view", group: "Place an image", when: isMoving, press: () => session?.placing.letCornersGo(!session.placing.isFree) },
+  { keys: ["p"], does: "match a point", group: "Place an image", when: () => session !== null, press: () => session?.placing.beginMatch() },
+  { keys: ["Enter"], does: "it lies here", group: "Place an image", when: isMoving, press: () => session?.end(session.placing.placement()) },
+  { keys: ["Enter"], does: "", group: "Place an image", when: () => session?.placing.isMatching ?? false, press: () => session?.placing.matchMiddle() },
+);
+
+type Corner = 0 | 1 | 2 | 3;
 
 class Placing {
   told: (words: string, matching: boolean) => void = () => {};
   private at: Affine;
+  /** The corners, where each was moved alone. */
+  private bent: Quad | null = null;
+  private free = false;
+  private chosen: Corner | null = null;
+  /** Whether the image was moved since its points were matched: then they do not say where it lies. */
+  private movedSince = false;
   private matches: Match[] = [];
   private pin: Place | null = null;
   private matching = false;
@@ -95,10 +146,57 @@ class Placing {
     this.stage.map.removeLayer(this.layer);
   }
 
-  footprint(): Footprint {
-    const degrees = (at: Place) => toLonLat([...at]).map((number) => Math.round(number * 1e8) / 1e8) as unknown as Place;
-    const [a, b, c, d] = corners(this.at);
-    return [degrees(a), degrees(b), degrees(c), degrees(d)];
+  get isMatching(): boolean {
+    return this.matching;
+  }
+
+  get isFree(): boolean {
+    return this.free;
+  }
+
+  placement(): Placement {
+    const degrees = (at: Place) => toLonLat([...at]).map((number) => Math.round(number * 1e8) / 1e8) as unknown as Degrees;
+    const isKnown = this.size[0] > 1 && !this.movedSince && this.matches.length >= CONTROL_POINTS_MIN;
+    if (!isKnown) return { footprint: this.corners().map(degrees) };
+    return { control_points: this.matches.map(({ image, map }) => ({ pixel: [image[0] * this.size[0], image[1] * this.size[1]], position: degrees(map) })) };
+  }
+
+  /** Lets each corner move alone, or makes right angles again. */
+  letCornersGo(free: boolean): void {
+    this.free = free;
+    if (!free && this.bent) {
+      const matches = this.bent.map((map, at): Match => ({ image: SQUARE[at] as Place, map }));
+      this.at = matched(this.at, matches);
+      this.bent = null;
+    }
+    this.told(free ? "Each corner moves alone now: for a slanted view." : WAYS, this.matching);
+    this.draw();
+  }
+
+  /** Chooses the next corner or the one before; after the last comes the whole image. */
+  choose(by: 1 | -1): void {
+    const now = this.chosen === null ? 0 : this.chosen + 1;
+    const next = (now + by + 5) % 5;
+    this.chosen = next === 0 ? null : ((next - 1) as Corner);
+    this.told(this.chosen === null ? "The arrows move the whole image." : `The arrows move the ${CORNERS[this.chosen]} corner.`, this.matching);
+    this.draw();
+  }
+
+  /** Moves the image or the chosen corner by pixels of the screen. */
+  nudge([right, up]: Place): void {
+    const step = this.stage.map.getView().getResolution() ?? 1;
+    if (this.chosen === null) this.move([right * step, up * step]);
+    else {
+      const [x, y] = this.corners()[this.chosen];
+      this.pull(this.chosen, [x + right * step, y + up * step]);
+    }
+    this.draw();
+  }
+
+  /** Matches the point of the image, and then the place, that is in the middle of the map. */
+  matchMiddle(): void {
+    const middle = this.stage.map.getView().getCenter();
+    if (middle) this.match([middle[0] as number, middle[1] as number]);
   }
 
   opaque(share: number): void {
@@ -108,18 +206,47 @@ class Placing {
   beginMatch(): void {
     this.matching = !this.matching;
     this.pin = null;
-    this.told(this.matching ? "Click something in the image that you know on the map." : "Drag the image, or match a point.", this.matching);
+    this.told(this.matching ? "Click something in the image that you know on the map; or bring it to the middle by the arrows and press Enter." : WAYS, this.matching);
+  }
+
+  private corners(): Quad {
+    return this.bent ?? corners(this.at);
+  }
+
+  private move([right, up]: Place): void {
+    if (this.bent) this.bent = this.bent.map(([x, y]) => [x + right, y + up]) as unknown as Quad;
+    else this.at = moved(this.at, [right, up]);
+    this.movedSince = true;
+  }
+
+  private pull(corner: Corner, to: Place): void {
+    this.movedSince = true;
+    if (!this.free) {
+      this.at = pulled(this.at, corner, to);
+      return;
+    }
+    const next = this.corners().map((at, index) => (index === corner ? to : at)) as unknown as Quad;
+    if (isConvex(next)) this.bent = next;
+  }
+
+  /** Where in the image a place on the map is, and the other way round. */
+  private inImage(at: Place): Place {
+    return this.bent ? unproject(projective(this.bent), at) : apply(invert(this.at), at);
+  }
+
+  private onMap(at: Place): Place {
+    return this.bent ? project(projective(this.bent), at) : apply(this.at, at);
   }
 
   private lay(toPixel: (at: Place) => [number, number]): void {
-    const [origin, right, , down] = corners(this.at).map(toPixel) as unknown as Footprint;
+    const [a, b, c, d, e, f, g, h] = projective(this.corners().map(toPixel) as unknown as Quad);
     const [width, height] = this.size;
-    const parts = [(right[0] - origin[0]) / width, (right[1] - origin[1]) / width, (down[0] - origin[0]) / height, (down[1] - origin[1]) / height, origin[0], origin[1]];
-    Object.assign(this.picture.style, { width: `${width}px`, height: `${height}px`, transform: `matrix(${parts.join(",")})` });
+    const columns = [a / width, d / width, 0, g / width, b / height, e / height, 0, h / height, 0, 0, 1, 0, c, f, 0, 1];
+    Object.assign(this.picture.style, { width: `${width}px`, height: `${height}px`, transform: `matrix3d(${columns.join(",")})` });
   }
 
   private dragging(): Pointer {
-    let corner: 0 | 1 | 2 | 3 | null = null;
+    let corner: Corner | null = null;
     let last: Place = [0, 0];
     return new Pointer({
       handleDownEvent: (event) => {
@@ -129,15 +256,16 @@ class Placing {
           return false;
         }
         const reach = CORNER_PX * (this.stage.map.getView().getResolution() ?? 1);
-        const near = corners(this.at).findIndex(([x, y]) => Math.hypot(x - here[0], y - here[1]) < reach);
-        corner = near < 0 ? null : (near as 0 | 1 | 2 | 3);
+        const near = this.corners().findIndex(([x, y]) => Math.hypot(x - here[0], y - here[1]) < reach);
+        corner = near < 0 ? null : (near as Corner);
         last = here;
-        const [u, v] = apply(invert(this.at), here);
+        const [u, v] = this.inImage(here);
         return corner !== null || (u >= 0 && u <= 1 && v >= 0 && v <= 1);
       },
       handleDragEvent: (event) => {
         const here = event.coordinate as unknown as Place;
-        this.at = corner === null ? moved(this.at, [here[0] - last[0], here[1] - last[1]]) : pulled(this.at, corner, here);
+        if (corner === null) this.move([here[0] - last[0], here[1] - last[1]]);
+        else this.pull(corner, here);
         last = here;
         this.draw();
       },
@@ -146,11 +274,19 @@ class Placing {
 
   private match(here: Place): void {
     if (!this.pin) {
-      this.pin = apply(invert(this.at), here);
-      this.told("Now click where that is on the map.", true);
+      const at = this.inImage(here);
+      if (at.some((share) => share < 0 || share > 1)) return this.told("That is beside the image: choose something in it.", true);
+      this.pin = at;
+      this.told("Now click where that is on the map; or bring it to the middle and press Enter.", true);
     } else {
       this.matches.push({ image: this.pin, map: here });
-      this.at = matched(this.at, this.matches);
+      const lay = this.onMap(this.pin);
+      if (this.bent && this.matches.length === 1) this.move([here[0] - lay[0], here[1] - lay[1]]);
+      else {
+        if (this.bent) this.letCornersGo(false);
+        this.at = matched(this.at, this.matches);
+      }
+      this.movedSince = false;
       this.pin = null;
       this.matching = false;
       this.told(`${this.matches.length} matched: ${["", "the image was moved", "moved, turned and scaled"][this.matches.length] ?? "laid where all points fit best"}.`, false);
@@ -159,9 +295,10 @@ class Placing {
   }
 
   private draw(): void {
-    const [a, b, c, d] = corners(this.at).map((at) => [...at]) as [number[], number[], number[], number[]];
-    const pins = [...(this.pin ? [[...apply(this.at, this.pin)]] : []), ...this.matches.map(({ map }) => [...map])];
+    const [a, b, c, d] = this.corners().map((at) => [...at]) as [number[], number[], number[], number[]];
+    const pins = [...(this.pin ? [[...this.onMap(this.pin)]] : []), ...this.matches.map(({ map }) => [...map])];
     this.marks.clear(true);
+    if (this.chosen !== null) this.marks.addFeature(new Feature({ geometry: new Circle([a, b, c, d][this.chosen] as number[], CORNER_PX * (this.stage.map.getView().getResolution() ?? 1)) }));
     this.marks.addFeatures([new Feature(new LineString([a, b, c, d, a])), ...[a, b, c, d, ...pins].map((at) => new Feature(new Point(at)))]);
     this.layer.changed();
   }

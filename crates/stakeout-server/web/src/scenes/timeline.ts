@@ -7,6 +7,7 @@ import type { Workspace } from "../workspace";
 export interface TimelineActions {
   readonly addScene: () => void;
   readonly compare: () => void;
+  readonly place: (scene: SceneItem) => void;
 }
 
 const DAY_MS = 86_400_000;
@@ -19,7 +20,7 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
   element("scenes-panel").append(empty, strip);
   element("comparison-panel").append(make("div", { class: "timeline-actions" }, add, compare));
   workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes, before, after }) => {
-    const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene)]);
+    const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene, actions)]);
     strip.replaceChildren(...cards.filter((each) => each !== null));
     [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     empty.hidden = site === null || scenes.length > 0;
@@ -38,7 +39,7 @@ function gap(earlier: SceneItem | undefined, scene: SceneItem): HTMLElement | nu
   return make("li", { class: "gap", "aria-hidden": "true" }, words);
 }
 
-function card(workspace: Workspace, scene: SceneItem): HTMLElement {
+function card(workspace: Workspace, scene: SceneItem, actions: TimelineActions): HTMLElement {
   const { before, after } = workspace.state;
   const { datetime, platform, license, gsd, providers } = scene.properties;
   const choose = (role: "before" | "after") => () =>
@@ -51,7 +52,7 @@ function card(workspace: Workspace, scene: SceneItem): HTMLElement {
     "li",
     { class: "scene", "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
     picture,
-    !scene.geometry && make("span", { class: "unplaced" }, "has no place"),
+    !scene.geometry && make("button", { type: "button", class: "unplaced", "aria-label": `Place the scene of ${datetime.slice(0, 10)} on the map`, onclick: () => actions.place(scene) }, "Place it"),
     make("div", { class: "scene-words" }, make("strong", {}, datetime.slice(0, 10)), make("span", {}, platform ?? scene.assets["original"]?.title ?? "")),
     make("div", { class: "roles" }, pick("before", scene === before), pick("after", scene === after)),
   );

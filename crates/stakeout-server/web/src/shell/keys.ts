@@ -3,7 +3,7 @@
 import { element, make } from "../dom";
 
 /** In the order of the list. */
-const GROUPS = ["Review", "Types", "Edit", "Compare", "Map", "Page"] as const;
+const GROUPS = ["Review", "Types", "Edit", "Compare", "Map", "Place an image", "Page"] as const;
 
 export interface Key {
   /** As `KeyboardEvent.key` has it; letters in lower case, `Shift+` before where it matters. */
@@ -39,12 +39,13 @@ function isTaken(event: KeyboardEvent): boolean {
   if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return true;
   // sliders and lists use the arrows themselves
   if (target.matches("input, [role=slider]") && /^(Arrow|Home|End|Page)/.test(event.key)) return true;
-  return event.key === " " && target.matches("button, summary, a, input");
+  return (event.key === " " || event.key === "Enter") && target.matches("button, summary, a, input");
 }
 
 function find(key: string): Key | undefined {
-  // what was registered last, such as a tool that is on, comes first
-  return registered.findLast((each) => each.keys.includes(key) && (each.when?.() ?? true));
+  // a tool that is on comes before what a key means elsewhere; of two, the one registered last
+  const meant = registered.filter((each) => each.keys.includes(key));
+  return meant.findLast((each) => each.when?.()) ?? meant.findLast((each) => !each.when);
 }
 
 function sheet(): HTMLElement {

@@ -1,6 +1,7 @@
 // Where one is, in the bar: the larger site, the site, and which of its comparisons is shown.
 
 import { element, make } from "../dom";
+import { attempt } from "./tell";
 import type { Workspace } from "../workspace";
 
 export function mountPlace(workspace: Workspace): void {
@@ -8,6 +9,7 @@ export function mountPlace(workspace: Workspace): void {
   const choice = make("select", { id: "comparison", "aria-label": "Comparison" });
   choice.addEventListener("change", () => workspace.showComparison(choice.value));
   element("place").append(words, choice);
+  workspace.onRecordChanged(() => void attempt(() => workspace.recount()));
   workspace.watch(["sites", "site", "comparisons", "comparison"], ({ sites, comparisons, comparison }) => {
     const open = workspace.site;
     const parent = sites.find((site) => site.id === open?.properties.parent);

@@ -362,7 +362,7 @@ test("an image without a georeference is placed by its corners and a matched poi
   assert.ok(Math.abs(placed.x - pulled.x - 15) < 3 && Math.abs(placed.y - pulled.y + 10) < 3);
   const upperLeft = await ground(own, placed.x + 1, placed.y + 1);
   await own.locator("#placed").click();
-  await own.getByText("scene chance-20250310.png added").waitFor();
+  await own.getByText("chance-20250310.png was placed").waitFor();
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-03-10"));
   const [west, , , north] = scene.bbox;
   assert.ok(Math.abs(west - upperLeft[0]) < 3e-4 && Math.abs(north - upperLeft[1]) < 3e-4, `${scene.bbox} for ${upperLeft}`);
@@ -372,8 +372,93 @@ test("an image without a georeference is placed by its corners and a matched poi
   const [latest] = (await json("/api/comparisons?site=plant")).comparisons;
   assert.equal(latest.after, scene.id);
   assert.equal(latest.fit.registrable, false);
-  assert.ok((await own.locator("#fit").textContent()).includes(latest.fit.reason));
+  const alarm = await own.locator("#fit").textContent();
+  assert.ok(alarm.includes(latest.fit.reason));
+  const { residual_m: residual } = latest.fit;
+  assert.ok(alarm.includes(residual === null ? "no shift could be measured" : `residual ${residual.toFixed(2)} m`), `${alarm} for ${residual}`);
   await shot(own, "bad-fit-1280-light");
+  await own.context().close();
+});
+
+/** A grey TIFF that says nothing of where it lies: one strip, no compression. */
+function plainTiff(side_px) {
+  const tags = [[256, 3, side_px], [257, 3, side_px], [258, 3, 8], [259, 3, 1], [262, 3, 1], [273, 4, 8], [277, 3, 1], [278, 3, side_px], [279, 4, side_px * side_px]];
+  const pixels = Uint8Array.from({ length: side_px * side_px }, (_, at) => (Math.floor(at / side_px / 40) + Math.floor((at % side_px) / 40)) % 2 === 0 ? 40 : 200);
+  const directory = Buffer.alloc(2 + tags.length * 12 + 4);
+  directory.writeUInt16LE(tags.length, 0);
+  tags.forEach(([tag, kind, value], at) => {
+    directory.writeUInt16LE(tag, 2 + at * 12);
+    directory.writeUInt16LE(kind, 4 + at * 12);
+    directory.writeUInt32LE(1, 6 + at * 12);
+    directory.writeUInt32LE(value, 10 + at * 12);
+  });
+  const head = Buffer.from("II*\0", "latin1");
+  const offset = Buffer.alloc(4);
+  offset.writeUInt32LE(8 + pixels.length);
+  return Buffer.concat([head, offset, pixels, directory]);
+}
+
+const placementOf = (id) => json(`/api/scenes/${id}/placement`);
+
+test("a scene that was stored without a place is placed later from its card, by keys alone, slanted", async () => {
+  const own = await open(browser);
+  await own.locator("#scene-open").click();
+  await own.locator("#scene-file").setInputFiles({ name: "plain-20250401.tif", mimeType: "image/tiff", buffer: plainTiff(400) });
+  await own.getByText("400 × 400 pixels. It does not say where it lies").waitFor();
+  await own.getByRole("button", { name: "Add the scene" }).click();
+  const picture = own.locator("img.placed-image");
+  await picture.waitFor();
+  assert.ok(await picture.evaluate((image) => image.decode().then(() => image.naturalWidth >= 256)), "the server draws what a browser cannot");
+  await shot(own, "place-tiff-1280");
+  await own.keyboard.press("Escape");
+  await own.getByText("plain-20250401.tif has no place yet").waitFor();
+  const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-04-01"));
+  assert.equal(scene.geometry, null);
+
+  await own.getByRole("button", { name: "Place the scene of 2025-04-01 on the map" }).focus();
+  await own.keyboard.press("Enter");
+  await own.locator("#placing").waitFor();
+  const began = await own.locator(".placed-image").boundingBox();
+  for (let step = 0; step < 5; step += 1) await own.keyboard.press("ArrowRight");
+  const moved = await own.locator(".placed-image").boundingBox();
+  assert.ok(Math.abs(moved.x - began.x - 40) < 2, `${began.x} to ${moved.x}`);
+  await own.keyboard.press("v");
+  await own.keyboard.press(".");
+  await own.getByText("The arrows move the upper left corner.").waitFor();
+  for (let step = 0; step < 4; step += 1) await own.keyboard.press("ArrowDown");
+  await shot(own, "place-slanted-1280");
+  await own.keyboard.press("Enter");
+  await own.getByText("plain-20250401.tif was placed").waitFor();
+  const { placement, geometry } = await placementOf(scene.id);
+  assert.ok(geometry);
+  const [a, b, c, d] = placement.footprint;
+  const bend = [0, 1].map((axis) => a[axis] + c[axis] - b[axis] - d[axis]);
+  assert.ok(bend[1] < -1e-6 && Math.abs(bend[0]) < 1e-7, `the upper left corner alone went down: ${bend}`);
+  assert.equal(await own.getByRole("button", { name: "Place the scene of 2025-04-01 on the map" }).count(), 0);
+  await own.context().close();
+});
+
+test("three points matched by keys are sent as control points", async () => {
+  const own = await open(browser);
+  await own.keyboard.press("f");
+  await own.locator("#scene-open").click();
+  await own.locator("#scene-file").setInputFiles({ name: "points-20250501.tif", mimeType: "image/tiff", buffer: plainTiff(300) });
+  await own.getByText("300 × 300 pixels").waitFor();
+  await own.getByRole("button", { name: "Add the scene" }).click();
+  await own.locator("img.placed-image").waitFor();
+  for (const [first, second] of [["ArrowDown", "ArrowRight"], ["ArrowUp", "ArrowUp"], ["ArrowRight", "ArrowUp"]]) {
+    await own.keyboard.press("p");
+    await own.keyboard.press(first);
+    await own.keyboard.press("Enter");
+    await own.getByText("Now click where that is on the map").waitFor();
+    await own.keyboard.press(second);
+    await own.keyboard.press("Enter");
+  }
+  await own.getByText("3 matched: laid where all points fit best").waitFor();
+  await own.keyboard.press("Enter");
+  await own.getByText("points-20250501.tif was placed").waitFor();
+  const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-05-01"));
+  assert.equal((await placementOf(scene.id)).placement.control_points.length, 3);
   await own.context().close();
 });
 

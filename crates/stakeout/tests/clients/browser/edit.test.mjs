@@ -12,7 +12,9 @@ const json = (path) => server.json(path);
 const current = () => page.locator('#queue [aria-current="true"]').getAttribute("data-candidate");
 const candidate = (id) => json(`/ogc/collections/candidates/items/${id}`);
 const lastReview = async (id) => (await json(`/api/candidates/${id}/reviews`)).reviews.at(-1);
-const drawn = async () => (await json(`/ogc/collections/annotations/items?filter=${encodeURIComponent("candidate IS NULL")}&limit=100`)).features;
+/** Candidates that a person drew: no detector scored them. */
+const drawn = async () => (await json(`/ogc/collections/candidates/items?filter=${encodeURIComponent("score IS NULL")}&limit=100`)).features;
+const state = async (id) => (await candidate(id)).properties.state;
 const annotationOf = async (id) => (await json(`/ogc/collections/annotations/items?candidate=${id}`)).features[0];
 const settled = () => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).length === 0);
 const key = async (name, times = 1) => {
@@ -102,13 +104,91 @@ test("a line splits an outline: the smaller part becomes a structure of its own"
   await page.mouse.dblclick(x + 2, y + 180);
   await page.getByText("the smaller part becomes a structure of its own").waitFor();
   await key("Enter");
-  await page.getByText("the outline is kept").waitFor();
-  const pieces = await drawn();
-  assert.equal(pieces.length, had + 1);
+  await page.getByText("what was cut off becomes a structure of its own").waitFor();
+  assert.equal((await drawn()).length, had, "nothing is recorded before the verdict");
   await key("c");
   await settled();
+  const pieces = await drawn();
+  assert.equal(pieces.length, had + 1);
   const kept = (await annotationOf(id)).properties.area_m2;
-  assert.ok(Math.abs(kept + pieces.at(-1).properties.area_m2 - area) < area * 0.02);
+  const piece = pieces.find((each) => each.properties.state === "confirmed");
+  assert.ok(Math.abs(kept + piece.properties.area_m2 - area) < area * 0.02);
+  assert.equal((await annotationOf(piece.id)).properties.status, "confirmed");
+  await page.locator(`#queue [data-candidate="${piece.id}"]`).waitFor({ state: "detached" }).catch(() => {});
+  await key("z");
+  await page.getByText("the last 2 verdicts were taken back").waitFor();
+  await settled();
+  assert.equal((await drawn()).length, had, "what was cut off is taken back with it");
+  assert.equal(await state(id), "pending");
+});
+
+/** A rectangle drawn by mouse, by its corners from the middle of the map; gives its candidate. */
+async function drawBox([left, top, right, bottom]) {
+  const had = (await drawn()).map((feature) => feature.id);
+  await key("a");
+  const [x, y] = await middle();
+  await page.mouse.click(x + left, y + top);
+  await page.mouse.click(x + right, y + top);
+  await page.mouse.click(x + right, y + bottom);
+  await page.mouse.dblclick(x + left, y + bottom);
+  await page.getByText("the structure was recorded").waitFor();
+  return (await drawn()).find((feature) => !had.includes(feature.id)).id;
+}
+
+async function takeDrawingsBack(count) {
+  for (let at = 0; at < count; at += 1) await key("z");
+  await settled();
+  await page.waitForFunction(() => ![...document.querySelectorAll("#queue .score")].some((score) => score.textContent === "hand"));
+}
+
+test("parts of one structure are merged by a key: the others are rejected with a note, and undo brings all back", async () => {
+  await page.locator("#show").selectOption("all");
+  const [id, other, apart] = [await drawBox([-120, -60, -40, 0]), await drawBox([-70, -50, 20, 20]), await drawBox([60, 60, 90, 90])];
+  const [first, second] = [await annotationOf(id), await annotationOf(other)];
+  const select = (candidate) => page.locator(`#queue li:has([data-candidate="${candidate}"]) input`).check();
+  const merge = async (candidate) => {
+    await page.locator(`#queue [data-candidate="${id}"]`).click();
+    await edit();
+    await select(candidate);
+    await key("m");
+  };
+  await merge(apart);
+  await page.getByText("the two outlines do not overlap: reshape one until they do").waitFor();
+  await key("Escape");
+  await page.locator(`#queue li:has([data-candidate="${apart}"]) input`).uncheck();
+
+  await merge(other);
+  await key("Enter");
+  await page.getByText(/was saved as a new revision|recorded: rejected/).waitFor();
+  await page.locator(`#queue [data-candidate="${other}"][data-state="rejected"]`).waitFor();
+  await settled();
+  const merged = await annotationOf(id);
+  const areas = [first, second, merged].map((annotation) => annotation.properties.area_m2);
+  assert.ok(areas[2] > Math.max(areas[0], areas[1]) && areas[2] < areas[0] + areas[1], `${areas}: more than each, less than both`);
+  assert.equal(merged.geometry.coordinates.length, 1);
+  assert.equal(await state(other), "rejected");
+  assert.equal((await lastReview(other)).note, `part of candidate ${id}`);
+  assert.equal(await annotationOf(other), undefined, "what is part of another is none of its own");
+
+  await key("z");
+  await page.getByText("taken back").waitFor();
+  await settled();
+  assert.deepEqual((await annotationOf(id)).geometry, first.geometry);
+  assert.deepEqual((await annotationOf(other)).geometry, second.geometry);
+  assert.equal(await state(other), "confirmed");
+  await takeDrawingsBack(3);
+  await page.locator("#show").selectOption("mine");
+});
+
+test("a corner that is drawn near another outline snaps to it", async () => {
+  await page.locator("#show").selectOption("all");
+  const first = await drawBox([-120, -60, -40, 0]);
+  const second = await drawBox([-36, -57, 40, 20]);
+  const [corner] = (await candidate(first)).geometry.coordinates[0].filter(([lon, lat], _, all) => lon === Math.max(...all.map((at) => at[0])) && lat === Math.max(...all.map((at) => at[1])));
+  const ring = (await candidate(second)).geometry.coordinates[0];
+  assert.ok(ring.some((at) => Math.hypot(at[0] - corner[0], at[1] - corner[1]) < 1e-8), `${corner} is a corner of ${JSON.stringify(ring)}`);
+  await takeDrawingsBack(2);
+  await page.locator("#show").selectOption("mine");
 });
 
 test("a hole is cut into an outline", async () => {
@@ -128,7 +208,7 @@ test("a hole is cut into an outline", async () => {
   assert.ok(annotation.properties.area_m2 < area);
 });
 
-test("a structure that was not found is drawn by keys alone, and can be withdrawn", async () => {
+test("a structure that was not found is drawn by keys alone, and undo takes it back", async () => {
   const had = (await drawn()).length;
   await page.locator("#title").fill("Drawn by keys");
   await key("a");
@@ -139,11 +219,37 @@ test("a structure that was not found is drawn by keys alone, and can be withdraw
   await key("Enter");
   await key("Shift+Enter");
   await page.getByText("the structure was recorded").waitFor();
-  const made = (await drawn()).find((feature) => feature.properties.title === "Drawn by keys");
-  assert.ok(made.properties.area_m2 > 0);
-  assert.equal(made.properties.start_datetime, "2023-05-14T02:10:00Z");
-  await page.locator(`[data-annotation="${made.id}"] button`).click();
-  await page.getByText("the drawn structure was withdrawn").waitFor();
+  const { features } = await json("/ogc/collections/annotations/items?title=Drawn%20by%20keys");
+  const [annotation] = features;
+  const made = await candidate(annotation.properties.candidate);
+  assert.ok(annotation.properties.area_m2 > 0);
+  assert.equal(annotation.properties.start_datetime, "2023-05-14T02:10:00Z");
+  assert.equal(annotation.properties.sources.length, 2, "it rests on both images");
+  await page.locator("#show").selectOption("all");
+  await page.locator(`#queue [data-candidate="${made.id}"]`, { hasText: "hand" }).waitFor();
+  await key("z");
+  await page.locator(`#queue [data-candidate="${made.id}"]`).waitFor({ state: "detached" });
+  await settled();
+  assert.equal((await drawn()).length, had);
+  await page.locator("#show").selectOption("mine");
+});
+
+test("drawing without a connection is kept, and recorded once when there is one", async () => {
+  const had = (await drawn()).length;
+  await page.context().setOffline(true);
+  await key("a");
+  const [x, y] = await middle();
+  await page.mouse.click(x - 90, y - 90);
+  await page.mouse.click(x - 40, y - 90);
+  await page.mouse.dblclick(x - 40, y - 30);
+  await page.getByText("no connection: 1 verdict is kept here").waitFor();
+  await page.context().setOffline(false);
+  await settled();
+  assert.equal((await drawn()).length, had + 1);
+  await page.getByText("the structure was recorded").waitFor();
+  await key("z");
+  await page.getByText("taken back").waitFor();
+  await settled();
   assert.equal((await drawn()).length, had);
 });
 
@@ -168,6 +274,37 @@ test("history shows who did what, and an earlier revision comes back as a new on
   await shot(page, "history-1280");
   const { versions } = await json(`/ogc/collections/annotations/items/${first.id}/versions`);
   assert.equal(versions.at(-1).kind, "annotation.restored");
+});
+
+test("what is recorded is changed without another verdict, shows in the history, and undo takes it back over a reload", async () => {
+  await page.locator('#queue [data-state="confirmed"]').first().click();
+  const id = await current();
+  const had = (await json(`/api/candidates/${id}/reviews`)).reviews.length;
+  const first = await annotationOf(id);
+  const { revision } = first.properties;
+  await key("Shift+e");
+  await page.getByRole("dialog", { name: "Change what is recorded" }).waitFor();
+  assert.equal(await page.locator("#recorded-title").inputValue(), first.properties.title ?? "");
+  await page.locator("#recorded-title").fill("Boiler house");
+  await page.locator("#recorded-type").selectOption("housing");
+  await page.locator("#recorded-confidence").selectOption("low");
+  await page.locator("#recorded-note").fill("two chimneys");
+  await shot(page, "change-recorded-1280");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator("#recorded", { hasText: "Boiler house" }).waitFor();
+  const { properties } = await annotationOf(id);
+  assert.deepEqual([properties.title, properties.structure_type, properties.confidence, properties.note, properties.revision], ["Boiler house", "housing", "low", "two chimneys", revision + 1]);
+  assert.equal((await json(`/api/candidates/${id}/reviews`)).reviews.length, had, "no verdict was given for it");
+  await page.locator("#history [data-revision]", { hasText: "Boiler house" }).first().waitFor();
+  await shot(page, "recorded-1280");
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await key("z");
+  await page.getByText("taken back").waitFor();
+  const back = await annotationOf(id);
+  assert.deepEqual([back.properties.title, back.properties.note, back.properties.revision], [first.properties.title, first.properties.note, revision + 2]);
+  await page.locator("#recorded", { hasText: first.properties.title ?? "No title" }).waitFor();
 });
 
 test("nothing was loaded from another host and nothing failed", () => {

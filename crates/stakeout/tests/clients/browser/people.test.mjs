@@ -117,6 +117,72 @@ test("two who disagree make a dispute with both views side by side, and a third 
   await rob.context().close();
 });
 
+/** Corners of a box that is drawn by mouse, from the middle of the map. */
+async function drawBox(page, [left, top, right, bottom]) {
+  const box = await page.locator("#map").boundingBox();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await press(page, "a");
+  await page.mouse.click(x + left, y + top);
+  await page.mouse.click(x + right, y + top);
+  await page.mouse.click(x + right, y + bottom);
+  await page.mouse.dblclick(x + left, y + bottom);
+  await page.getByText("the structure was recorded").waitFor();
+}
+
+const drawn = async (name) => (await json(name, `/ogc/collections/candidates/items?filter=${encodeURIComponent("score IS NULL")}`)).features.map((feature) => feature.id);
+
+test("what an analyst drew comes before a second person as any candidate does, and their word confirms it", async () => {
+  const { ann, bob } = pages;
+  await ann.locator("#title").fill("Ann's find");
+  await ann.locator("#structure-type").selectOption("housing");
+  await drawBox(ann, [-90, -70, -20, -10]);
+  const [id] = await drawn("ann");
+  assert.equal((await annotationsOf("ann", id))[0].properties.status, "draft");
+  await ann.locator(`#queue [data-candidate="${id}"][data-look="waiting"]`).waitFor();
+  const row = bob.locator(`#queue [data-candidate="${id}"][data-look="second"]`);
+  await row.waitFor();
+  assert.equal(await row.getAttribute("data-state"), "pending");
+  await choose(bob, id);
+  await bob.getByText("Somebody has drawn this one").waitFor();
+  await shot(bob, "drawn-second-look-1280");
+  assert.ok(!(await bob.content()).includes("Ann's find"));
+  assert.deepEqual(await annotationsOf("bob", id), []);
+  await bob.locator("#structure-type").selectOption("housing");
+  await give(bob, id, "c");
+  const [annotation] = await annotationsOf("bob", id);
+  assert.deepEqual([annotation.properties.status, annotation.properties.title, annotation.properties.structure_type], ["confirmed", "Ann's find", "housing"]);
+});
+
+test("a second person who sees one structure in two drawings merges them with their confirmation, and can take it back", async () => {
+  const { ann, bob } = pages;
+  const had = await drawn("ann");
+  await drawBox(ann, [-120, 20, -40, 80]);
+  await drawBox(ann, [-70, 30, 20, 100]);
+  await settled(ann);
+  const [id, other] = (await drawn("ann")).filter((each) => !had.includes(each));
+  await bob.locator(`#queue [data-candidate="${other}"][data-look="second"]`).waitFor();
+  await choose(bob, id);
+  await press(bob, "e");
+  await bob.locator("#edit-bar").waitFor();
+  await bob.waitForTimeout(300);
+  await bob.locator(`#queue li:has([data-candidate="${other}"]) input`).check();
+  await press(bob, "m");
+  await press(bob, "Enter");
+  await bob.getByText("the other part is rejected with it").waitFor();
+  await bob.locator(`#queue li:has([data-candidate="${other}"]) input`).uncheck();
+  await give(bob, id, "c");
+  const states = async () => Promise.all([id, other].map(async (each) => (await json("bob", `/ogc/collections/candidates/items/${each}`)).properties.state));
+  assert.deepEqual(await states(), ["confirmed", "rejected"]);
+  assert.equal((await annotationsOf("bob", other))[0].properties.status, "disputed", "ann says that it is one of its own");
+  await press(bob, "z");
+  await bob.getByText("the last 2 verdicts were taken back").waitFor();
+  await settled(bob);
+  assert.deepEqual(await states(), ["pending", "pending"]);
+  for (let drawings = 0; drawings < 2; drawings += 1) await press(ann, "z");
+  await settled(ann);
+  assert.deepEqual(await drawn("ann"), had);
+});
+
 test("of two on one candidate at once the later one sees who was first, and no verdict is lost", async () => {
   const { ann, bob } = pages;
   const id = fresh[2];
@@ -150,10 +216,31 @@ test("how far people agree is told on a page of its own", async () => {
   assert.deepEqual(report.people.map((each) => each.people), [["ann", "bob"]]);
   assert.equal(report.outlines.length, 1);
   await bob.locator("#agreement-open").click();
-  await bob.getByText("3 candidates were looked at by two people").waitFor();
+  const words = "3 candidates were looked at by two people";
+  await bob.getByText(words).waitFor();
   await bob.getByText("ann and bob").waitFor();
   await shot(bob, "agreement-1280");
+  // the page has an address: a reload and Back lead where they should
+  const address = bob.url();
+  assert.match(address, /page=agreement/);
+  await bob.reload();
+  await bob.getByText(words).waitFor();
   await bob.keyboard.press("Escape");
+  await bob.getByText(words).waitFor({ state: "hidden" });
+  assert.doesNotMatch(bob.url(), /page=/);
+  await bob.goBack();
+  await bob.getByText(words).waitFor();
+  const [{ candidate }] = report.outlines;
+  await bob.locator(`[data-outline="${candidate}"]`).click();
+  await bob.locator(`#queue [data-candidate="${candidate}"][aria-current="true"]`).waitFor();
+});
+
+test("an analyst does not change what two people have settled, and is told why", async () => {
+  const { bob } = pages;
+  await choose(bob, fresh[0]);
+  await bob.locator("#recorded-change").waitFor();
+  assert.ok(await bob.locator("#recorded-change").isDisabled());
+  assert.equal(await bob.locator("#recorded-change").getAttribute("title"), "It is settled: a reviewer may change it");
 });
 
 test("a verdict given while the server restarts is recorded once", async () => {

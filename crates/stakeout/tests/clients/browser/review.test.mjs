@@ -187,6 +187,8 @@ test("a verdict on its way when the page is closed is sent by the next page", as
 test("the next candidate is framed at once, with both images there", async (context) => {
   await page.locator("#queue button").first().click();
   await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+  // what the click framed may still be drawn
+  await page.waitForTimeout(1_000);
   await page.evaluate(() => performance.clearMeasures("key-to-picture"));
   const steps = 6;
   for (let step = 1; step <= steps; step += 1) {

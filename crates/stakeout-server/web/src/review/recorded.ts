@@ -1,0 +1,109 @@
+// What is recorded of the current candidate: the words of its annotation, and a dialog that changes them as a new
+// revision. No verdict is needed for that.
+
+import { type Feature, checked } from "../api";
+import { element, make } from "../dom";
+import { field, formDialog } from "../shell/dialogs";
+import { register } from "../shell/keys";
+import { attempt, tell } from "../shell/tell";
+import type { Candidate } from "./decide";
+import type { ReviewDesk } from "./desk";
+import { CONFIDENCES, typeLabel, typeOptions } from "./words";
+
+interface Words {
+  readonly title: string | null;
+  readonly structure_type: string | null;
+  readonly confidence: string | null;
+  readonly note: string | null;
+  readonly status: string;
+}
+interface Shown { readonly candidate: string; readonly annotation: string; readonly etag: string; readonly words: Words }
+
+/** Roles that may change what is not a draft. */
+const SETTLING = ["reviewer", "admin"];
+
+export class RecordedWords {
+  readonly box = make("section", { id: "recorded", "aria-label": "What is recorded", hidden: true });
+  private shown: Shown | null = null;
+  private known = "";
+  private readonly type = make("select", { id: "recorded-type" });
+  private readonly confidence = make("select", { id: "recorded-confidence" }, new Option("not said", ""), ...CONFIDENCES.map((each) => new Option(each, each)));
+  private readonly title = make("input", { id: "recorded-title", maxlength: 200, autocomplete: "off" });
+  private readonly note = make("textarea", { id: "recorded-note", rows: 4, maxlength: 20000 });
+  private readonly form = formDialog(
+    "Change what is recorded",
+    "Save",
+    [field("Type", this.type), field("Confidence", this.confidence), field("Title", this.title, "wide"), field("Note", this.note, "wide")],
+    () => this.save(),
+  );
+
+  constructor(private readonly desk: ReviewDesk) {
+    desk.watch(() => void attempt(() => this.load()));
+    register({ keys: ["Shift+e"], does: "change what is recorded: type, confidence, title, note", group: "Edit", press: () => this.open() });
+  }
+
+  private async load(): Promise<void> {
+    const { current } = this.desk;
+    const now = current?.annotation ? `${current.id} ${current.etag} ${current.annotation.status} ${this.desk.loads}` : "";
+    if (now === this.known) return;
+    this.known = now;
+    const shown = current?.annotation ? await this.read(current, current.annotation.id) : null;
+    if (this.known !== now) return;
+    this.shown = shown;
+    this.render();
+  }
+
+  private async read(candidate: Candidate, annotation: string): Promise<Shown | null> {
+    const answer = await fetch(`/ogc/collections/annotations/items/${annotation}`);
+    // withdrawn meanwhile: there is nothing to show
+    if (answer.status === 404) return null;
+    const { properties } = (await (await checked(answer)).json()) as Feature<Words>;
+    return { candidate: candidate.id, annotation, etag: answer.headers.get("etag") ?? "", words: properties };
+  }
+
+  private render(): void {
+    this.box.hidden = this.shown === null;
+    if (!this.shown) return;
+    const { words } = this.shown;
+    const why = this.whyNot();
+    const change = make("button", { type: "button", id: "recorded-change", title: why, disabled: why !== "", onclick: () => this.open() }, "Change ", make("kbd", {}, "Shift+E"));
+    const said = [typeLabel(words.structure_type), words.confidence ? `${words.confidence} confidence` : "confidence not said"].join(" · ");
+    this.box.replaceChildren(
+      make("div", { class: "panel-row" }, make("strong", {}, words.title ?? "No title"), make("span", { class: "spread" }), change),
+      make("p", {}, said, make("span", { class: `status ${words.status}` }, words.status)),
+      words.note ? make("p", { class: "note" }, words.note) : "",
+    );
+  }
+
+  /** Why the person may not change it; empty where they may. */
+  private whyNot(): string {
+    const { role } = this.desk;
+    if (role === "viewer" || role === null) return "Your role may look, and not change";
+    if (this.shown?.words.status !== "draft" && !SETTLING.includes(role)) return "It is settled: a reviewer may change it";
+    return "";
+  }
+
+  private open(): void {
+    if (!this.shown) return tell("nothing is recorded of this candidate: confirm it first");
+    const why = this.whyNot();
+    if (why) return tell(why);
+    const { words } = this.shown;
+    this.type.replaceChildren(...typeOptions());
+    this.type.value = words.structure_type ?? "";
+    this.confidence.value = words.confidence ?? "";
+    this.title.value = words.title ?? "";
+    this.note.value = words.note ?? "";
+    this.form.open();
+    this.title.focus();
+  }
+
+  private async save(): Promise<void> {
+    const { shown } = this;
+    if (!shown) return;
+    const value = (input: { value: string }) => input.value.trim() || null;
+    const properties = { structure_type: value(this.type), confidence: value(this.confidence), title: value(this.title), note: value(this.note) };
+    await this.desk.revise(shown.candidate, shown.annotation, { properties }, shown.etag);
+    tell("what is recorded was changed, as a new revision");
+    this.form.box.addEventListener("close", () => element("map").focus(), { once: true });
+  }
+}
