@@ -79,6 +79,8 @@ export function mountFit(workspace: Workspace): void {
     element("stage").classList.toggle("bad-fit", isBad);
     line.classList.toggle("bad", isBad);
     line.textContent = comparison && isBad ? `Bad fit: ${badFit(comparison)}` : comparison ? fitWords(comparison) : before && after ? "These two scenes were not compared yet." : "";
+    // the bar may be too narrow for it
+    line.title = line.textContent ?? "";
     if (!comparison || !isBad) return;
     // it can be made smaller, never put away
     const smaller = make("button", { type: "button", onclick: () => alarm.classList.add("small") }, "Understood");

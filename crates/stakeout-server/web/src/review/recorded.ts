@@ -67,7 +67,7 @@ export class RecordedWords {
     const { words } = this.shown;
     const why = this.whyNot();
     const change = make("button", { type: "button", id: "recorded-change", title: why, disabled: why !== "", onclick: () => this.open() }, "Change ", make("kbd", {}, "Shift+E"));
-    const said = [typeLabel(words.structure_type), words.confidence ? `${words.confidence} confidence` : "confidence not said"].join(" · ");
+    const said = [words.structure_type ? typeLabel(words.structure_type) : "type not said", words.confidence ? `${words.confidence} confidence` : "confidence not said"].join(" · ");
     this.box.replaceChildren(
       make("div", { class: "panel-row" }, make("strong", {}, words.title ?? "No title"), make("span", { class: "spread" }), change),
       make("p", {}, said, make("span", { class: `status ${words.status}` }, words.status)),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { faults, foreign, launch, open, shot } from "./person.mjs";
+import { faults, foreign, launch, open, seriousFaultsInBoth, shot } from "./person.mjs";
 import { Server, program } from "./server.mjs";
 
 const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer" };
@@ -22,6 +22,8 @@ async function signIn(name) {
 }
 
 async function enter(page, name) {
+  await page.locator("#token").waitFor();
+  if (name === "ann") assert.deepEqual(await seriousFaultsInBoth(page, "sign-in"), []);
   await page.locator("#token").fill(tokens[name]);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.locator("#sign-out").waitFor();
@@ -109,7 +111,7 @@ test("two who disagree make a dispute with both views side by side, and a third 
   }
   const [left, right] = await Promise.all(["ann", "bob"].map((name) => bob.locator(`.view[data-person="${name}"]`).boundingBox()));
   assert.ok(left.x + left.width <= right.x && Math.abs(left.y - right.y) < 2, "side by side");
-  await shot(bob, "disputed-1280");
+  assert.deepEqual(await seriousFaultsInBoth(bob, "disputed"), []);
   await bob.locator("#show").selectOption("all");
   const rob = await signIn("rob");
   await give(rob, id, "c");
@@ -144,7 +146,7 @@ test("what an analyst drew comes before a second person as any candidate does, a
   assert.equal(await row.getAttribute("data-state"), "pending");
   await choose(bob, id);
   await bob.getByText("Somebody has drawn this one").waitFor();
-  await shot(bob, "drawn-second-look-1280");
+  assert.deepEqual(await seriousFaultsInBoth(bob, "second-look"), []);
   assert.ok(!(await bob.content()).includes("Ann's find"));
   assert.deepEqual(await annotationsOf("bob", id), []);
   await bob.locator("#structure-type").selectOption("housing");
@@ -194,7 +196,7 @@ test("of two on one candidate at once the later one sees who was first, and no v
   await choose(bob, id);
   await press(bob, "r");
   await bob.getByText("ann was first, at").waitFor();
-  await shot(bob, "conflict-1280");
+  assert.deepEqual(await seriousFaultsInBoth(bob, "conflict"), []);
   assert.equal((await json("ann", `/api/candidates/${id}/reviews`)).reviews.length, 1);
   assert.ok(!(await bob.locator(".conflict").innerText()).includes("confirmed"), "the first verdict stays hidden");
   await bob.unroute("**/api/queue?*");
@@ -219,7 +221,7 @@ test("how far people agree is told on a page of its own", async () => {
   const words = "3 candidates were looked at by two people";
   await bob.getByText(words).waitFor();
   await bob.getByText("ann and bob").waitFor();
-  await shot(bob, "agreement-1280");
+  assert.deepEqual(await seriousFaultsInBoth(bob, "agreement"), []);
   // the page has an address: a reload and Back lead where they should
   const address = bob.url();
   assert.match(address, /page=agreement/);

@@ -1,5 +1,7 @@
 // A person in Chromium, as the tests see one. STAKEOUT_URL names a server with a reviewed comparison of the site
 // `plant`; STAKEOUT_FIXTURE a folder with its images; STAKEOUT_SCREENSHOTS a folder for pictures.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 export const url = process.env.STAKEOUT_URL;
@@ -34,6 +36,30 @@ export async function open(browser, { site = "plant", base = url, signIn = async
   await opened.locator(`[data-site="${site}"][aria-current="true"]`).waitFor();
   await opened.waitForFunction(() => document.querySelectorAll("#map canvas").length > 0);
   return opened;
+}
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds serious or critical in what is shown. */
+export async function seriousFaults(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter((violation) => ["serious", "critical"].includes(violation.impact))
+    .map((violation) => `${violation.id}: ${violation.nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
+}
+
+/** What axe finds serious in light and in dark, with a picture of each at both sizes. */
+export async function seriousFaultsInBoth(page, name) {
+  const faults = [];
+  const size = page.viewportSize();
+  for (const [colorScheme, viewport] of [["dark", { width: 2560, height: 1440 }], ["light", size]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(viewport);
+    await shot(page, `${name}-${viewport.width}-${colorScheme}`);
+    faults.push(...(await seriousFaults(page)));
+  }
+  return faults;
 }
 
 export async function shot(page, name) {
