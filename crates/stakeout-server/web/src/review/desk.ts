@@ -24,6 +24,8 @@ export class ReviewDesk {
   /** Counts how often the queue was loaded: what else is shown of it is as old. */
   loads = 0;
   private readonly revisions = new Revisions();
+  /** Reviews that were taken back here: an answer of the server may be older than that. */
+  private readonly takenBack = new Set<string>();
   /** Called after every change of the state. */
   private readonly watchers: (() => void)[] = [];
   private reloading: ReturnType<typeof setTimeout> | undefined;
@@ -76,7 +78,8 @@ export class ReviewDesk {
     if (this.comparison?.id !== comparison.id) return;
     this.features = new Map(answer.features.map((feature) => [feature.id, feature]));
     this.loads += 1;
-    this.act({ type: "loaded", candidates: answer.features.map(candidate), done: [...undoable(answer), ...this.revisions.of(comparison.id)] });
+    const standing = undoable(answer).filter((done) => !this.takenBack.has(done.key));
+    this.act({ type: "loaded", candidates: answer.features.map(candidate), done: [...standing, ...this.revisions.of(comparison.id)] });
     this.layOnTheirWay();
   }
 
@@ -144,6 +147,7 @@ export class ReviewDesk {
     await this.catchUp(batch);
     const undos = inBatch().flatMap((done): Entry[] =>
       done.review ? [{ key: crypto.randomUUID(), kind: "undo", actor, comparison: comparison.id, candidate: done.candidate, batch, review: done.review }] : []);
+    for (const undo of undos) this.takenBack.add(undo.review ?? "");
     this.act({ type: "taken-back", batch });
     if (undos.length > 0) this.outbox.put(...undos);
     else await this.load().catch(() => {});
@@ -205,7 +209,10 @@ export class ReviewDesk {
 
   private refused(entry: Entry, why: string): void {
     if (entry.kind === "review") this.act({ type: "refused", key: entry.key });
-    else this.loadSoon();
+    else {
+      this.takenBack.delete(entry.review ?? "");
+      this.loadSoon();
+    }
     tell(why);
   }
 
