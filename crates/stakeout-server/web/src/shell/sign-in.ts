@@ -32,7 +32,8 @@ function askForToken(): Promise<Session> {
       entered = true;
       resolve(session);
     });
-    // without a token there is nothing to see
+    // without a token there is nothing to see, and nothing to go back to
+    form.box.querySelector(".actions button[type=button]")?.remove();
     form.box.addEventListener("close", () => !entered && form.open());
     form.open();
   });

@@ -25,6 +25,9 @@ export async function attempt(work: () => Promise<void> | void): Promise<void> {
   try {
     await work();
   } catch (error) {
-    tell(faultWords(error));
+    const isSignedOut = error instanceof Problem && error.status === 401;
+    // who is being asked for a token need not be told that one is missing
+    if (isSignedOut && document.querySelector("dialog[open] #token")) return;
+    tell(isSignedOut ? "you are not signed in any more: load the page again to sign in" : faultWords(error));
   }
 }
