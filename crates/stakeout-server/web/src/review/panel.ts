@@ -186,7 +186,8 @@ export class ReviewPanel {
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
     const selected = review.selected.size > 0 ? `, ${review.selected.size} selected` : "";
-    element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${waiting} to review${selected}`;
+    const left = waiting === 0 && shown.length > 0 ? "all reviewed" : `${waiting} to review`;
+    element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${left}${selected}`;
     element("score-value").textContent = String(review.scoreMin);
     const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
     renderList(element("queue"), review, onTheirWay, {

@@ -72,7 +72,19 @@ export function showSheet(): void {
   box.scrollTop = 0;
 }
 
+/**
+ * After a click the keys belong to the images again: Space would otherwise press the same button once more, which may be
+ * a verdict on a candidate that nobody has looked at. Who presses a button by key stays on it.
+ */
+function leaveClickedButtons(): void {
+  document.addEventListener("click", (event) => {
+    const button = (event.target as Element).closest("button");
+    if (event.detail > 0 && button && button === document.activeElement && !button.closest("dialog")) element("map").focus({ preventScroll: true });
+  });
+}
+
 export function listenForKeys(): void {
+  leaveClickedButtons();
   document.addEventListener("keydown", (event) => {
     if (isTaken(event)) return;
     const key = find(name(event));

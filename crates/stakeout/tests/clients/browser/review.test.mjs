@@ -68,6 +68,19 @@ test("rejecting by the button moves on to the next candidate that waits", async 
   assert.notEqual(await currentId(), id);
 });
 
+test("after a verdict by mouse, Space flickers and gives no other verdict", async () => {
+  const had = await json(`/api/queue?comparison=${(await json("/api/comparisons?site=plant")).comparisons[0].id}`);
+  await page.locator('[data-verdict="unsure"]').click();
+  await page.keyboard.down(" ");
+  await page.locator("#stage.flicker").waitFor();
+  await page.keyboard.up(" ");
+  await settled();
+  const { standing: stands } = await json(`/api/queue?comparison=${(await json("/api/comparisons?site=plant")).comparisons[0].id}`);
+  assert.equal(stands.length, had.standing.length + 1);
+  await key("z");
+  await settled();
+});
+
 test("undo reaches back over a reload, as far as the record goes", async () => {
   const id = await currentId();
   await key("u");
