@@ -52,7 +52,7 @@ function card(workspace: Workspace, scene: SceneItem, actions: TimelineActions):
     "li",
     { class: "scene", "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
     picture,
-    !scene.geometry && make("button", { type: "button", class: "unplaced", "aria-label": `Place the scene of ${datetime.slice(0, 10)} on the map`, onclick: () => actions.place(scene) }, "Place it"),
+    !scene.geometry && make("button", { type: "button", class: "unplaced", "aria-label": `Place it: the scene of ${datetime.slice(0, 10)}`, onclick: () => actions.place(scene) }, "Place it"),
     make("div", { class: "scene-words" }, make("strong", {}, datetime.slice(0, 10)), make("span", {}, platform ?? scene.assets["original"]?.title ?? "")),
     make("div", { class: "roles" }, pick("before", scene === before), pick("after", scene === after)),
   );

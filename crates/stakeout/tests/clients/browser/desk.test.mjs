@@ -415,7 +415,7 @@ test("a scene that was stored without a place is placed later from its card, by 
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-04-01"));
   assert.equal(scene.geometry, null);
 
-  await own.getByRole("button", { name: "Place the scene of 2025-04-01 on the map" }).focus();
+  await own.getByRole("button", { name: "Place it: the scene of 2025-04-01" }).focus();
   await own.keyboard.press("Enter");
   await own.locator("#placing").waitFor();
   const began = await own.locator(".placed-image").boundingBox();
@@ -434,7 +434,7 @@ test("a scene that was stored without a place is placed later from its card, by 
   const [a, b, c, d] = placement.footprint;
   const bend = [0, 1].map((axis) => a[axis] + c[axis] - b[axis] - d[axis]);
   assert.ok(bend[1] < -1e-6 && Math.abs(bend[0]) < 1e-7, `the upper left corner alone went down: ${bend}`);
-  assert.equal(await own.getByRole("button", { name: "Place the scene of 2025-04-01 on the map" }).count(), 0);
+  assert.equal(await own.getByRole("button", { name: "Place it: the scene of 2025-04-01" }).count(), 0);
   await own.context().close();
 });
 
