@@ -11,11 +11,12 @@ MADE := fixtures/made
 VENV := target/clients-venv
 FEATURES := crates/stakeout/benches/features
 BENCH_VENV := target/bench-venv
-TILES_BENCH := crates/stakeout/benches/tiles
+BENCHES := crates/stakeout/benches
+TILES_BENCH := $(BENCHES)/tiles
 TILES_VENV := target/tiles-venv
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo test test-clients lint fuzz fixture packages packages-clients packages-bench web bench bench-features bench-tiles clean-made
+.PHONY: help demo test test-clients lint fuzz fixture packages packages-clients packages-bench web bench bench-features bench-tiles bench-ingest clean-made
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,7 +54,11 @@ fuzz: packages ## change headers of each format at random, FUZZ_S seconds each (
 
 bench-tiles: packages $(WEB)/dist/app.js $(TILES_VENV)/.ready ## tiles beside TiTiler; the table goes to docs/performance.md
 	cargo build --release --locked --bin stakeout --bin make-fixture --bin fetch-all
-	$(TILES_VENV)/bin/python $(TILES_BENCH)/measure.py target/release docs/performance.md
+	PYTHONPATH=$(BENCHES) $(TILES_VENV)/bin/python $(TILES_BENCH)/measure.py target/release docs/performance.md
+
+bench-ingest: packages $(WEB)/dist/app.js ## memory and time of a scene of 30,000 px (INGEST_SIDE) from upload to tiles; takes some 10 GB of disk for a while
+	cargo build --release --locked --bin stakeout --bin make-large
+	PYTHONPATH=$(BENCHES) /usr/bin/python3 $(BENCHES)/ingest/measure.py target/release docs/performance.md --side $${INGEST_SIDE:-30000}
 
 fixture: packages ## write the rendered pair and its truth to fixtures/made
 	cargo run --release --locked --bin make-fixture -- $(MADE)
@@ -80,14 +85,17 @@ $(CLIENTS)/browser/node_modules/.ready: $(CLIENTS)/browser/package-lock.json | p
 	cd $(CLIENTS)/browser && npm ci --no-audit --no-fund --silent
 	touch $@
 
-$(VENV)/.ready: $(CLIENTS)/requirements.txt | packages-clients
+$(VENV)/.ready: $(CLIENTS)/requirements.txt $(CLIENTS)/requirements-files.txt | packages-clients
 	/usr/bin/python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(CLIENTS)/requirements-files.txt
 	touch $@
 
 $(BENCH_VENV)/.ready: $(FEATURES)/requirements.txt | packages-bench
 	/usr/bin/python3 -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 $(TILES_VENV)/.ready: $(TILES_BENCH)/requirements.txt | packages
 	@.ci/install .ci/packages python3-venv
 	/usr/bin/python3 -m venv $(TILES_VENV)

@@ -6,6 +6,7 @@
 
 mod chance;
 mod ground;
+mod mosaic;
 mod roof;
 mod sensor;
 mod world;
@@ -14,6 +15,7 @@ use geo::{LineString, Polygon};
 use imagery_diff::{AlignedPair, Change, Grid, MapPoint, MapPolygon, Raster, Reference};
 use rayon::prelude::*;
 
+pub use mosaic::write_mosaic;
 pub use world::{Kind, Structure};
 
 use crate::{sensor::Sensor, world::World};

@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
+
+from serving import Running, Stakeout, free_port, get, write_between_marks
 
 PART_PX = 2048
 PARTS = 4
@@ -27,69 +26,8 @@ ZOOMS = range(14, 19)
 TILES_A_ZOOM_MAX = 120
 CONNECTIONS = 8
 WARM_ROUNDS = {"stakeout": 20, "titiler": 1}
-START_TIMEOUT_S = 60
 SEED = 5
 FORMATS = ("png", "jpg")
-MARKS = ("<!-- bench-tiles: written by `make bench-tiles` -->", "<!-- bench-tiles: end -->")
-AREA = [[[127.5, 39.8], [127.8, 39.8], [127.8, 40.0], [127.5, 40.0], [127.5, 39.8]]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        return answer.read()
-
-
-def wait_for(url: str, process: subprocess.Popen) -> None:
-    until = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < until:
-        assert process.poll() is None, f"{process.args[0]} ended with {process.returncode}"
-        try:
-            get(url)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(url)
-
-
-class Running:
-    """A server process that ends with its block."""
-
-    def __init__(self, arguments: list, ready: str, environment: dict[str, str] | None = None):
-        self.process = subprocess.Popen(
-            arguments, env=os.environ | (environment or {}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self.ready = ready
-
-    def __enter__(self) -> "Running":
-        wait_for(self.ready, self.process)
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-
-class Stakeout(Running):
-    def __init__(self, binaries: Path, data: Path):
-        self.port = free_port()
-        listen = f"127.0.0.1:{self.port}"
-        arguments = [binaries / "stakeout", "serve", "--data", data, "--listen", listen]
-        super().__init__(arguments, f"http://{listen}/health/ready")
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def post(self, path: str, body: dict) -> dict:
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            return json.load(answer)
 
 
 class TiTiler(Running):
@@ -105,22 +43,6 @@ class TiTiler(Running):
             "GDAL_NUM_THREADS": "ALL_CPUS",
         }
         super().__init__(arguments, f"http://127.0.0.1:{self.port}/healthz", environment)
-
-
-def add_scene(server: Stakeout, file: Path) -> str:
-    """Uploads by tus, in one piece."""
-    area = {"type": "Polygon", "coordinates": AREA}
-    site = {"type": "Feature", "id": "bench", "geometry": area, "properties": {"name": "Bench"}}
-    server.post("/ogc/collections/sites/items", site)
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(file.stat().st_size)}
-    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/uploads", b"", headers)) as answer:
-        upload = answer.headers["Location"]
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    with file.open("rb") as body:
-        headers["Content-Length"] = str(file.stat().st_size)
-        urllib.request.urlopen(urllib.request.Request(upload, body, headers, method="PATCH"), timeout=600).close()
-    scene = {"upload": upload, "properties": {"datetime": "2023-05-14T02:10:00Z"}}
-    return server.post("/api/sites/bench/scenes", scene)["id"]
 
 
 def side_by_side(part: Path, whole: Path) -> None:
@@ -178,7 +100,8 @@ def measure(binaries: Path, folder: Path) -> tuple[list[dict], int]:
     subprocess.run([binaries / "make-fixture", fixture, "--size", str(PART_PX)], check=True, timeout=1200)
     side_by_side(fixture / "before.tif", fixture / "whole.tif")
     with Stakeout(binaries, data) as server:
-        scene = add_scene(server, fixture / "whole.tif")
+        server.add_site()
+        scene = server.add_scene(server.upload(fixture / "whole.tif"))
         tiles = tiles_of(server, scene)
         working = folder / "working.tif"
         working.write_bytes(get(f"{server.url}/api/scenes/{scene}/working"))
@@ -222,10 +145,7 @@ def main() -> None:
         results, count = measure(binaries, Path(folder))
     written = table(results, count)
     print(written)
-    text = page.read_text()
-    before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n{written}\n{MARKS[1]}{after}")
+    write_between_marks(page, "bench-tiles", written)
 
 
 main()
