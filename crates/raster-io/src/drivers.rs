@@ -6,6 +6,9 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use crate::{RasterError, header::Format};
 
+/// How files are laid out that are read here and there, in tiles.
+pub(crate) const TILES: [&str; 4] = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "BIGTIFF=IF_SAFER"];
+
 static CONFIGURED: Once = Once::new();
 
 // not bound by gdal-sys; declared in GDAL's `gdal_frmts.h`
@@ -31,6 +34,8 @@ fn configure() {
             ("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR"),
             ("GDAL_PAM_ENABLED", "NO"),
             ("GDAL_GEOREF_SOURCES", "INTERNAL"),
+            // a mask in a side file would be lost
+            ("GDAL_TIFF_INTERNAL_MASK", "YES"),
             ("GDAL_CACHEMAX", "128"),
             ("GDAL_NUM_THREADS", "1"),
             ("OSR_DEFAULT_AXIS_MAPPING_STRATEGY", "TRADITIONAL_GIS_ORDER"),

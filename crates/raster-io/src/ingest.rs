@@ -57,26 +57,27 @@ pub(crate) fn make_working_copy(
     fitted: Option<&Fitted>,
 ) -> Result<Vec<[f64; 2]>, RasterError> {
     let source = open(&request.input)?;
-    let partial = request.output.with_extension("partial.tif");
-    let made = source.with_dataset(|dataset| copy(dataset, &source, fitted, &partial)).and_then(|()| {
-        std::fs::rename(&partial, &request.output)
-            .map_err(|error| RasterError::Write { path: request.output.clone(), source: error })
-    });
-    if made.is_err() {
-        // the cause is told; a partial copy that was never made cannot be removed
-        let _ = std::fs::remove_file(&partial);
+    let beside = |extension: &str| request.output.with_extension(extension);
+    let [partial, tiled, placed] = ["partial.tif", "tiled.tif", "placed.tif"].map(beside);
+    let made = source
+        .with_dataset(|dataset| {
+            let Some(fitted) = fitted else { return copy(dataset, &partial) };
+            copy(&place(dataset, &source, fitted, &tiled, &placed)?, &partial)
+        })
+        .and_then(|()| {
+            std::fs::rename(&partial, &request.output)
+                .map_err(|error| RasterError::Write { path: request.output.clone(), source: error })
+        });
+    for left in [&partial, &tiled, &placed] {
+        // what was never made cannot be removed, and what went wrong is told below
+        let _ = std::fs::remove_file(left);
     }
     made?;
     let working = open(&request.output)?;
     working.with_dataset(|dataset| stretch(dataset, &working))
 }
 
-fn copy(
-    dataset: &Dataset,
-    source: &Source,
-    fitted: Option<&Fitted>,
-    partial: &Path,
-) -> Result<(), RasterError> {
+fn copy(dataset: &Dataset, partial: &Path) -> Result<(), RasterError> {
     let fails = RasterError::gdal(partial, "written");
     let cog = drivers::writer("COG", partial)?;
     let options = RasterCreationOptions::from_iter([
@@ -89,15 +90,7 @@ fn copy(
         "RESAMPLING=AVERAGE",
         "NUM_THREADS=2",
     ]);
-    let placed = match (&source.placement, fitted) {
-        (None, Some(fitted)) => Some(place(dataset, source, fitted)?),
-        (Some(_), Some(_)) => {
-            let fault = PlacingError::OwnGeoreference;
-            return Err(RasterError::Placing { path: source.path.clone(), fault });
-        }
-        (_, None) => None,
-    };
-    let made = placed.as_ref().unwrap_or(dataset).create_copy(&cog, partial, &options).map_err(&fails)?;
+    let made = dataset.create_copy(&cog, partial, &options).map_err(&fails)?;
     made.close().map_err(|error| RasterError::Gdal {
         path: partial.to_owned(),
         action: "written",
@@ -105,23 +98,32 @@ fn copy(
     })
 }
 
-/// A copy in memory that lies where it was said to be.
-fn place(dataset: &Dataset, source: &Source, fitted: &Fitted) -> Result<Dataset, RasterError> {
+/// The image where it was said to lie, in files of tiles: neither is in memory as a whole, and what is drawn anew is
+/// read here and there, which formats that are decoded from their beginning do not bear.
+fn place(
+    dataset: &Dataset,
+    source: &Source,
+    fitted: &Fitted,
+    tiled: &Path,
+    placed: &Path,
+) -> Result<Dataset, RasterError> {
+    if source.placement.is_some() {
+        let fault = PlacingError::OwnGeoreference;
+        return Err(RasterError::Placing { path: source.path.clone(), fault });
+    }
     let fails = RasterError::gdal(&source.path, "placed");
-    let (mut copy, affine) = match &fitted.mapping {
-        Mapping::Affine(affine) => {
-            let memory = drivers::writer("MEM", &source.path)?;
-            let copy = dataset.create_copy(&memory, "", &RasterCreationOptions::default()).map_err(&fails)?;
-            (copy, affine)
-        }
+    let options = RasterCreationOptions::from_iter(drivers::TILES);
+    let image = dataset.create_copy(&drivers::writer("GTiff", tiled)?, tiled, &options).map_err(&fails)?;
+    let (mut lying, affine) = match &fitted.mapping {
+        Mapping::Affine(affine) => (image, affine),
         Mapping::Perspective { affine, cols, rows, back } => {
             let canvas = Canvas { cols: *cols, rows: *rows, back: *back };
-            (draw(dataset, source, canvas)?, affine)
+            (draw(&image, source, canvas, placed)?, affine)
         }
     };
-    copy.set_geo_transform(affine).map_err(&fails)?;
-    copy.set_spatial_ref(&spatial_ref(&fitted.crs)?).map_err(&fails)?;
-    Ok(copy)
+    lying.set_geo_transform(affine).map_err(&fails)?;
+    lying.set_spatial_ref(&spatial_ref(&fitted.crs)?).map_err(&fails)?;
+    Ok(lying)
 }
 
 /// Display range of each picture band.

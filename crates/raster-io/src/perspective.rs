@@ -1,8 +1,15 @@
 //! Draws an image that was seen at a slant anew, north up.
+//!
+//! ```text
+//! canvas ─ blocks ─ positions in the image ─ window around them ─ bilinear ─ block of every band
+//! ```
+//! Neither the image nor the canvas is in memory as a whole: both are files in tiles.
+
+use std::{ops::Range, path::Path};
 
 use gdal::{
     Dataset,
-    raster::{Buffer, ColorInterpretation, GdalDataType},
+    raster::{Buffer, ColorInterpretation, GdalDataType, RasterCreationOptions},
 };
 
 use crate::{
@@ -11,6 +18,10 @@ use crate::{
     source::{Colours, Source},
 };
 
+/// Side of a block of the canvas, pixels; so large are its tiles.
+const BLOCK_PX: usize = 512;
+/// Most pixels of the image that are read for one block; a block that wants more is drawn in quarters.
+const WINDOW_PX_MAX: usize = 16 << 20;
 /// Value of the alpha band where the image shows something.
 const OPAQUE: u8 = 255;
 /// Least value of a mask that counts as observed.
@@ -25,40 +36,197 @@ pub(crate) struct Canvas {
     pub(crate) back: Homography,
 }
 
-/// One band in memory.
-struct Plane {
-    values: Vec<f32>,
-    meaning: ColorInterpretation,
-}
-
-/// The image on the canvas, with an alpha band that says where it shows something: bilinear between pixel centres, the
-/// outermost half pixel as its neighbour.
-pub(crate) fn draw(dataset: &Dataset, source: &Source, canvas: Canvas) -> Result<Dataset, RasterError> {
-    let fails = RasterError::gdal(&source.path, "placed");
-    let observed = observed(dataset, source)?;
-    let bands = shown_bands(dataset, source)?;
-    let (cols, rows) = (canvas.cols as usize, canvas.rows as usize);
-    let drawn = empty(dataset, source, &canvas, bands.len() + 1)?;
-    let image = (source.info().cols as usize, source.info().rows as usize);
-    for (index, band) in bands.iter().enumerate() {
-        let plane = plane(dataset, source, *band)?;
-        let values = sampled(&plane.values, image, &canvas);
-        let mut target = drawn.rasterband(index + 1).map_err(&fails)?;
-        target.write((0, 0), (cols, rows), &mut Buffer::new((cols, rows), values)).map_err(&fails)?;
-        target.set_color_interpretation(plane.meaning).map_err(&fails)?;
-    }
-    let shown = shown(observed.as_deref(), image, &canvas);
-    let mut alpha = drawn.rasterband(bands.len() + 1).map_err(&fails)?;
-    alpha.write((0, 0), (cols, rows), &mut Buffer::new((cols, rows), shown)).map_err(&fails)?;
-    alpha.set_color_interpretation(ColorInterpretation::AlphaBand).map_err(&fails)?;
-    Ok(drawn)
-}
-
 /// What a band of the canvas is drawn from: a band of the image, or one colour of its palette.
 #[derive(Clone, Copy)]
 enum From {
     Band(usize),
     Palette { band: usize, colour: usize },
+}
+
+/// A rectangle of pixels.
+#[derive(Clone, Debug, PartialEq)]
+struct Rectangle {
+    cols: Range<usize>,
+    rows: Range<usize>,
+}
+
+/// The image on the canvas, written to `target`, with an alpha band that says where it shows something: bilinear
+/// between the centres of observed pixels, the outermost half pixel as its neighbour. `dataset` is the image in tiles.
+pub(crate) fn draw(
+    dataset: &Dataset,
+    source: &Source,
+    canvas: Canvas,
+    target: &Path,
+) -> Result<Dataset, RasterError> {
+    let bands = shown_bands(dataset, source)?;
+    let drawn = empty(dataset, source, &canvas, &bands, target)?;
+    let drawing = Drawing { dataset, source, canvas, bands, drawn };
+    let whole = Rectangle { cols: 0..canvas.cols as usize, rows: 0..canvas.rows as usize };
+    whole.blocks().try_for_each(|block| drawing.block(&block))?;
+    Ok(drawing.drawn)
+}
+
+struct Drawing<'a> {
+    dataset: &'a Dataset,
+    source: &'a Source,
+    canvas: Canvas,
+    bands: Vec<From>,
+    drawn: Dataset,
+}
+
+impl Drawing<'_> {
+    /// Draws a block of every band; one that the image does not reach stays as it was made, transparent.
+    fn block(&self, block: &Rectangle) -> Result<(), RasterError> {
+        let places = self.places(block);
+        let Some(window) = self.window(&places) else { return Ok(()) };
+        if window.len() > WINDOW_PX_MAX && block.len() > 1 {
+            return block.quarters().iter().try_for_each(|quarter| self.block(quarter));
+        }
+        let observed = self.observed(&window)?;
+        for (index, band) in self.bands.iter().enumerate() {
+            let values = self.values(*band, &window)?;
+            let sampled = places.iter().map(|at| at.map_or(0.0, |at| mixed(at, &window, &values, &observed)));
+            self.write(index + 1, block, sampled.collect())?;
+        }
+        let shown = |at: [f64; 2]| observed.as_ref().is_none_or(|mask| mask[window.nearest(at)] >= MASK_MIN);
+        let alpha = places.iter().map(|at| if at.is_some_and(shown) { OPAQUE } else { 0 });
+        self.write(self.bands.len() + 1, block, alpha.collect())
+    }
+
+    /// Where the centre of each pixel of a block lies in the image, row by row; `None` outside.
+    fn places(&self, block: &Rectangle) -> Vec<Option<[f64; 2]>> {
+        let (cols, rows) = self.dataset.raster_size();
+        let place = |row: usize, col: usize| {
+            let at = self.canvas.back.apply([col as f64 + 0.5, row as f64 + 0.5]);
+            let inside = (0.0..=cols as f64).contains(&at[0]) && (0.0..=rows as f64).contains(&at[1]);
+            inside.then_some(at)
+        };
+        block.rows.clone().flat_map(|row| block.cols.clone().map(move |col| place(row, col))).collect()
+    }
+
+    /// The pixels of the image that are mixed at some places; `None` where there are none.
+    fn window(&self, places: &[Option<[f64; 2]>]) -> Option<Rectangle> {
+        let (cols, rows) = self.dataset.raster_size();
+        let range = |axis: usize, count: usize| {
+            let along = || places.iter().flatten().map(|at| at[axis]);
+            let (least, most) = (along().fold(f64::INFINITY, f64::min), along().fold(0.0, f64::max));
+            // the centres on both sides
+            let first = (least - 0.5).floor().max(0.0) as usize;
+            first..((most - 0.5).floor().max(0.0) as usize + 2).min(count)
+        };
+        places.iter().any(Option::is_some).then(|| Rectangle { cols: range(0, cols), rows: range(1, rows) })
+    }
+
+    /// The mask of a window; `None` where all of the image was observed.
+    fn observed(&self, window: &Rectangle) -> Result<Option<Vec<u8>>, RasterError> {
+        if !self.source.info().has_mask {
+            return Ok(None);
+        }
+        let fails = RasterError::gdal(&self.source.path, "read");
+        let band = self.dataset.rasterband(1).map_err(&fails)?;
+        let mask = band.open_mask_band().map_err(&fails)?;
+        let (place, size) = window.place_and_size();
+        let values = mask.read_as::<u8>(place, size, size, None).map_err(&fails)?;
+        Ok(Some(values.into_shape_and_vec().1))
+    }
+
+    fn values(&self, from: From, window: &Rectangle) -> Result<Vec<f32>, RasterError> {
+        let fails = RasterError::gdal(&self.source.path, "read");
+        let (From::Band(band) | From::Palette { band, .. }) = from;
+        let (place, size) = window.place_and_size();
+        let band = self.dataset.rasterband(band).map_err(&fails)?;
+        let mut values = band.read_as::<f32>(place, size, size, None).map_err(&fails)?.into_shape_and_vec().1;
+        if let (From::Palette { colour, .. }, Colours::Palette(_, table)) = (from, &self.source.colours) {
+            let of = |index: f32| table.get(index as usize).map_or(0.0, |rgb| rgb[colour]);
+            values.iter_mut().for_each(|value| *value = of(*value));
+        }
+        Ok(values)
+    }
+
+    fn write<T: gdal::raster::GdalType + Copy>(
+        &self,
+        band: usize,
+        block: &Rectangle,
+        values: Vec<T>,
+    ) -> Result<(), RasterError> {
+        let fails = RasterError::gdal(&self.source.path, "placed");
+        let (place, size) = block.place_and_size();
+        let mut target = self.drawn.rasterband(band).map_err(&fails)?;
+        target.write(place, size, &mut Buffer::new(size, values)).map_err(&fails)
+    }
+}
+
+/// The value between the centres of the four pixels around a place; those that were not observed, or hold no number,
+/// have no say.
+fn mixed(at: [f64; 2], window: &Rectangle, values: &[f32], observed: &Option<Vec<u8>>) -> f32 {
+    let ((left, right, over), (top, bottom, down)) =
+        (between(at[0], &window.cols), between(at[1], &window.rows));
+    let corners = [
+        (top, left, (1.0 - down) * (1.0 - over)),
+        (top, right, (1.0 - down) * over),
+        (bottom, left, down * (1.0 - over)),
+        (bottom, right, down * over),
+    ];
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for (row, col, share) in corners {
+        let at = row * window.cols.len() + col;
+        let seen = observed.as_ref().is_none_or(|mask| mask[at] >= MASK_MIN) && values[at].is_finite();
+        if seen && share > 0.0 {
+            sum += values[at] * share;
+            weight += share;
+        }
+    }
+    sum / weight
+}
+
+/// The two pixels of a window whose centres lie around a position along one axis, and the share of the second.
+fn between(at: f64, window: &Range<usize>) -> (usize, usize, f32) {
+    let last = window.len() - 1;
+    let centred = (at - 0.5 - window.start as f64).clamp(0.0, last as f64);
+    let first = centred.floor() as usize;
+    (first, (first + 1).min(last), (centred - first as f64) as f32)
+}
+
+impl Rectangle {
+    fn len(&self) -> usize {
+        self.cols.len() * self.rows.len()
+    }
+
+    /// In the words of GDAL.
+    fn place_and_size(&self) -> ((isize, isize), (usize, usize)) {
+        ((self.cols.start as isize, self.rows.start as isize), (self.cols.len(), self.rows.len()))
+    }
+
+    /// Index of the pixel that holds a place of the image, among those of this window.
+    fn nearest(&self, at: [f64; 2]) -> usize {
+        let within =
+            |at: f64, range: &Range<usize>| (at as usize).clamp(range.start, range.end - 1) - range.start;
+        within(at[1], &self.rows) * self.cols.len() + within(at[0], &self.cols)
+    }
+
+    /// Blocks of [`BLOCK_PX`], row by row.
+    fn blocks(&self) -> impl Iterator<Item = Rectangle> {
+        let parts = |whole: &Range<usize>| {
+            let end = whole.end;
+            whole.clone().step_by(BLOCK_PX).map(move |first| first..(first + BLOCK_PX).min(end))
+        };
+        let cols = self.cols.clone();
+        parts(&self.rows)
+            .flat_map(move |rows| parts(&cols).map(move |cols| Rectangle { cols, rows: rows.clone() }))
+    }
+
+    /// Four parts, or two of a line.
+    fn quarters(&self) -> Vec<Rectangle> {
+        let halves = |whole: &Range<usize>| {
+            let middle = whole.start + whole.len().div_ceil(2);
+            [whole.start..middle, middle..whole.end]
+        };
+        let (cols, rows) = (halves(&self.cols), halves(&self.rows));
+        let parts = rows
+            .iter()
+            .flat_map(|rows| cols.iter().map(|cols| Rectangle { cols: cols.clone(), rows: rows.clone() }));
+        parts.filter(|part| part.len() > 0).collect()
+    }
 }
 
 fn shown_bands(dataset: &Dataset, source: &Source) -> Result<Vec<From>, RasterError> {
@@ -76,98 +244,68 @@ fn shown_bands(dataset: &Dataset, source: &Source) -> Result<Vec<From>, RasterEr
     Ok(bands)
 }
 
-fn empty(dataset: &Dataset, source: &Source, canvas: &Canvas, bands: usize) -> Result<Dataset, RasterError> {
+/// The canvas before anything is drawn on it: tiles that are not written take no place and read as transparent.
+fn empty(
+    dataset: &Dataset,
+    source: &Source,
+    canvas: &Canvas,
+    bands: &[From],
+    target: &Path,
+) -> Result<Dataset, RasterError> {
     let fails = RasterError::gdal(&source.path, "placed");
-    let driver = drivers::writer("MEM", &source.path)?;
-    let (cols, rows) = (canvas.cols as usize, canvas.rows as usize);
-    let kind = dataset.rasterband(1).map_err(&fails)?.band_type();
-    match kind {
-        GdalDataType::UInt8 => driver.create_with_band_type::<u8, _>("", cols, rows, bands),
-        GdalDataType::UInt16 => driver.create_with_band_type::<u16, _>("", cols, rows, bands),
-        GdalDataType::Int16 => driver.create_with_band_type::<i16, _>("", cols, rows, bands),
-        _ => driver.create_with_band_type::<f32, _>("", cols, rows, bands),
-    }
-    .map_err(&fails)
-}
-
-fn plane(dataset: &Dataset, source: &Source, from: From) -> Result<Plane, RasterError> {
-    let fails = RasterError::gdal(&source.path, "read");
-    let size = dataset.raster_size();
-    let read = |index: usize| {
-        let band = dataset.rasterband(index).map_err(&fails)?;
-        let values = band.read_as::<f32>((0, 0), size, size, None).map_err(&fails)?;
-        Ok::<_, RasterError>((values.data().to_vec(), band.color_interpretation()))
-    };
-    match (from, &source.colours) {
-        (From::Palette { band, colour }, Colours::Palette(_, table)) => {
-            let (indices, _) = read(band)?;
-            let of = |index: f32| table.get(index as usize).map_or(0.0, |rgb| rgb[colour]);
-            let meaning = match colour {
-                0 => ColorInterpretation::RedBand,
-                1 => ColorInterpretation::GreenBand,
-                _ => ColorInterpretation::BlueBand,
-            };
-            Ok(Plane { values: indices.into_iter().map(of).collect(), meaning })
+    let driver = drivers::writer("GTiff", target)?;
+    let (cols, rows, count) = (canvas.cols as usize, canvas.rows as usize, bands.len() + 1);
+    let options = RasterCreationOptions::from_iter(drivers::TILES.into_iter().chain(["SPARSE_OK=TRUE"]));
+    let drawn = match dataset.rasterband(1).map_err(&fails)?.band_type() {
+        GdalDataType::UInt8 => {
+            driver.create_with_band_type_with_options::<u8, _>(target, cols, rows, count, &options)
         }
-        (From::Band(band) | From::Palette { band, .. }, _) => {
-            let (values, meaning) = read(band)?;
-            Ok(Plane { values, meaning })
+        GdalDataType::UInt16 => {
+            driver.create_with_band_type_with_options::<u16, _>(target, cols, rows, count, &options)
+        }
+        GdalDataType::Int16 => {
+            driver.create_with_band_type_with_options::<i16, _>(target, cols, rows, count, &options)
+        }
+        _ => driver.create_with_band_type_with_options::<f32, _>(target, cols, rows, count, &options),
+    }
+    .map_err(&fails)?;
+    for (index, from) in bands.iter().enumerate() {
+        let meaning = match from {
+            From::Band(band) => dataset.rasterband(*band).map_err(&fails)?.color_interpretation(),
+            From::Palette { colour: 0, .. } => ColorInterpretation::RedBand,
+            From::Palette { colour: 1, .. } => ColorInterpretation::GreenBand,
+            From::Palette { .. } => ColorInterpretation::BlueBand,
+        };
+        let mut band = drawn.rasterband(index + 1).map_err(&fails)?;
+        band.set_color_interpretation(meaning).map_err(&fails)?;
+    }
+    let mut alpha = drawn.rasterband(count).map_err(&fails)?;
+    alpha.set_color_interpretation(ColorInterpretation::AlphaBand).map_err(&fails)?;
+    Ok(drawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_that_were_not_observed_have_no_say_in_what_lies_between() {
+        let window = Rectangle { cols: 4..6, rows: 7..9 };
+        let values = [10.0, 20.0, -9_999.0, f32::NAN];
+        let middle = [5.0, 8.0];
+        assert_eq!(mixed(middle, &window, &values, &Some(vec![255, 255, 0, 255])), 15.0);
+        assert_eq!(mixed([4.5, 7.5], &window, &values, &None), 10.0);
+        assert_eq!(mixed([4.0, 7.0], &window, &values, &None), 10.0, "beyond the outermost centre");
+        assert!(mixed(middle, &window, &values, &Some(vec![0; 4])).is_nan(), "nothing is known there");
+    }
+
+    #[test]
+    fn blocks_and_quarters_cover_each_pixel_once() {
+        let whole = Rectangle { cols: 0..1_300, rows: 0..700 };
+        assert_eq!(whole.blocks().count(), 6);
+        assert_eq!(whole.blocks().map(|block| block.len()).sum::<usize>(), whole.len());
+        for part in [whole, Rectangle { cols: 3..4, rows: 0..5 }, Rectangle { cols: 7..8, rows: 7..8 }] {
+            assert_eq!(part.quarters().iter().map(Rectangle::len).sum::<usize>(), part.len());
         }
     }
-}
-
-/// The mask of the image; `None` where all of it was observed.
-fn observed(dataset: &Dataset, source: &Source) -> Result<Option<Vec<u8>>, RasterError> {
-    if !source.info().has_mask {
-        return Ok(None);
-    }
-    let fails = RasterError::gdal(&source.path, "read");
-    let band = dataset.rasterband(1).map_err(&fails)?;
-    let mask = band.open_mask_band().map_err(&fails)?;
-    let size = dataset.raster_size();
-    let values = mask.read_as::<u8>((0, 0), size, size, None).map_err(&fails)?;
-    Ok(Some(values.data().to_vec()))
-}
-
-/// Where the centre of each pixel of the canvas lies in the image, row by row; `None` outside.
-fn places(canvas: &Canvas, (cols, rows): (usize, usize)) -> impl Iterator<Item = Option<[f64; 2]>> {
-    let Canvas { cols: wide, rows: high, back } = *canvas;
-    (0..high).flat_map(move |row| {
-        (0..wide).map(move |col| {
-            let at = back.apply([f64::from(col) + 0.5, f64::from(row) + 0.5]);
-            let inside = (0.0..=cols as f64).contains(&at[0]) && (0.0..=rows as f64).contains(&at[1]);
-            inside.then_some(at)
-        })
-    })
-}
-
-fn sampled(values: &[f32], image: (usize, usize), canvas: &Canvas) -> Vec<f32> {
-    let (cols, rows) = image;
-    let between = |at: f64, count: usize| {
-        let centred = (at - 0.5).clamp(0.0, (count - 1) as f64);
-        let first = centred.floor() as usize;
-        (first, (first + 1).min(count - 1), (centred - first as f64) as f32)
-    };
-    places(canvas, image)
-        .map(|at| {
-            let Some([x, y]) = at else { return 0.0 };
-            let ((left, right, over), (top, bottom, down)) = (between(x, cols), between(y, rows));
-            let value = |row: usize, col: usize| values[row * cols + col];
-            let above = value(top, left) * (1.0 - over) + value(top, right) * over;
-            let below = value(bottom, left) * (1.0 - over) + value(bottom, right) * over;
-            above * (1.0 - down) + below * down
-        })
-        .collect()
-}
-
-fn shown(observed: Option<&[u8]>, image: (usize, usize), canvas: &Canvas) -> Vec<u8> {
-    let (cols, rows) = image;
-    places(canvas, image)
-        .map(|at| {
-            let Some([x, y]) = at else { return 0 };
-            let (col, row) = ((x as usize).min(cols - 1), (y as usize).min(rows - 1));
-            let seen = observed.is_none_or(|mask| mask[row * cols + col] >= MASK_MIN);
-            if seen { OPAQUE } else { 0 }
-        })
-        .collect()
 }

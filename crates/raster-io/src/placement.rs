@@ -10,6 +10,10 @@ const EDGE_POINTS: usize = 8;
 /// Metres of one pixel that differ less than this share are the same.
 const SAME_SHARE: f64 = 1e-6;
 
+/// Farthest that a position may lie from the origin of its CRS, in its units: twice around the Earth in metres.
+/// Farther out GDAL 3.6 turns longitudes back one by one, for ever.
+const MAP_UNITS_MAX: f64 = 8e7;
+
 /// An affine transform from pixel corners to map units, in GDAL's order:
 /// `x = a[0] + col * a[1] + row * a[2]`, `y = a[3] + col * a[4] + row * a[5]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,11 +75,16 @@ pub(crate) fn transform(from: &SpatialRef, to: &SpatialRef) -> Result<CoordTrans
         .map_err(|error| RasterError::Crs { crs: from.name().unwrap_or_default(), cause: plain(&error) })
 }
 
-/// Transforms points in place of copies.
+/// Transforms points. Those that cannot be on Earth are refused, not computed.
 pub(crate) fn transform_points(
     transform: &CoordTransform,
     points: &[[f64; 2]],
 ) -> Result<Vec<[f64; 2]>, RasterError> {
+    if let Some(far) = points.iter().flatten().find(|number| number.is_nan() || number.abs() > MAP_UNITS_MAX)
+    {
+        let cause = format!("it is {far} units from its origin, and {MAP_UNITS_MAX} is the most");
+        return Err(RasterError::Crs { crs: "of a point".to_owned(), cause });
+    }
     let mut x: Vec<f64> = points.iter().map(|point| point[0]).collect();
     let mut y: Vec<f64> = points.iter().map(|point| point[1]).collect();
     let mut z = vec![0.0; points.len()];
@@ -152,6 +161,17 @@ mod tests {
         let back = affine.inverse().unwrap().apply(affine.apply([12.5, 99.0]));
         assert!((back[0] - 12.5).abs() < 1e-6 && (back[1] - 99.0).abs() < 1e-6);
         assert!(Affine([0.0, 1.0, 2.0, 0.0, 2.0, 4.0]).inverse().is_none());
+    }
+
+    #[test]
+    fn positions_far_off_the_earth_are_refused_and_not_computed_for_ever() {
+        for code in ["EPSG:3857", "EPSG:32652", "EPSG:4326"] {
+            let way = transform(&spatial_ref(code).unwrap(), &spatial_ref("EPSG:4326").unwrap()).unwrap();
+            for far in [1e9, 1e300, f64::INFINITY, f64::NAN] {
+                assert!(transform_points(&way, &[[far, 0.0]]).is_err(), "{code} {far}");
+                assert!(transform_points(&way, &[[1.0, 1.0], [0.0, -far]]).is_err(), "{code} {far}");
+            }
+        }
     }
 
     #[test]

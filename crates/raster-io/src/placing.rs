@@ -30,8 +30,8 @@ const RESIDUAL_PX_MAX: f64 = 3.0;
 const COLLINEAR_SHARE: f64 = 0.01;
 /// Corners that lie off a parallelogram by less than this need no perspective, pixels.
 const PARALLELOGRAM_PX: f64 = 1.0;
-/// Most pixels of an image that is drawn anew: all of them are held in memory.
-const PERSPECTIVE_PX_MAX: f64 = 100e6;
+/// Most pixels of an image that is drawn anew: 30,000 x 30,000 fit.
+const PERSPECTIVE_PX_MAX: f64 = 1e9;
 /// Most ground that a corner's pixels may cover against the opposite corner's: beyond, the horizon is near.
 const PERSPECTIVE_RATIO_MAX: f64 = 100.0;
 
@@ -259,8 +259,11 @@ pub(crate) fn fit(placing: &Placing, cols: u32, rows: u32) -> Result<Fitted, Pla
 
 /// The UTM zone around some places, and the places in it.
 fn in_utm(positions: &[[f64; 2]], what: &'static str) -> Result<(String, Vec<[f64; 2]>), PlacingError> {
-    let mean = |axis: usize| positions.iter().map(|at| at[axis]).sum::<f64>() / positions.len() as f64;
-    let code = utm_code(mean(0), mean(1));
+    // across the antimeridian the mean of 179 and -179 is 180, not 0
+    let first = positions[0][0];
+    let beside_first = |lon: f64| lon - ((lon - first) / 360.0).round() * 360.0;
+    let mean = |of: &dyn Fn(&[f64; 2]) -> f64| positions.iter().map(of).sum::<f64>() / positions.len() as f64;
+    let code = utm_code(mean(&|at| beside_first(at[0])), mean(&|at| at[1]));
     let places = spatial_ref("EPSG:4326")
         .and_then(|degrees| transform(&degrees, &spatial_ref(&code)?))
         .and_then(|way| transform_points(&way, positions))
@@ -341,7 +344,7 @@ fn perspective(places: &[[f64; 2]; 4], pixels: &[[f64; 2]; 4]) -> Result<Mapping
     let bounds = geo::BoundingRect::bounding_rect(&Polygon::new(LineString::new(ring), Vec::new()))
         .ok_or(nowhere.clone())?;
     let (cols, rows) = ((bounds.width() / pixel_m).ceil(), (bounds.height() / pixel_m).ceil());
-    if cols * rows > PERSPECTIVE_PX_MAX {
+    if cols.is_nan() || rows.is_nan() || cols * rows > PERSPECTIVE_PX_MAX {
         return Err(PlacingError::TooLarge { pixels: cols * rows });
     }
     let (left, top) = (bounds.min().x, bounds.max().y);
@@ -637,6 +640,82 @@ mod tests {
     }
 
     #[test]
+    fn an_image_across_the_antimeridian_lies_there() {
+        let corners = [[179.999, 51.902], [-179.998, 51.902], [-179.998, 51.9], [179.999, 51.9]];
+        let fitted = fit(&Placing::Corners(corners), COLS, ROWS).unwrap();
+        assert_eq!(fitted.crs, "EPSG:32601");
+        let Mapping::Affine(affine) = fitted.mapping else { panic!("{fitted:?}") };
+        assert!((0.4..0.6).contains(&affine[1]), "206 m over 400 px: {affine:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_said_of_a_place_is_refused_or_gives_an_image_within_the_limits(
+            numbers in proptest::collection::vec(number(), 0..24),
+            way in 0..3,
+            cols in 1_u32..40_000,
+            rows in 1_u32..40_000,
+            crs in proptest::sample::select(vec!["EPSG:32652", "EPSG:3857", "EPSG:4326", "EPSG:2056", "EPSG:1", ""]),
+        ) {
+            let pair = |at: usize| [0, 1].map(|axis| numbers.get(at + axis).copied().unwrap_or(0.25 * at as f64));
+            let placing = match way {
+                0 => Placing::Corners([0, 2, 4, 6].map(pair)),
+                1 => {
+                    let points = numbers.chunks_exact(4);
+                    Placing::ControlPoints(
+                        points.map(|at| point(at[0], at[1], at[2], at[3])).collect(),
+                    )
+                }
+                _ => {
+                    let six = [0, 2, 4].map(pair);
+                    Placing::WorldFile { numbers: [0, 1, 2, 3, 4, 5].map(|at| six[at / 2][at % 2]), crs: crs.to_owned() }
+                }
+            };
+            if let Ok(fitted) = fit(&placing, cols, rows) {
+                let (Mapping::Affine(affine) | Mapping::Perspective { affine, .. }) = fitted.mapping;
+                proptest::prop_assert!(affine.iter().all(|number| number.is_finite()));
+                proptest::prop_assert!(fitted.residual_m.is_finite());
+                if let Mapping::Perspective { cols, rows, .. } = fitted.mapping {
+                    proptest::prop_assert!(cols > 0 && rows > 0);
+                    proptest::prop_assert!(f64::from(cols) * f64::from(rows) <= PERSPECTIVE_PX_MAX);
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_world_file_or_is_refused(text in "([-+0-9.eEinfa \n\r]{0,12}\n){0,8}|\\PC{0,80}") {
+            if let Ok(numbers) = read_world_file(&text) {
+                proptest::prop_assert!(numbers.iter().all(|number| number.is_finite()));
+            }
+        }
+    }
+
+    /// Numbers as they are in honest bodies, and at all limits.
+    fn number() -> impl proptest::strategy::Strategy<Value = f64> {
+        use proptest::prelude::*;
+        prop_oneof![
+            127.6..127.7,
+            39.8..39.9,
+            0.0..40_000.0,
+            -180.0..180.0,
+            -1.0..1.0,
+            any::<f64>(),
+            proptest::sample::select(vec![
+                0.0,
+                -0.0,
+                90.0,
+                -90.0,
+                180.0,
+                -180.0,
+                1e-300,
+                1e300,
+                f64::NAN,
+                f64::INFINITY
+            ]),
+        ]
+    }
+
+    #[test]
     fn corners_that_fold_name_the_corner() {
         let [ul, ur, lr, ll] = corners();
         let crossed = fit(&Placing::Corners([ul, ur, ll, lr]), COLS, ROWS).unwrap_err();
@@ -713,6 +792,12 @@ mod tests {
             placed([0.5, 0.0, 0.0, -0.5, 1e30, 1.0], "EPSG:32652"),
             PlacingError::Nowhere { .. }
         ));
+        for crs in ["EPSG:3857", "EPSG:4326", "EPSG:32652"] {
+            for far in [1e9, 1e300] {
+                let error = placed([0.5, 0.0, 0.0, -0.5, far, 1.0], crs);
+                assert!(matches!(error, PlacingError::Nowhere { .. }), "{crs} {far}: {error}");
+            }
+        }
         assert!(matches!(placed([f64::NAN; 6], "EPSG:32652"), PlacingError::WorldFile { line: 1, .. }));
     }
 }

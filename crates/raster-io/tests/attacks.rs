@@ -102,6 +102,7 @@ fn a_plain_file_of_each_format_is_taken_in() {
     assert_eq!((taken.info.cols, taken.info.rows, taken.info.bands), (120, 96, 3));
     assert_eq!(taken.stretch.len(), 3);
     for (name, driver, media_type) in [
+        ("a.tif", "COG", "image/tiff"),
         ("a.png", "PNG", "image/png"),
         ("a.jpg", "JPEG", "image/jpeg"),
         ("a.jp2", "JP2OpenJPEG", "image/jp2"),
@@ -209,6 +210,11 @@ fn loops_lies_and_polyglots_are_told() {
     // an archive behind a PNG's beginning, a page behind a TIFF's
     assert!(desk.ingest(&desk.write("poly.png", b"\x89PNG\r\n\x1a\nPK\x03\x04and more")).is_err());
     assert!(desk.ingest(&desk.write("poly.tif", b"II*\0<html><script>alert(1)</script>")).is_err());
+    // a place far off the Earth, whose longitude GDAL would turn back one by one
+    let far =
+        desk.translated("far.tif", &["-a_srs", "EPSG:3857", "-a_ullr", "1e300", "1", "2e300", "-1e300"]);
+    let told = desk.ingest(&far).unwrap_err().to_string();
+    assert!(told.contains("units from its origin"), "{told}");
     // a place in no known system
     let mut nowhere = std::fs::read(desk.scene()).unwrap();
     let code = 32_652_u16.to_le_bytes();
