@@ -9,7 +9,10 @@ from pathlib import Path
 import pystac
 import pytest
 import requests
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from pystac_client import Client
+
+from offline_schemas import schema
 
 HERE = Path(__file__).parent
 CLASSES = [
@@ -19,6 +22,12 @@ CLASSES = [
 # What the validator sends against the standards: `between` with two operands, one of them a list; and the collections of
 # a POST as one text where the specification has a list.
 VALIDATOR_FAULTS = ['"op": "between"', '"collections": "plant"']
+
+EXTENSIONS = ["projection/v2.0.0", "file/v2.1.0", "raster/v1.1.0", "eo/v1.1.0", "view/v1.0.0", "timestamps/v1.1.0"]
+SCHEMAS = [
+    *(f"https://stac-extensions.github.io/{name}/schema.json" for name in EXTENSIONS),
+    "https://proj.org/schemas/v0.7/projjson.schema.json",
+]
 
 
 def test_stac_api_validator_finds_no_fault(server):
@@ -48,14 +57,50 @@ def catalog(server) -> Client:
     return Client.open(f"{server.url}/stac")
 
 
-def test_pystac_validates_every_item_collection_and_catalog_with_its_own_schemas(server, catalog):
-    core = {"type", "stac_version"}
-    for document in [catalog, *catalog.get_collections(), *catalog.search(collections=["plant"]).items()]:
+@pytest.fixture(scope="module")
+def validator() -> JsonSchemaSTACValidator:
+    """pystac's own, which would fetch the schemas of extensions."""
+    validator = JsonSchemaSTACValidator()
+    validator.schema_cache |= {url: schema(url) for url in SCHEMAS}
+    return validator
+
+
+def test_pystac_validates_every_item_collection_and_catalog_with_all_their_extensions(server, catalog, validator):
+    used = set()
+    for document in [catalog, *catalog.get_collections(), *catalog.search().items()]:
         whole = document.to_dict()
-        assert core <= set(whole) and whole["stac_version"] == "1.1.0"
-        # pystac carries the schemas of the core alone; the fields of the extensions are read below
-        whole["stac_extensions"] = []
-        pystac.validation.validate_dict(whole)
+        assert whole["stac_version"] == "1.1.0"
+        used |= set(whole["stac_extensions"])
+        pystac.validation.validate_dict(whole, validator=validator)
+    assert used >= {url for url in SCHEMAS if "stac-extensions" in url and "/eo/" not in url and "/view/" not in url}
+
+
+@pytest.mark.parametrize("place, wrong", [
+    (("properties", "proj:code"), "UTM 52"),
+    (("properties", "proj:transform"), [0.5, 0, 1]),
+    (("properties", "eo:cloud_cover"), 120),
+    (("properties", "view:off_nadir"), 100),
+    (("properties", "published"), "2024-05-14"),
+    (("properties", "published"), None),
+    (("assets", "original", "file:checksum"), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+    (("assets", "original", "file:size"), -1),
+    (("assets", "working", "raster:bands"), []),
+])
+def test_the_schemas_see_what_is_wrong(server, validator, place, wrong):
+    item = server.get(f"/stac/collections/plant/items/{server.before}")
+    item["stac_extensions"] = [url for url in SCHEMAS if "stac-extensions" in url]
+    item["properties"] |= {"eo:cloud_cover": 3, "view:off_nadir": 4}
+    pystac.validation.validate_dict(item, validator=validator)
+    *folders, name = place
+    member = item
+    for folder in folders:
+        member = member[folder]
+    if wrong is None:
+        del member[name]
+    else:
+        member[name] = wrong
+    with pytest.raises(pystac.errors.STACValidationError):
+        pystac.validation.validate_dict(item, validator=validator)
 
 
 def test_extensions_say_what_the_files_are(server, catalog):
