@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::detection::DetectionError;
 
+/// Kind of [`ApiError::missing_parameter`].
+pub(crate) const MISSING_PARAMETER: &str = "missing-parameter";
+
 /// What a client is told when something is refused or fails.
 #[derive(Debug)]
 pub struct ApiError {
@@ -39,6 +42,12 @@ impl ApiError {
         let detail = format!("{name} is {got:?} but must be {wanted}");
         ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter has a wrong value", detail)
             .at(name)
+    }
+
+    /// A parameter that a request cannot do without.
+    pub(crate) fn missing_parameter(name: &str, with: &str) -> ApiError {
+        let detail = format!("{name} is not given but must be with {with}");
+        ApiError::new(StatusCode::BAD_REQUEST, MISSING_PARAMETER, "A parameter is missing", detail).at(name)
     }
 
     /// A parameter that is not known here.
@@ -74,6 +83,20 @@ impl ApiError {
         self
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Last part of the problem's type.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// What is at fault, where that has a name.
+    pub(crate) fn at_fault(&self) -> Option<&str> {
+        self.parameter.as_deref()
+    }
+
     /// Whether the client's change was based on a state that is gone.
     pub(crate) fn is_stale(&self) -> bool {
         self.status == StatusCode::PRECONDITION_FAILED
@@ -99,7 +122,6 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
     }
 
-    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

@@ -6,6 +6,7 @@ use record::Scene;
 
 use crate::{
     ApiError,
+    error::MISSING_PARAMETER,
     links::Base,
     look::Format,
     tile_cache::version,
@@ -151,6 +152,29 @@ fn matrix_set(xml: &mut String, set: &MatrixSet) {
         .expect(TEXT);
     }
     xml.push_str("</TileMatrixSet>\n");
+}
+
+/// An error as the standard's clients read it (OGC 06-121r3, 8.5, and 07-057r7, 8).
+///
+/// The status stays that of every other client of tiles: 404 beyond a scene, where the standard has 400, since GDAL and
+/// QGIS take 404 for "nothing there" and 400 for a fault.
+pub(crate) fn exception_report(error: &ApiError) -> String {
+    let code = match (error.status().as_u16(), error.kind(), error.at_fault()) {
+        (_, MISSING_PARAMETER, _) => "MissingParameterValue",
+        (400, _, Some("request")) => "OperationNotSupported",
+        (400, ..) | (404, _, Some("layer")) => "InvalidParameterValue",
+        (404, _, None) => "TileOutOfRange",
+        _ => "NoApplicableCode",
+    };
+    let locator = error.at_fault().map(|name| format!(" locator=\"{}\"", escaped(name))).unwrap_or_default();
+    let text = escaped(error.detail());
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<ExceptionReport xmlns="http://www.opengis.net/ows/1.1" version="1.0.0" xml:lang="en">
+<Exception exceptionCode="{code}"{locator}><ExceptionText>{text}</ExceptionText></Exception>
+</ExceptionReport>
+"#
+    )
 }
 
 /// Text as XML holds it; control characters, which XML does not have, are left out.

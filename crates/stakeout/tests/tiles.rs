@@ -126,9 +126,55 @@ fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
     }
     let wmts = format!("/tiles/{scene}/wmts?service=WMTS&request=GetTile&layer={scene}");
     let wanting = format!("{wmts}&TileMatrixSet=native&TileMatrix=1&TileRow=0");
-    assert_eq!(get(&server, &wanting, "").problem()["parameter"], "tilecol");
     assert_eq!(get(&server, &format!("{wanting}&TileCol=0"), "").status, 200);
-    assert_eq!(get(&server, &format!("{wmts}&service=WMS"), "").status, 400);
+    let other_layer = wanting.replace(&format!("layer={scene}"), "layer=other").replace(&scene, "x");
+    for (query, status, code, locator) in [
+        (wanting.clone(), 400, "MissingParameterValue", Some("tilecol")),
+        (format!("{wanting}&TileCol=one"), 400, "InvalidParameterValue", Some("tilecol")),
+        (format!("{wanting}&TileCol=7"), 404, "TileOutOfRange", None),
+        (format!("{wanting}&TileCol=0&format=image/gif"), 400, "InvalidParameterValue", Some("format")),
+        (format!("{wanting}&TileCol=0&colour=red"), 400, "InvalidParameterValue", Some("colour")),
+        (format!("{wmts}&service=WMS"), 400, "InvalidParameterValue", Some("service")),
+        (wmts.replace("GetTile", "GetLegend"), 400, "OperationNotSupported", Some("request")),
+        (
+            format!("{}&TileCol=0", other_layer.replace("/x/wmts", "/wmts")),
+            404,
+            "InvalidParameterValue",
+            Some("layer"),
+        ),
+    ] {
+        let told = get(&server, &query, "");
+        assert_eq!((told.status, told.header("content-type")), (status, "application/xml"), "{query}");
+        let report = String::from_utf8(told.body).unwrap();
+        assert!(
+            report.contains("<ExceptionReport") && report.contains(&format!("exceptionCode=\"{code}\"")),
+            "{report}"
+        );
+        let named = locator.map(|name| format!("locator=\"{name}\""));
+        assert_eq!(report.contains("locator="), named.is_some(), "{report}");
+        assert!(named.is_none_or(|named| report.contains(&named)), "{report}");
+    }
+}
+
+#[test]
+fn the_range_of_values_is_told_so_that_clients_can_stretch_by_hand() {
+    let (_folder, server, scene) = with_scene();
+    for name in ["tilejson", "native"] {
+        let told = server.get(&format!("/tiles/{scene}/{name}.json")).body;
+        let bands = told["bands"].as_array().unwrap();
+        assert_eq!(bands.len(), 3, "{told}");
+        let range = |band: &Value| [0, 1].map(|end| band["stretch"][end].as_f64().unwrap());
+        assert!(
+            bands.iter().all(|band| band["data_type"] == "uint8" && range(band)[0] < range(band)[1]),
+            "{told}"
+        );
+        // the ranges that are told are those that are shown
+        let given: Vec<String> =
+            bands.iter().flat_map(|band| range(band).map(|end| end.to_string())).collect();
+        let tile = format!("/tiles/{scene}/native/1/0/0.png");
+        let by_hand = get(&server, &format!("{tile}?stretch={}", given.join(",")), "");
+        assert_eq!((by_hand.status, by_hand.body), (200, get(&server, &tile, "").body));
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::process::Command;
+
 use serde_json::json;
-use support::{Server, rendered_pair};
+use support::{Server, rendered_pair, text};
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -107,4 +109,37 @@ fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
         (status, header(&headers, "tus-extension")),
         (204, "creation,checksum,expiration,termination")
     );
+}
+
+#[test]
+fn a_cloud_optimised_geotiff_goes_in_and_its_pixels_come_out_of_the_working_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let (cog, working) = (folder.path().join("cog.tif"), folder.path().join("working.tif"));
+    let options = ["-q", "-of", "COG", "-co", "COMPRESS=LZW", "-co", "BLOCKSIZE=128"];
+    let made = Command::new("gdal_translate").args(options).args([&before, &cog]).status().unwrap();
+    assert!(made.success());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let upload = server.upload_by_tus(&std::fs::read(&cog).unwrap());
+    let scene = json!({"upload": upload, "properties": {"datetime": "2023-05-14T02:10:00Z"}});
+    let made = server.post("/api/sites/plant/scenes", &scene, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let item = made.body;
+    assert_eq!(item["properties"]["proj:code"], "EPSG:32652");
+    assert_eq!(item["assets"]["original"]["type"], "image/tiff");
+    let fetch = |asset: &str| {
+        let mut answer = ureq::get(item["assets"][asset]["href"].as_str().unwrap()).call().unwrap();
+        answer.body_mut().read_to_vec().unwrap()
+    };
+    assert_eq!(fetch("original"), std::fs::read(&cog).unwrap(), "byte for byte");
+    std::fs::write(&working, fetch("working")).unwrap();
+    let checksums = |file| {
+        let told = Command::new("gdalinfo").args(["-json", "-checksum", text(file)]).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        let bands = told["bands"].as_array().unwrap().iter();
+        bands.map(|band| band["checksum"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(checksums(&working), checksums(&cog));
+    assert_eq!(checksums(&working).len(), 3);
 }

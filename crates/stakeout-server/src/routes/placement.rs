@@ -50,8 +50,10 @@ pub(crate) async fn change(
     Who(actor): Who,
     base: Base,
     headers: HeaderMap,
+    parameters: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     const KNOWN: [&str; 4] = ["footprint", "control_points", "world_file", "crs"];
     let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
         .await

@@ -35,8 +35,10 @@ pub(crate) async fn add(
     Path(site): Path<String>,
     Who(actor): Who,
     base: Base,
+    parameters: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     // who may not, and where to, is told before gigabytes are sent
     actor.must_be(Role::Analyst, "adding a scene")?;
     let site = SiteId(site);
@@ -249,12 +251,22 @@ pub(crate) async fn versions(
     Ok(answer(&json!({"versions": events})))
 }
 
-pub(crate) async fn original(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn original(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
     send(&app, scene.facts.original.sha256, &scene.facts.original.media_type).await
 }
 
-pub(crate) async fn working(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn working(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
     send(&app, scene.facts.working, "image/tiff").await
 }

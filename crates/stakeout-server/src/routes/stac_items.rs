@@ -18,6 +18,7 @@ use crate::{
     etag,
     guard::Who,
     links::Base,
+    parameters::Parameters,
     path::Path,
     scene_properties, stac,
     tilesets::NAMES_OF_TILES,
@@ -34,8 +35,10 @@ pub(crate) async fn create(
     Path(site): Path<String>,
     Who(actor): Who,
     base: Base,
+    parameters: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     let bytes = axum::body::to_bytes(request.into_body(), ITEM_BYTES_MAX)
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
@@ -90,8 +93,10 @@ pub(crate) async fn replace(
     Who(actor): Who,
     base: Base,
     headers: HeaderMap,
+    parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     describe(app, at, actor, base, headers, body.value()?, |_, given| given).await
 }
 
@@ -102,8 +107,10 @@ pub(crate) async fn update(
     Who(actor): Who,
     base: Base,
     headers: HeaderMap,
+    parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
     describe(app, at, actor, base, headers, body.value()?, merged).await
 }
 
@@ -173,7 +180,9 @@ pub(crate) async fn withdraw(
     Who(actor): Who,
     base: Base,
     headers: HeaderMap,
+    parameters: Parameters,
 ) -> Result<StatusCode, ApiError> {
+    parameters.only(&[])?;
     app.blocking(move |app| {
         let scene = of_site(app, &site, scene)?;
         let tag = record::Sha256Hex::of(stac::item(&scene, &base).to_string().as_bytes());

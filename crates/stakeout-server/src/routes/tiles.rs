@@ -7,8 +7,8 @@ use axum::{
     response::Response,
 };
 use raster_io::{Observed, Tile, encode};
-use record::{SceneId, Sha256Hex};
-use serde_json::json;
+use record::{Scene, SceneId, Sha256Hex};
+use serde_json::{Value, json};
 
 use super::json as answer;
 use crate::{
@@ -178,7 +178,16 @@ pub(crate) async fn tilejson(
         "bounds": record::geojson::bounds(footprint),
         "minzoom": 0,
         "maxzoom": tilesets::zoom_max(&scene),
+        "bands": values_of_bands(&scene),
     })))
+}
+
+/// What the bands hold, so that a client can offer a `stretch` of its own: their type, and the range of each that is
+/// shown where none is asked for.
+fn values_of_bands(scene: &Scene) -> Value {
+    let raster = &scene.facts.raster;
+    let band = |(index, [low, high]): (usize, &[f64; 2])| json!({"band": index + 1, "data_type": raster.sample_type, "stretch": [low, high]});
+    raster.stretch.iter().enumerate().map(band).collect()
 }
 
 /// The pyramid in the scene's own CRS.
@@ -199,6 +208,7 @@ pub(crate) async fn native_json(
         "extent": tiling.extent,
         "resolutions": tiling.resolutions,
         "tile_size": tiling.tile_px,
+        "bands": values_of_bands(&scene),
         "template": format!("/tiles/{}/native/{{z}}/{{y}}/{{x}}.png?v={version}", scene.id),
     })))
 }

@@ -38,15 +38,11 @@ const TILE: [&str; 10] = [
 /// The service over all scenes, or over those of a site.
 pub(crate) async fn all(
     State(app): State<App>,
-    parameters: Parameters,
+    parameters: Result<Parameters, ApiError>,
     headers: HeaderMap,
     base: Base,
-) -> Result<Response, ApiError> {
-    let parameters = parameters.in_lower_case()?;
-    if is_tile(&parameters)? {
-        return by_parameters(&app, &parameters, None, &headers).await;
-    }
-    capabilities_of_all(&app, &parameters, &base).await
+) -> Response {
+    told(serve(&app, None, parameters, &headers, &base).await)
 }
 
 /// The capabilities over all scenes at an address of their own.
@@ -58,6 +54,42 @@ pub(crate) async fn all_document(
     capabilities_of_all(&app, &parameters.in_lower_case()?, &base).await
 }
 
+/// The service over one scene.
+pub(crate) async fn of_scene(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Result<Parameters, ApiError>,
+    headers: HeaderMap,
+    base: Base,
+) -> Response {
+    told(serve(&app, Some(id), parameters, &headers, &base).await)
+}
+
+/// Clients of this service read errors as exception reports.
+fn told(answer: Result<Response, ApiError>) -> Response {
+    answer.unwrap_or_else(|error| {
+        let kind = HeaderValue::from_static("application/xml");
+        (error.status(), [(header::CONTENT_TYPE, kind)], wmts::exception_report(&error)).into_response()
+    })
+}
+
+async fn serve(
+    app: &App,
+    scene: Option<String>,
+    parameters: Result<Parameters, ApiError>,
+    headers: &HeaderMap,
+    base: &Base,
+) -> Result<Response, ApiError> {
+    let parameters = parameters?.in_lower_case()?;
+    if is_tile(&parameters)? {
+        return by_parameters(app, &parameters, scene.as_deref(), headers).await;
+    }
+    match scene {
+        Some(scene) => capabilities_of_one(app, scene, &parameters, base).await,
+        None => capabilities_of_all(app, &parameters, base).await,
+    }
+}
+
 async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) -> Result<Response, ApiError> {
     parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS, &["site"]].concat())?;
     let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
@@ -65,22 +97,16 @@ async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) ->
     document(&scenes, "/tiles/wmts", parameters, base)
 }
 
-/// The service over one scene.
-pub(crate) async fn of_scene(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    parameters: Parameters,
-    headers: HeaderMap,
-    base: Base,
+async fn capabilities_of_one(
+    app: &App,
+    id: String,
+    parameters: &Parameters,
+    base: &Base,
 ) -> Result<Response, ApiError> {
-    let parameters = parameters.in_lower_case()?;
-    if is_tile(&parameters)? {
-        return by_parameters(&app, &parameters, Some(&id), &headers).await;
-    }
     parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS].concat())?;
     let path = format!("/tiles/{id}/wmts");
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
-    document(&[scene], &path, &parameters, &base)
+    document(&[scene], &path, parameters, base)
 }
 
 fn document(
@@ -118,9 +144,7 @@ async fn by_parameters(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     parameters.only(&[&TILE[..], &Look::PARAMETERS, &["site"]].concat())?;
-    let text = |name: &str| {
-        parameters.get(name).ok_or_else(|| ApiError::parameter(name, "not given", "given with GetTile"))
-    };
+    let text = |name: &str| parameters.get(name).ok_or_else(|| ApiError::missing_parameter(name, "GetTile"));
     let number = |name: &str| {
         text(name)?
             .parse()
@@ -147,5 +171,10 @@ async fn by_parameters(
             .find(|known| known.media_type() == format)
             .ok_or_else(|| ApiError::parameter("format", format, "image/png, image/jpeg or image/webp"))?,
     };
+    if app.tiles.open_scene(&address.scene).is_none() {
+        let id = address.scene.clone();
+        let opened = app.blocking(move |app| app.tiles.scene(app, &id).map(drop)).await;
+        opened.map_err(|error| error.at("layer"))?;
+    }
     tile(app, address, Look::of(parameters)?, None, headers).await
 }
