@@ -1,4 +1,10 @@
 //! CQL2 filters (OGC 21-065r2): text or JSON in, one checked expression out.
+//!
+//! The parser of the text goes back on its steps: each parenthesis that is not closed doubles its work, and each that is
+//! open takes some of the stack, as do long chains of operators when they are written down. So parentheses are counted
+//! before, steps while it reads, and it reads on a stack of its own.
+
+use std::{num::NonZeroUsize, sync::Once};
 
 use serde_json::{Value, json};
 
@@ -6,6 +12,12 @@ use serde_json::{Value, json};
 pub const FILTER_BYTES_MAX: usize = 16_384;
 /// Deepest nesting of operations.
 pub const FILTER_DEPTH_MAX: usize = 32;
+/// Most steps of the parser for one text; one of the longest that are read takes a tenth.
+const STEPS_MAX: NonZeroUsize = NonZeroUsize::new(4_000_000).expect("it is more than nought");
+/// Stack for reading a text; it is only taken as far as it is used.
+const STACK_BYTES: usize = 128 << 20;
+/// Texts up to here cannot nest so deep that they need it.
+const SHORT_BYTES: usize = 256;
 
 /// A filter that cannot be taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -66,7 +78,26 @@ impl Filter {
     /// # Errors
     /// When it is too long or no CQL2.
     pub fn from_text(text: &str) -> Result<Filter, FilterError> {
-        Filter::read(text, "cql2-text", cql2::parse_text)
+        static LIMITED: Once = Once::new();
+        LIMITED.call_once(|| pest::set_call_limit(Some(STEPS_MAX)));
+        not_too_long(text)?;
+        if parentheses(text) > FILTER_DEPTH_MAX {
+            return Err(FilterError::TooDeep);
+        }
+        let read = || Filter::read(text, "cql2-text", cql2::parse_text);
+        if text.len() <= SHORT_BYTES {
+            return read();
+        }
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, read);
+            let read = reader.map(|reader| reader.join().expect("reading a filter does not panic"));
+            read.unwrap_or_else(|error| {
+                Err(FilterError::Syntax {
+                    language: "cql2-text",
+                    cause: format!("it could not be read: {error}"),
+                })
+            })
+        })
     }
 
     /// Reads `cql2-json`.
@@ -149,6 +180,25 @@ impl Filter {
         // coordinates of a geometry nest up to four deep below their operation
         if depth(&self.expression) > 2 * FILTER_DEPTH_MAX { Err(FilterError::TooDeep) } else { Ok(self) }
     }
+}
+
+/// How deep parentheses nest, outside of quotes.
+fn parentheses(text: &str) -> usize {
+    let (mut open, mut most, mut quote) = (0_usize, 0, None);
+    for byte in text.bytes() {
+        match (quote, byte) {
+            (Some(mark), _) if mark == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(') => {
+                open += 1;
+                most = most.max(open);
+            }
+            (None, b')') => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 fn not_too_long(text: &str) -> Result<(), FilterError> {
@@ -242,6 +292,16 @@ mod tests {
         let deep =
             format!("{}{{\"property\":\"a\"}}{}", "{\"op\":\"not\",\"args\":[".repeat(40), "]}".repeat(40));
         assert_eq!(Filter::from_json(&deep), Err(FilterError::TooDeep));
+    }
+
+    #[test]
+    fn parentheses_are_counted_where_they_nest() {
+        assert_eq!(parentheses("(a = 1) OR (b = ')((' AND (c = 2))"), 2);
+        assert_eq!(parentheses(")))(("), 2);
+        let open = format!("{}1", "(".repeat(FILTER_DEPTH_MAX + 1));
+        assert_eq!(Filter::from_text(&open), Err(FilterError::TooDeep));
+        // as deep as may be, and never closed: the parser gives up
+        assert!(matches!(Filter::from_text(&open[1..]), Err(FilterError::Syntax { .. })));
     }
 
     #[test]
