@@ -49,8 +49,10 @@ bench-features: packages $(WEB)/dist/app.js $(BENCH_VENV)/.ready ## the feature 
 	cargo build --release --locked --bin stakeout --example fill_annotations
 	$(BENCH_VENV)/bin/python $(FEATURES)/bench.py
 
-fuzz: packages ## change headers of each format at random, FUZZ_S seconds each (60)
+fuzz: packages ## change headers of each format at random, FUZZ_S seconds each (60); then FUZZ_CASES filters, geometries and placements (20000)
 	crates/raster-io/fuzz/run.sh $${FUZZ_S:-60}
+	PROPTEST_CASES=$${FUZZ_CASES:-20000} cargo test --workspace --locked --test hostile
+	PROPTEST_CASES=$${FUZZ_CASES:-20000} cargo test --workspace --locked --lib placing
 
 bench-tiles: packages $(WEB)/dist/app.js $(TILES_VENV)/.ready ## tiles beside TiTiler; the table goes to docs/performance.md
 	cargo build --release --locked --bin stakeout --bin make-fixture --bin fetch-all

@@ -135,6 +135,7 @@ pub(crate) fn read_filter_geometry(value: &Value) -> Option<Geometry<f64>> {
 fn read_geometry(value: &Value) -> Option<Geometry<f64>> {
     let shape = match value.get("bbox") {
         Some(numbers) => read_box(numbers)?,
+        None if !has_whole_positions(value) => return None,
         None => {
             let geometry: geojson::Geometry = serde_json::from_value(value.clone()).ok()?;
             Geometry::try_from(geometry).ok()?
@@ -142,6 +143,23 @@ fn read_geometry(value: &Value) -> Option<Geometry<f64>> {
     };
     let finite = shape.coords_iter().all(|at| at.x.is_finite() && at.y.is_finite());
     finite.then_some(shape)
+}
+
+/// Whether each position has two numbers at least: those that have fewer end the conversion in a panic.
+fn has_whole_positions(geometry: &Value) -> bool {
+    fn are_whole(coordinates: &Value) -> bool {
+        match coordinates.as_array().map(Vec::as_slice) {
+            None | Some([]) => false,
+            Some(numbers @ [Value::Number(_), ..]) => numbers.len() >= 2,
+            Some(parts) => parts.iter().all(are_whole),
+        }
+    }
+    match (&geometry["coordinates"], &geometry["geometries"]) {
+        (_, Value::Array(parts)) => parts.iter().all(has_whole_positions),
+        // a geometry without any coordinates is empty
+        (Value::Array(none), _) if none.is_empty() => true,
+        (coordinates, _) => are_whole(coordinates),
+    }
 }
 
 /// A box, or two where it crosses the antimeridian.
