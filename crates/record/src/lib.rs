@@ -42,9 +42,9 @@ pub use scene::{
 };
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, Drawing, IfMatch, Item, Look, NewComparison, NewPlacement, Page,
-    PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery, SeenReviews,
-    SiteSummary, SortKey, Standing, Store,
+    Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, Look, NewComparison, NewPlacement,
+    Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery,
+    SeenReviews, SiteSummary, SortKey, Standing, Store,
 };
 pub use taxonomy::StructureType;
 pub use token::{NewToken, Token};

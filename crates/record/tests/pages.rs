@@ -12,8 +12,8 @@ use std::{
 use geo::{BoundingRect, Rect, polygon};
 use proptest::prelude::*;
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Filter, IfMatch, PageStart, Query,
-    Role, SiteId, Store, Timestamp,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Extent, Filter, IfMatch,
+    PageStart, Query, Role, SiteId, Store, Timestamp,
     geojson::{annotation_from_feature, read_site},
 };
 use serde_json::{Value, json};
@@ -193,6 +193,24 @@ fn follow(store: &Store, asked: &Asked, limit: u32, start: PageStart, forwards: 
     }
 }
 
+/// Compares the extent of the annotations with that of all of them, one by one.
+fn check_extent(store: &Store, folder: &Path) {
+    let all = all(folder);
+    let bounds = all.iter().map(|(_, made)| made.outline.bounding_rect().unwrap()).reduce(|one, other| {
+        let low = (one.min().x.min(other.min().x), one.min().y.min(other.min().y));
+        let high = (one.max().x.max(other.max().x), one.max().y.max(other.max().y));
+        Rect::new(low, high)
+    });
+    let starts = all.iter().filter_map(|(_, made)| made.start_datetime).min();
+    let ends = all.iter().filter_map(|(_, made)| made.end_datetime).max();
+    let ms = |(start, end): (Timestamp, Timestamp)| (start.as_millisecond(), end.as_millisecond());
+    let wanted = bounds.map(|bounds| Extent {
+        bounds: [bounds.min().x, bounds.min().y, bounds.max().x, bounds.max().y],
+        interval_ms: starts.zip(ends).map(ms),
+    });
+    assert_eq!(store.extent(None, Collection::Annotations).unwrap(), wanted);
+}
+
 /// Compares every way to a page of one query with the list of all that match.
 fn check(store: &Store, folder: &Path, asked: &Asked, limit: u32, offsets: &[u64]) {
     let wanted: Vec<String> = all(folder)
@@ -249,6 +267,7 @@ proptest! {
         for asked in &questions {
             check(&store, folder.path(), asked, limit, &offsets);
         }
+        check_extent(&store, folder.path());
         let gone: BTreeSet<usize> = withdrawn.iter().map(|index| index.index(made.len())).collect();
         for &index in &gone {
             store.withdraw_annotation(&admin(), &made[index].id, IfMatch::Any).unwrap();
@@ -265,6 +284,11 @@ proptest! {
         for asked in &questions {
             check(&store, folder.path(), asked, limit, &offsets);
         }
+        check_extent(&store, folder.path());
+        for (_, made) in all(folder.path()) {
+            store.withdraw_annotation(&admin(), &made.id, IfMatch::Any).unwrap();
+        }
+        check_extent(&store, folder.path());
     }
 }
 

@@ -10,6 +10,7 @@ mod comparisons;
 mod condition;
 mod cql2_sql;
 mod drawing;
+mod extent;
 mod functions;
 mod items;
 mod jobs;
@@ -36,6 +37,7 @@ use serde_json::Value;
 
 pub use comparisons::NewComparison;
 pub use drawing::Drawing;
+pub use extent::Extent;
 pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
@@ -58,6 +60,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_pages.sql"),
     include_str!("../../migrations/0003_scenes_change.sql"),
     include_str!("../../migrations/0004_second_look.sql"),
+    include_str!("../../migrations/0005_extents.sql"),
 ];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
