@@ -26,6 +26,11 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Longest time in which nothing of a body comes, seconds.
     pub body_idle_s: u64,
+    /// Connections that are open at the same time; more wait until one is closed.
+    pub connections_max: usize,
+    /// Longest time from the opening of a connection, or from its last answer, until the head of the next request has
+    /// come whole, seconds.
+    pub head_time_s: u64,
     /// Requests a second from one address of another machine; 0 is no limit. Five seconds' worth may come at once.
     pub requests_per_s_max: u32,
     /// The same for programs of this machine.
@@ -102,6 +107,8 @@ impl Default for Config {
             upload_bytes_max: 16 << 30,
             body_bytes_max: 4 << 20,
             body_idle_s: 60,
+            connections_max: 1_000,
+            head_time_s: 30,
             requests_per_s_max: 200,
             local_requests_per_s_max: 0,
             refused_body_bytes_max: 64 << 20,

@@ -8,6 +8,7 @@ mod app;
 mod arrival;
 mod body;
 pub mod config;
+mod connections;
 mod crs;
 pub mod detection;
 mod error;
@@ -33,6 +34,7 @@ mod wmts;
 
 pub use app::App;
 pub use config::Config;
+pub use connections::serve;
 pub use error::ApiError;
 pub use guard::is_loopback;
 pub use routes::router;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context;
 use record::{Actor, Role};
-use stakeout_server::{App, Config, router};
+use stakeout_server::{App, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -49,13 +49,11 @@ async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     // open event streams would hold a graceful stop up for ever; every write is whole without one
     tokio::select! {
-        served = async { axum::serve(listener, service).await } => served?,
-        () = stopped => {}
+        never = stakeout_server::serve(app, listener) => match never {},
+        () = stopped => Ok(()),
     }
-    Ok(())
 }
 
 fn announce(data: &Path, address: SocketAddr) {
