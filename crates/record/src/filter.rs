@@ -125,6 +125,11 @@ impl Filter {
         Filter { expression: json!({"op": "=", "args": [{"property": name}, value.into()]}) }
     }
 
+    /// A property that is a list, with a text in it.
+    pub fn list_holds(name: &str, text: &str) -> Filter {
+        Filter { expression: json!({"op": "a_contains", "args": [{"property": name}, [text]]}) }
+    }
+
     /// Features whose geometry meets one of some GeoJSON geometries.
     pub fn meets_any(geometries: Vec<Value>) -> Filter {
         let meets = |shape: Value| json!({"op": "s_intersects", "args": [{"property": "geometry"}, shape]});

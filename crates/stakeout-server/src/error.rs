@@ -25,6 +25,8 @@ pub struct ApiError {
     parameter: Option<String>,
     /// Who was first, and when, where the client came second; boxed, since errors travel in many results.
     first: Option<Box<(String, record::Timestamp)>>,
+    /// Methods that the address takes, where it was asked with another.
+    allowed: Option<&'static str>,
 }
 
 impl ApiError {
@@ -34,7 +36,7 @@ impl ApiError {
         title: &'static str,
         detail: String,
     ) -> ApiError {
-        ApiError { status, kind, title, detail, parameter: None, first: None }
+        ApiError { status, kind, title, detail, parameter: None, first: None, allowed: None }
     }
 
     /// A parameter with a wrong value.
@@ -52,7 +54,8 @@ impl ApiError {
 
     /// A parameter that is not known here.
     pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> ApiError {
-        let detail = format!("{name} is not a parameter of this resource; it has {}", known.join(", "));
+        let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let detail = format!("{name} is not a parameter of this resource; it has {has}");
         ApiError::new(StatusCode::BAD_REQUEST, "unknown-parameter", "A parameter is not known", detail)
             .at(name)
     }
@@ -95,6 +98,12 @@ impl ApiError {
     /// What is at fault, where that has a name.
     pub(crate) fn at_fault(&self) -> Option<&str> {
         self.parameter.as_deref()
+    }
+
+    /// Says which methods the address takes.
+    pub(crate) fn allowing(mut self, methods: &'static str) -> ApiError {
+        self.allowed = Some(methods);
+        self
     }
 
     /// Whether the client's change was based on a state that is gone.
@@ -157,6 +166,9 @@ impl IntoResponse for ApiError {
         let media_type = HeaderValue::from_static("application/problem+json");
         let mut response =
             (self.status, [(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response();
+        if let Some(methods) = self.allowed {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750: a client that showed a token is told that it was the token
             let challenge = match self.kind {

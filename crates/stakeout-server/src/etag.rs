@@ -1,4 +1,7 @@
 //! Strong validators: a client need not fetch what it has, and cannot overwrite what it has not seen.
+//!
+//! An answer that leaves compressed is another sequence of bytes and so has another tag: the plain one with the name of
+//! the encoding behind it (RFC 9110, 8.8.3.3). Both stand for the same state, so either may come back in a condition.
 
 use axum::{
     body::Body,
@@ -8,6 +11,9 @@ use axum::{
 use record::{Collection, IfMatch, Item, Sha256Hex};
 
 use crate::{ApiError, App};
+
+/// The one encoding that answers are compressed in.
+const ENCODING: &str = "gzip";
 
 /// A body with its strong ETag, or 304 where the client has it already.
 pub(crate) fn answer(headers: &HeaderMap, media_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
@@ -31,14 +37,27 @@ pub(crate) fn answer_tagged(
     ([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], body.into()).into_response()
 }
 
-/// 304 for a client that has what the tag stands for.
+/// 304 for a client that has what the tag stands for, with the tag under which it has it.
 pub(crate) fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
-    let quoted = quoted(tag);
-    if !matches_any(headers, header::IF_NONE_MATCH, &quoted) {
-        return None;
+    let known = given(headers, header::IF_NONE_MATCH)
+        .map(|given| given.strip_prefix("W/").unwrap_or(given))
+        .find(|given| *given == "*" || stands_for(given, tag))?;
+    let known = if known == "*" { quoted(tag) } else { known.to_owned() };
+    let known = HeaderValue::from_str(&known).expect("it came in a header, or is a hash");
+    Some((StatusCode::NOT_MODIFIED, [(header::ETAG, known)]).into_response())
+}
+
+/// A layer's function: tells in the tag how an answer was compressed.
+pub(crate) async fn with_encoding(mut response: Response) -> Response {
+    let headers = response.headers();
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or_default();
+    let plain = text(header::ETAG).and_then(|tag| tag.strip_suffix('"'));
+    let tag = plain.filter(|_| encoding == ENCODING).map(|plain| format!("{plain}-{ENCODING}\""));
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
-    let tag = HeaderValue::from_str(&quoted).expect("a hash is visible ASCII");
-    Some((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response())
+    response
 }
 
 pub(crate) fn quoted(tag: &str) -> String {
@@ -70,7 +89,7 @@ pub(crate) fn if_match_tag(
         )
         .at("If-Match"));
     }
-    if matches_any(headers, header::IF_MATCH, "*") || matches_any(headers, header::IF_MATCH, &quoted(tag)) {
+    if given(headers, header::IF_MATCH).any(|given| given == "*" || stands_for(given, tag)) {
         return Ok(IfMatch::Revision(revision));
     }
     let detail = format!("{id} was changed meanwhile; it is at revision {revision} now");
@@ -102,11 +121,34 @@ pub(crate) fn naming_who(app: &App, collection: Collection, id: &str, error: Api
     }
 }
 
-fn matches_any(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {
+/// The tags of a conditional header.
+fn given(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|given| given.trim() == tag)
+        .map(str::trim)
+}
+
+/// Whether a quoted tag is ours, plain or with the encoding behind it.
+fn stands_for(given: &str, tag: &str) -> bool {
+    let inner = given.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let behind = inner.and_then(|inner| inner.strip_prefix(tag));
+    behind.is_some_and(|behind| behind.is_empty() || behind.strip_prefix('-') == Some(ENCODING))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_again_with_its_encoding_and_no_other_is() {
+        for known in ["\"abc\"", "\"abc-gzip\""] {
+            assert!(stands_for(known, "abc"), "{known}");
+        }
+        for other in ["abc", "\"ab\"", "\"abcd\"", "\"abc-br\"", "\"abc-unseen\"", "W/\"abc\"", "\""] {
+            assert!(!stands_for(other, "abc"), "{other}");
+        }
+    }
 }

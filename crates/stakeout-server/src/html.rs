@@ -47,6 +47,7 @@ main{max-width:68rem;margin:0 auto;padding:1.5rem}nav{font-size:.9rem;color:#5a6
 a{color:#0b5cad}table{border-collapse:collapse;width:100%;background:#fff;box-shadow:0 1px 3px #0002}\
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem;border-bottom:1px solid #e4e8ee;overflow-wrap:anywhere}\
 th{font-weight:600;white-space:nowrap;color:#3c4858}svg{width:100%;height:auto;background:#e9eef2;border-radius:.4rem;margin:0 0 1rem}\
+h2{font-size:1.2rem;margin:1.6rem 0 .2rem}details{margin:.3rem 0}summary{cursor:pointer}code{overflow-wrap:anywhere}\
 .links{display:flex;gap:1rem;flex-wrap:wrap;margin:0 0 1rem;padding:0;list-style:none}\
 @media(prefers-color-scheme:dark){body{background:#12161c;color:#dde4ee}table{background:#1a2029}th,td{border-color:#2c3440}\
 th{color:#aab6c6}a{color:#74b3f7}svg{background:#1f2832}nav{color:#93a1b3}}";
@@ -132,7 +133,8 @@ pub(crate) fn feature(base: &Base, path: &str, feature: &Value) -> Response {
     page(base, path, title, &body)
 }
 
-fn page(base: &Base, path: &str, title: &str, body: &str) -> Response {
+/// A page at a path of this service.
+pub(crate) fn page(base: &Base, path: &str, title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Stakeout</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
@@ -237,7 +239,8 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Text in which nothing is markup.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -29,6 +29,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     }
 }
 
+/// For resources that take no parameter at all.
+pub(crate) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<NoParameters, ApiError> {
+        Parameters::from_request_parts(parts, state).await?.only(&[]).map(|()| NoParameters)
+    }
+}
+
 impl Parameters {
     pub(crate) fn parse(query: &str) -> Result<Parameters, ApiError> {
         let mut given: Vec<(String, String)> = Vec::new();
@@ -190,6 +201,11 @@ pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
         (Some(from), Some(to)) if from > to => Err(wrong()),
         interval => Ok(interval),
     }
+}
+
+/// Whether a text is an RFC 3339 time.
+pub(crate) fn is_time(text: &str) -> bool {
+    is_rfc3339(text) && text.parse::<Timestamp>().is_ok()
 }
 
 /// Whether a text has the form of an RFC 3339 time: the parser takes all of ISO 8601, such as zones without a colon

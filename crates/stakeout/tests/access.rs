@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::{Server, run, text};
+use support::{Server, rendered_pair, run, text};
 
 const ROLES: [&str; 4] = ["viewer", "analyst", "reviewer", "admin"];
 
@@ -168,6 +168,66 @@ fn bodies_are_bounded_in_size_and_in_time() {
     let got = stalled.read(&mut answer).unwrap();
     let answer = String::from_utf8_lossy(&answer[..got]).into_owned();
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("did not come whole"), "{answer}");
+}
+
+#[test]
+fn who_says_too_slowly_what_they_want_is_cut_off_and_others_are_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({"head_time_s": 1, "connections_max": 3});
+    let server = Server::start_configured(&folder.path().join("data"), &settings);
+    let host = server.url.strip_prefix("http://").unwrap();
+    // as many as there may be, each with a request that goes on and on
+    let slow: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(host).unwrap();
+            stream.write_all(b"GET /ogc HTTP/1.1\r\nhost: localhost\r\nx-letter: a").unwrap();
+            stream
+        })
+        .collect();
+    // waits for its turn, and gets it
+    assert_eq!(ask(&server, "GET", "/ogc", None, &Value::Null).0, 200);
+    for mut stream in slow {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        // a reset tells the end as well as an end does
+        let got = stream.read(&mut [0; 64]).unwrap_or(0);
+        assert_eq!(got, 0, "it was given up without an answer");
+    }
+}
+
+#[test]
+fn an_analyst_gives_a_first_verdict_a_viewer_none_and_a_reviewer_settles_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    assert_eq!(server.wait_for(&server.compare(&first, &second))["status"], "successful");
+    let found = server.get("/ogc/collections/candidates/items?limit=1").body;
+    let candidate =
+        format!("/ogc/collections/candidates/items/{}", found["features"][0]["id"].as_str().unwrap());
+    let reviews = format!("/api/candidates/{}/reviews", found["features"][0]["id"].as_str().unwrap());
+    let tokens = ROLES.map(|role| token(&data, role));
+    let [viewer, analyst, reviewer, _] = &tokens;
+    let review =
+        json!({"verdict": "confirm", "structure_type": "warehouse", "confidence": "high", "title": "Hall"});
+    let speak = |token: &str| ask(&server, "POST", &reviews, Some(token), &review);
+    let seen = |token: &str, path: &str| ask(&server, "GET", path, Some(token), &Value::Null).1;
+    let count = |token: &str| seen(token, "/ogc/collections/annotations/items");
+
+    assert_eq!(speak(viewer).0, 403);
+    let (status, said) = speak(analyst);
+    assert!(status == 201 && said.contains("\"status\":\"draft\""), "{said}");
+    // the second person does not see the first verdict, the first one does
+    assert!(seen(reviewer, &candidate).contains("\"state\":\"pending\""));
+    assert!(count(reviewer).contains("\"numbermatched\":0"));
+    assert!(count(analyst).contains("\"numbermatched\":1"));
+    let (status, said) = speak(reviewer);
+    assert!(status == 201 && said.contains("\"status\":\"confirmed\""), "{said}");
+    for token in [analyst, reviewer, viewer] {
+        assert!(count(token).contains("\"status\":\"confirmed\""));
+    }
 }
 
 #[test]

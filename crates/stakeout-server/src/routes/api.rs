@@ -16,7 +16,12 @@ use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::json as answer;
-use crate::{ApiError, App, guard::Who, parameters::Parameters, path::Path};
+use crate::{
+    ApiError, App,
+    guard::Who,
+    parameters::{NoParameters, Parameters},
+    path::Path,
+};
 
 /// What the page is to know of the configuration.
 pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
@@ -62,7 +67,10 @@ pub(crate) async fn comparisons(
 }
 
 /// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were missed.
-pub(crate) async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn events(
+    State(app): State<App>,
+    _: NoParameters,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let notices = BroadcastStream::new(app.notices.subscribe()).map(|notice| {
         Ok(match notice {
             Ok(notice) => Event::default().event(notice.kind).data(notice.data.to_string()),
@@ -80,6 +88,7 @@ pub(crate) async fn revoke_token(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
     app.blocking(move |app| Ok(app.store.revoke_token(&actor, &TokenId(id))?)).await?;
     Ok(StatusCode::NO_CONTENT)

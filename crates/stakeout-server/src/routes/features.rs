@@ -7,7 +7,7 @@ use axum::{
 };
 use record::{
     Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter,
-    PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
+    FilterError, PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::{
     guard::Who,
     html::{self, Format},
     links::Base,
-    parameters::Parameters,
+    parameters::{Parameters, is_time},
     path::Path,
 };
 
@@ -42,6 +42,10 @@ const PARAMETERS: [&str; 11] = [
 ];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
 const PAGE_FORM: u32 = 2;
+/// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
+const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
+/// Methods of what never changes.
+const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
 pub(crate) async fn items(
@@ -151,36 +155,48 @@ pub(super) fn filters(collection: Collection, parameters: &Parameters) -> Result
     let mut filters = Vec::new();
     for property in schema::queryables(collection).filter(|property| property.name != "site") {
         if let Some(text) = parameters.get(property.name) {
-            filters.push(Filter::property_is(property.name, property_value(property, text)?));
+            filters.push(property_filter(property, text)?);
         }
     }
-    let language = parameters.get("filter-lang").unwrap_or("cql2-text");
+    // how a filter is written is checked where there is none too
+    let read: fn(&str) -> Result<Filter, FilterError> = match parameters.get("filter-lang") {
+        None | Some("cql2-text") => Filter::from_text,
+        Some("cql2-json") => Filter::from_json,
+        Some(other) => return Err(ApiError::parameter("filter-lang", other, "cql2-text or cql2-json")),
+    };
+    let filter_crs = crs_of(parameters, "filter-crs")?;
     if let Some(text) = parameters.get("filter") {
-        let filter = match language {
-            "cql2-text" => Filter::from_text(text),
-            "cql2-json" => Filter::from_json(text),
-            other => return Err(ApiError::parameter("filter-lang", other, "cql2-text or cql2-json")),
-        };
-        let way = crs_of(parameters, "filter-crs")?.way()?;
-        filters.push(filter.map_err(RecordError::from)?.turn_positions(&mut |at| way.to_degrees(at))?);
+        let way = filter_crs.way()?;
+        let filter = read(text).map_err(RecordError::from)?;
+        filters.push(filter.turn_positions(&mut |at| way.to_degrees(at))?);
     }
     Ok(filters)
 }
 
-fn property_value(property: &Property, text: &str) -> Result<Value, ApiError> {
-    match property.kind {
-        Kind::Number | Kind::Integer => text
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite())
-            .map(|number| json!(number))
-            .ok_or_else(|| ApiError::parameter(property.name, text, "a number")),
-        Kind::Words(words) if !words.contains(&text) => {
-            Err(ApiError::parameter(property.name, text, &format!("one of {}", words.join(", "))))
+fn whole_number_is(name: &str, text: &str) -> Result<Filter, ApiError> {
+    let number = text.parse::<u64>().ok();
+    let number = number.filter(|number| *number <= WHOLE_NUMBER_MAX && !text.starts_with('+'));
+    let wrong = || ApiError::parameter(name, text, &format!("a whole number from 0 to {WHOLE_NUMBER_MAX}"));
+    Ok(Filter::property_is(name, number.ok_or_else(wrong)?))
+}
+
+/// What a property must be for `name=text`.
+fn property_filter(property: &Property, text: &str) -> Result<Filter, ApiError> {
+    let wrong = |wanted: &str| ApiError::parameter(property.name, text, wanted);
+    let value = match property.kind {
+        Kind::Number => {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+            json!(number.ok_or_else(|| wrong("a number"))?)
         }
-        Kind::Texts => Ok(json!([text])),
-        _ => Ok(json!(text)),
-    }
+        Kind::Integer => return whole_number_is(property.name, text),
+        Kind::Words(words) if !words.contains(&text) => {
+            return Err(wrong(&format!("one of {}", words.join(", "))));
+        }
+        Kind::Time if !is_time(text) => return Err(wrong("an RFC 3339 time")),
+        Kind::Texts => return Ok(Filter::list_holds(property.name, text)),
+        _ => json!(text),
+    };
+    Ok(Filter::property_is(property.name, value))
 }
 
 /// The address that was asked for.
@@ -297,8 +313,8 @@ pub(crate) async fn create(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    parameters.only(&[])?;
     let collection = writable(ogc::by_name(&name)?)?;
+    parameters.only(&[])?;
     let crs = crs_of_body(&headers)?;
     let feature = sent.value()?;
     let item = app
@@ -329,8 +345,9 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
+    let collection = writable(ogc::by_name(&name)?)?;
     parameters.only(&[])?;
-    change(app, &name, id, actor, headers, sent.value()?, |_, feature| Ok(feature)).await
+    change(app, collection, id, actor, headers, sent.value()?, |_, feature| Ok(feature)).await
 }
 
 /// Changes the members that are given and keeps the rest (JSON Merge Patch, RFC 7396).
@@ -342,20 +359,20 @@ pub(crate) async fn update(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
+    let collection = writable(ogc::by_name(&name)?)?;
     parameters.only(&[])?;
-    change(app, &name, id, actor, headers, sent.value()?, merged).await
+    change(app, collection, id, actor, headers, sent.value()?, merged).await
 }
 
 async fn change(
     app: App,
-    name: &str,
+    collection: Collection,
     id: String,
     actor: Actor,
     headers: HeaderMap,
     given: Value,
     next: fn(Value, Value) -> Result<Value, ApiError>,
 ) -> Result<Response, ApiError> {
-    let collection = writable(ogc::by_name(name)?)?;
     let crs = crs_of_body(&headers)?;
     let item = app
         .blocking(move |app| {
@@ -412,8 +429,8 @@ pub(crate) async fn remove(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    parameters.only(&[])?;
     let collection = writable(ogc::by_name(&name)?)?;
+    parameters.only(&[])?;
     app.blocking(move |app| {
         let item = app.store.item_seen_by(actor.reader(), collection, &id)?;
         let if_match = etag::based_on(app, &headers, collection, &item)?;
@@ -449,17 +466,13 @@ pub(crate) async fn versions(
 }
 
 pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let methods = if writable(ogc::by_name(&name)?).is_ok() {
-        "GET, HEAD, OPTIONS, POST"
-    } else {
-        "GET, HEAD, OPTIONS"
-    };
+    let methods = if writable(ogc::by_name(&name)?).is_ok() { "GET, HEAD, OPTIONS, POST" } else { READ_ONLY };
     Ok(allowed(methods))
 }
 
 pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
     let editable = writable(ogc::by_name(&name)?).is_ok();
-    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, PATCH, DELETE" } else { "GET, HEAD, OPTIONS" }))
+    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, PATCH, DELETE" } else { READ_ONLY }))
 }
 
 fn allowed(methods: &'static str) -> Response {
@@ -472,7 +485,8 @@ fn writable(collection: Collection) -> Result<Collection, ApiError> {
         return Ok(collection);
     }
     let detail = "candidates never change; review one at /api/candidates/{id}/reviews".to_owned();
-    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "read-only", "This collection is read-only", detail))
+    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "read-only", "This collection is read-only", detail)
+        .allowing(READ_ONLY))
 }
 
 /// An annotation as a client drew it; what the store sets is left blank.
@@ -483,8 +497,10 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         geojson::optional_text(&format!("properties.{name}"), &properties[name], characters_max)
     };
     let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
-        let parse =
-            |text: String| text.parse().map_err(|_| ApiError::parameter(name, &text, "an RFC 3339 time"));
+        let parse = |text: String| {
+            let time = text.parse().ok().filter(|_| is_time(&text));
+            time.ok_or_else(|| ApiError::parameter(name, &text, "an RFC 3339 time"))
+        };
         member(name, geojson::NAME_CHARACTERS_MAX)?.map(parse).transpose()
     };
     let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {

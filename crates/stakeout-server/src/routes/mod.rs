@@ -5,6 +5,7 @@ mod api;
 mod export;
 mod features;
 mod health;
+mod interface;
 mod ogc;
 mod placement;
 mod processes;
@@ -33,7 +34,7 @@ use axum::{
 use serde_json::Value;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
 
-use crate::{ApiError, App, guard, page, path::Path, rate, request_body};
+use crate::{ApiError, App, etag, guard, page, path::Path, rate, request_body};
 
 /// The whole service as one value.
 pub fn router(app: App) -> Router {
@@ -62,6 +63,7 @@ pub fn router(app: App) -> Router {
         .merge(stac_routes())
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(CompressionLayer::new())
+        .layer(middleware::map_response(etag::with_encoding))
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
     quick
         .merge(slow)
@@ -95,6 +97,7 @@ fn ogc_routes() -> Router<App> {
     Router::new()
         .route("/ogc", get(ogc::landing))
         .route("/ogc/", get(ogc::landing))
+        .route("/ogc/api", get(interface::page))
         .route("/ogc/conformance", get(ogc::conformance))
         .route("/ogc/collections", get(ogc::collections))
         .route("/ogc/collections/{collection}", get(ogc::collection))
@@ -139,7 +142,7 @@ fn api_routes() -> Router<App> {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/openapi.json", get(ogc::openapi))
+        .route("/openapi.json", get(interface::openapi))
         .route("/api/session", get(session::session).post(session::sign_in).delete(session::sign_out))
         .route("/api/settings", get(api::settings))
         .route("/api/sites", get(api::sites))

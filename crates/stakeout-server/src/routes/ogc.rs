@@ -1,17 +1,18 @@
 //! Landing page, conformance and collections of OGC API.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::Collection;
+use record::{Collection, Extent, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
+    interface,
     vector_tiles::{TILESETS_VECTOR, TILING_SCHEMES},
     with_type,
 };
 use crate::{
     ApiError, App,
     crs::FeatureCrs,
-    etag,
+    guard::Who,
     html::{self, Format},
     links::Base,
     parameters::Parameters,
@@ -67,8 +68,9 @@ const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
 ];
+/// How times are counted.
+const GREGORIAN: &str = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian";
 const JSON: &str = "application/json";
-const OPENAPI_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
 
 pub(crate) async fn landing(
     parameters: Parameters,
@@ -82,8 +84,8 @@ pub(crate) async fn landing(
         "links": [
             base.link("self", "application/json", "/ogc", "This page"),
             base.link("alternate", "text/html", "/ogc?f=html", "This page, for reading"),
-            base.link("service-desc", OPENAPI_TYPE, "/openapi.json", "This interface"),
-            base.link("service-doc", "text/html", "/ogc?f=html", "This interface, for reading"),
+            base.link("service-desc", interface::OPENAPI_TYPE, "/openapi.json", "This interface"),
+            base.link("service-doc", "text/html", interface::PAGE, "This interface, for reading"),
             base.link("conformance", "application/json", "/ogc/conformance", "Standards that are followed"),
             base.link("data", "application/json", "/ogc/collections", "The collections"),
             base.link(TILING_SCHEMES, "application/json", "/ogc/tileMatrixSets", "How tiles are numbered"),
@@ -106,14 +108,25 @@ pub(crate) async fn conformance(
 }
 
 pub(crate) async fn collections(
+    State(app): State<App>,
+    Who(actor): Who,
     parameters: Parameters,
     headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
     parameters.only(&["f"])?;
     let path = "/ogc/collections";
+    let extents = app
+        .blocking(move |app| {
+            let extent = |collection| Ok(app.store.extent(actor.reader(), collection)?);
+            Collection::ALL.into_iter().map(extent).collect::<Result<Vec<_>, ApiError>>()
+        })
+        .await?;
+    let collections = Collection::ALL.into_iter().zip(extents);
+    let collections: Vec<Value> =
+        collections.map(|(collection, extent)| described(collection, extent, &base)).collect();
     let document = json!({
-        "collections": Collection::ALL.map(|collection| described(collection, &base)),
+        "collections": collections,
         "links": [
             base.link("self", "application/json", path, "The collections"),
             base.link("alternate", "text/html", "/ogc/collections?f=html", "The collections, for reading"),
@@ -123,13 +136,17 @@ pub(crate) async fn collections(
 }
 
 pub(crate) async fn collection(
+    State(app): State<App>,
     Path(name): Path<String>,
+    Who(actor): Who,
     parameters: Parameters,
     headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
     parameters.only(&["f"])?;
-    let mut document = described(by_name(&name)?, &base);
+    let collection = by_name(&name)?;
+    let extent = app.blocking(move |app| Ok(app.store.extent(actor.reader(), collection)?)).await?;
+    let mut document = described(collection, extent, &base);
     let wanted = Format::wanted(&parameters, &headers)?;
     if wanted == Format::Html {
         // a hundred addresses that no person reads
@@ -164,7 +181,7 @@ pub(crate) fn by_name(name: &str) -> Result<Collection, ApiError> {
     })
 }
 
-fn described(collection: Collection, base: &Base) -> Value {
+fn described(collection: Collection, extent: Option<Extent>, base: &Base) -> Value {
     let (title, description) = match collection {
         Collection::Sites => ("Sites", "Places that are watched"),
         Collection::Candidates => {
@@ -185,7 +202,6 @@ fn described(collection: Collection, base: &Base) -> Value {
         "itemType": "feature",
         "crs": crs,
         "storageCrs": storage,
-        "extent": {"spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]], "crs": storage}},
         "links": [
             base.link("self", "application/json", &own, title),
             base.link("alternate", "text/html", &format!("{own}?f=html"), "This page, for reading"),
@@ -196,6 +212,9 @@ fn described(collection: Collection, base: &Base) -> Value {
             base.link("describedby", schema, &format!("{own}/schema"), "What the features hold"),
         ],
     });
+    if let Some(extent) = extent {
+        described["extent"] = extent_document(extent);
+    }
     if collection != Collection::Sites {
         let tiles = base.link(TILESETS_VECTOR, "application/json", &format!("{own}/tiles"), "Vector tiles");
         described["links"].as_array_mut().expect("links are a list").push(tiles);
@@ -203,26 +222,13 @@ fn described(collection: Collection, base: &Base) -> Value {
     described
 }
 
-/// The description of the interface, with this server's own address in it.
-pub(crate) async fn openapi(
-    State(_): State<App>,
-    parameters: Parameters,
-    base: Base,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    parameters.only(&[])?;
-    let mut document: Value = serde_json::from_str(include_str!("../openapi.json"))
-        .expect("the document is part of the program, and a test reads it");
-    document["servers"] = json!([{"url": base.0}]);
-    document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
-    Ok(etag::answer(&headers, OPENAPI_TYPE, document.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_openapi_document_is_json() {
-        let document: serde_json::Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.0"));
+/// Where and when the features of a collection are; a collection without features has no extent.
+fn extent_document(extent: Extent) -> Value {
+    let mut document = json!({"spatial": {"bbox": [extent.bounds], "crs": FeatureCrs::Crs84.uri()}});
+    let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
+    if let Some((start, end)) = extent.interval_ms {
+        let interval = [time(start), time(end)];
+        document["temporal"] = json!({"interval": [interval], "trs": GREGORIAN});
     }
+    document
 }

@@ -11,7 +11,7 @@ use crate::{
     guard::Who,
     jobs::{self, DETECT},
     links::Base,
-    parameters::Parameters,
+    parameters::{NoParameters, Parameters},
     path::Path,
 };
 
@@ -77,6 +77,7 @@ pub(crate) async fn execute(
     State(app): State<App>,
     Path(process): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -162,6 +163,7 @@ pub(crate) async fn dismiss(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
 ) -> Result<Response, ApiError> {
     let job = app.blocking(move |app| Ok(app.store.dismiss_job(&actor, &JobId(id))?)).await?;

@@ -9,7 +9,13 @@ use serde_json::{Value, json};
 
 use super::{created, geojson as geojson_answer, json as answer};
 use crate::{
-    ApiError, App, body::JsonBody, etag, guard::Who, links::Base, parameters::Parameters, path::Path,
+    ApiError, App,
+    body::JsonBody,
+    etag,
+    guard::Who,
+    links::Base,
+    parameters::{NoParameters, Parameters},
+    path::Path,
 };
 
 /// Largest description of what the reviewer saw, bytes.
@@ -19,6 +25,7 @@ pub(crate) async fn add(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     headers: HeaderMap,
     sent: JsonBody,
@@ -198,6 +205,7 @@ pub(crate) async fn undo(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
 ) -> Result<Response, ApiError> {
     let (outcome, described) = app
         .blocking(move |app| {

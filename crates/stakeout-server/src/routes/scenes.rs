@@ -27,6 +27,8 @@ use crate::{
 
 /// Largest `properties` part, bytes.
 const PROPERTIES_BYTES_MAX: usize = 64 << 10;
+/// Members of a body that names a file which is here already.
+const MEMBERS: [&str; 4] = ["upload", "scene", "properties", "world_file"];
 /// Bytes read from a blob at a time when it is sent.
 const SEND_BYTES: usize = 256 << 10;
 
@@ -95,6 +97,13 @@ async fn named_file(
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
     let given = body::read(&bytes)?;
+    let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
+    if let Some(name) = names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
+        return Err(ApiError::unknown_parameter(name, &MEMBERS));
+    }
+    if !given["scene"].is_null() && !given["upload"].is_null() {
+        return Err(ApiError::parameter("scene", "given with upload", "given without"));
+    }
     let world_file = match &given["world_file"] {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -29,6 +29,7 @@ const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const PIECE_TYPE: &str = "application/offset+octet-stream";
 /// Longest `Upload-Metadata`, bytes.
@@ -114,10 +115,12 @@ pub(crate) async fn overridden(
     who: Who,
     request: Request,
 ) -> Result<Response, ApiError> {
-    match request.headers().get("x-http-method-override").map(HeaderValue::as_bytes) {
-        Some(b"PATCH") => append(app, id, who, request).await,
-        Some(b"DELETE") => remove(app, id, who, request.headers().clone()).await,
-        _ => Err(ApiError::method(&Method::POST)),
+    match text(request.headers(), &OVERRIDE) {
+        Some("PATCH") => append(app, id, who, request).await,
+        Some("DELETE") => remove(app, id, who, request.headers().clone()).await,
+        other => {
+            Err(ApiError::parameter("X-HTTP-Method-Override", other.unwrap_or_default(), "PATCH or DELETE"))
+        }
     }
 }
 
@@ -275,7 +278,9 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Result<u64, ApiError> {
     let given = text(headers, name).unwrap_or_default();
-    given.parse().map_err(|_| ApiError::parameter(name.as_str(), given, "a number of bytes"))
+    let plain = given.bytes().all(|byte| byte.is_ascii_digit());
+    let number = given.parse().ok().filter(|_| plain);
+    number.ok_or_else(|| ApiError::parameter(name.as_str(), given, "a number of bytes"))
 }
 
 /// `filename` of the metadata: pairs of a key and a base64 value, separated by commas.

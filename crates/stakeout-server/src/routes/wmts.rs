@@ -51,7 +51,11 @@ pub(crate) async fn all_document(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    capabilities_of_all(&app, &parameters.in_lower_case()?, &base).await
+    let parameters = parameters.in_lower_case()?;
+    if is_tile(&parameters)? {
+        return Err(ApiError::parameter("request", "GetTile", "GetCapabilities at this address"));
+    }
+    capabilities_of_all(&app, &parameters, &base).await
 }
 
 /// The service over one scene.

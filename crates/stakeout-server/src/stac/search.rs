@@ -28,6 +28,8 @@ const PARAMETERS: [&str; 12] = [
 /// Most scenes on a page; a larger `limit` is cut to it.
 const LIMIT_MAX: u64 = 1_000;
 const LIMIT_DEFAULT: u64 = 100;
+/// Largest `limit` that is understood at all.
+const LIMIT_GIVEN_MAX: u64 = u32::MAX as u64;
 /// Most ids or collections that a request names.
 const NAMES_MAX: usize = 1_000;
 
@@ -81,7 +83,7 @@ fn within(parameters: &Parameters, sites: Vec<String>) -> Result<Search, ApiErro
         filter: filter.transpose().map_err(RecordError::from)?,
         filter_crs: parameters.get("filter-crs").map(str::to_owned),
         order: parameters.get("sortby").map(order_of).transpose()?.unwrap_or_default(),
-        limit: parameters.number("limit", 1, u64::from(u32::MAX))?,
+        limit: parameters.number("limit", 1, LIMIT_GIVEN_MAX)?,
         token: parameters.get("token").map(str::to_owned),
         fields: parameters.get("fields").map(Fields::from_text).transpose()?.unwrap_or_default(),
     };
@@ -235,10 +237,10 @@ fn body_boxes(given: &Value) -> Result<Vec<[f64; 4]>, ApiError> {
 }
 
 fn body_limit(given: &Value) -> Result<u64, ApiError> {
-    given
-        .as_u64()
-        .filter(|limit| *limit > 0)
-        .ok_or_else(|| ApiError::parameter("limit", &given.to_string(), "a whole number from 1"))
+    given.as_u64().filter(|limit| (1..=LIMIT_GIVEN_MAX).contains(limit)).ok_or_else(|| {
+        let wanted = format!("a whole number from 1 to {LIMIT_GIVEN_MAX}");
+        ApiError::parameter("limit", &given.to_string(), &wanted)
+    })
 }
 
 /// JSON unless the request says text.

@@ -3,7 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
 
 use std::{
-    io::{BufRead, BufReader},
+    collections::HashMap,
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -136,6 +138,27 @@ impl Server {
             request = request.header(*name, *value);
         }
         answer(request.call().unwrap())
+    }
+
+    /// Status and headers, as they came, of the answer to a request without a body.
+    pub fn head_of(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, HashMap<String, String>) {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(format!("{head}content-length: 0\r\n\r\n").as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let status = lines.next().unwrap()[9..12].parse().unwrap();
+        let headers = lines
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())))
+            .collect();
+        (status, headers)
     }
 
     /// Uploads a file with its properties as a browser's form would.

@@ -1,0 +1,138 @@
+//! What a GIS asks of the feature service, to the letter.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::Server;
+
+const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
+
+fn annotation([west, south]: [f64; 2], window: [Value; 2]) -> Value {
+    let (east, north) = (west + 0.5, south + 0.5);
+    let [start, end] = window;
+    json!({
+        "type": "Feature",
+        "geometry": {
+            "type": "Polygon",
+            "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
+        },
+        "properties": {"site": "plant", "start_datetime": start, "end_datetime": end},
+    })
+}
+
+/// A header of an answer to a GET with further headers, and its status.
+fn header(server: &Server, path: &str, name: &str, given: &[(&str, &str)]) -> (u16, String) {
+    let (status, headers) = server.head_of("GET", path, given);
+    (status, headers.get(name).cloned().unwrap_or_default())
+}
+
+#[test]
+fn the_extent_of_a_collection_is_that_of_its_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let extent = || server.get("/ogc/collections/annotations").body["extent"].clone();
+    server.add_site("plant");
+    assert_eq!(extent(), Value::Null, "what is empty lies nowhere");
+    let day = |day: u8| json!(format!("2024-05-{day:02}T00:00:00Z"));
+    let draw = |at: [f64; 2], window: [Value; 2]| {
+        let made = server.post(ANNOTATIONS, &annotation(at, window), &[]);
+        assert_eq!(made.status, 201, "{}", made.body);
+        (format!("{ANNOTATIONS}/{}", made.body["id"].as_str().unwrap()), made.etag)
+    };
+    draw([127.0, 39.0], [day(3), day(9)]);
+    let (far, far_tag) = draw([-70.0, -33.0], [day(1), Value::Null]);
+    let both = extent();
+    assert_eq!(both["spatial"]["bbox"], json!([[-70.0, -33.0, 127.5, 39.5]]));
+    assert_eq!(both["temporal"]["interval"], json!([[day(1), null]]), "an open end has no last instant");
+    let listed = server.get("/ogc/collections").body;
+    assert_eq!(listed["collections"][2]["extent"], both);
+    assert_eq!(server.delete(&far, &[("if-match", &far_tag)]).status, 204);
+    let one = extent();
+    assert_eq!(one["spatial"]["bbox"], json!([[127.0, 39.0, 127.5, 39.5]]));
+    assert_eq!(one["temporal"]["interval"], json!([[day(3), day(9)]]));
+}
+
+#[test]
+fn a_property_is_asked_for_by_a_value_of_its_kind_or_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let sites = "/ogc/collections/sites/items";
+    for (query, found) in [
+        ("tags=machine+works", 1),
+        ("tags=machine", 0),
+        ("revision=1", 1),
+        ("filter-lang=cql2-json", 1),
+        ("filter-crs=http://www.opengis.net/def/crs/EPSG/0/3857", 1),
+    ] {
+        let answer = server.get(&format!("{sites}?{query}"));
+        assert_eq!(answer.body["numberMatched"], found, "{query}: {}", answer.body);
+    }
+    for (query, name) in [
+        ("revision=0.5", "revision"),
+        ("revision=%2B1", "revision"),
+        ("revision=-1", "revision"),
+        ("created=2024-05-01", "created"),
+        ("filter-lang=AAA", "filter-lang"),
+        ("filter-crs=EPSG:4326", "filter-crs"),
+    ] {
+        let answer = server.get(&format!("{sites}?{query}"));
+        assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!(name)), "{query}");
+    }
+}
+
+#[test]
+fn candidates_take_no_writes_whatever_comes_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let items = "/ogc/collections/candidates/items";
+    for (method, path) in [
+        ("POST", format!("{items}?limit=3")),
+        ("PUT", format!("{items}/nothing?f=json")),
+        ("PATCH", format!("{items}/nothing?f=json")),
+        ("DELETE", format!("{items}/nothing?f=json")),
+    ] {
+        let (status, headers) = server.head_of(method, &path, &[]);
+        assert_eq!(status, 405, "{method} {path}");
+        assert_eq!(headers["allow"], "GET, HEAD, OPTIONS", "{method} {path}");
+    }
+}
+
+#[test]
+fn what_takes_no_parameters_refuses_each_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    for path in ["/ogc/processes/detect-new-structures/execution", "/api/sites/plant/scenes"] {
+        let answer = server.post(&format!("{path}?now=1"), &json!({}), &[]);
+        assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!("now")), "{path}");
+        assert_eq!(answer.body["detail"], "now is not a parameter of this resource; it has none");
+    }
+}
+
+#[test]
+fn a_compressed_answer_has_a_tag_of_its_own_and_both_are_known_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let gzip = ("accept-encoding", "gzip");
+    for path in ["/ogc/collections/sites/items", "/ogc/collections/sites/items/plant", "/openapi.json", "/"] {
+        let (_, plain) = header(&server, path, "etag", &[]);
+        let (_, encoding) = header(&server, path, "content-encoding", &[gzip]);
+        let (_, packed) = header(&server, path, "etag", &[gzip]);
+        let (_, vary) = header(&server, path, "vary", &[gzip]);
+        assert_eq!(encoding, "gzip", "{path}");
+        assert!(vary.contains("accept-encoding"), "{path}: {vary}");
+        assert!(plain.starts_with('"') && packed.starts_with('"') && plain != packed, "{plain} {packed}");
+        for tag in [&plain, &packed, &format!("W/{packed}"), &"*".to_owned()] {
+            let (status, _) = header(&server, path, "etag", &[gzip, ("if-none-match", tag)]);
+            assert_eq!(status, 304, "{path} {tag}");
+        }
+    }
+    let path = "/ogc/collections/sites/items/plant";
+    let change = |name: &str| json!({"properties": {"name": name}});
+    let (_, packed) = header(&server, path, "etag", &[gzip]);
+    assert_eq!(server.patch(path, &change("once"), &[("if-match", &packed)]).status, 200);
+    assert_eq!(server.patch(path, &change("twice"), &[("if-match", &packed)]).status, 412, "it was changed");
+}
