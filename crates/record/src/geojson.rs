@@ -229,6 +229,11 @@ fn rounded(number: f64, digits: i32) -> f64 {
     (number * scale).round() / scale
 }
 
+/// Degrees as features are written with them.
+pub(crate) fn written_degrees(degrees: f64) -> f64 {
+    rounded(degrees, DEGREE_DIGITS)
+}
+
 /// West, south, east, north of a polygon; zeros for an empty one.
 pub fn bounds(polygon: &Polygon<f64>) -> [f64; 4] {
     polygon.bounding_rect().map_or([0.0; 4], |rect| [rect.min().x, rect.min().y, rect.max().x, rect.max().y])

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params_from_iter};
 
 use super::{Collection, Store, condition::Sql, sight};
-use crate::error::RecordError;
+use crate::{error::RecordError, geojson::written_degrees};
 
 /// Bounds of a collection in space and time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +46,7 @@ impl Store {
 }
 
 fn extent_from_row(row: &Row<'_>) -> rusqlite::Result<Option<Extent>> {
-    let end = |at: usize| row.get::<_, Option<f64>>(at);
+    let end = |at: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<f64>>(at)?.map(written_degrees));
     let bounds = match [end(0)?, end(1)?, end(2)?, end(3)?] {
         [Some(west), Some(south), Some(east), Some(north)] => [west, south, east, north],
         _ => return Ok(None),
