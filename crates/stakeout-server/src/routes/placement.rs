@@ -9,11 +9,7 @@ use record::{Scene, SceneId, Sha256Hex};
 use serde_json::{Value, json};
 
 use crate::{
-    ApiError, App, arrival, body, etag,
-    guard::Who,
-    links::Base,
-    parameters::{NoParameters, Parameters},
-    path::Path,
+    ApiError, App, arrival, body, etag, guard::Who, links::Base, parameters::Parameters, path::Path,
     scene_properties, stac,
 };
 
@@ -52,7 +48,6 @@ pub(crate) async fn change(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
-    _: NoParameters,
     base: Base,
     headers: HeaderMap,
     parameters: Parameters,
