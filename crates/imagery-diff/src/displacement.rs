@@ -50,6 +50,13 @@ pub struct Sighting {
     pub shift: Shift,
 }
 
+impl Sighting {
+    /// How far its middle is from a place, pixels.
+    pub(crate) fn away(&self, place: [f64; 2]) -> f64 {
+        (self.middle[0] - place[0]).hypot(self.middle[1] - place[1])
+    }
+}
+
 /// The displacement of the after image against the before image: one shift, or a field that varies smoothly.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Displacement {
@@ -151,7 +158,7 @@ impl Kernel {
         let nearest = |seen: &Sighting| {
             sightings
                 .iter()
-                .map(|other| distance(seen.middle, other.middle))
+                .map(|other| other.away(seen.middle))
                 .filter(|apart| *apart > 0.0)
                 .fold(f64::INFINITY, f64::min)
         };
@@ -163,7 +170,7 @@ impl Kernel {
         sightings
             .iter()
             .filter(|other| other.middle != seen.middle)
-            .filter(|other| distance(seen.middle, other.middle) <= 1.5 * self.spacing_px)
+            .filter(|other| other.away(seen.middle) <= 1.5 * self.spacing_px)
             .filter(|other| other.shift.apart(seen.shift) <= within_px)
             .count()
     }
@@ -178,17 +185,13 @@ impl Kernel {
         let (mut weights, mut right, mut down) =
             (SHRINK, SHRINK * everywhere.right_px, SHRINK * everywhere.down_px);
         for seen in sightings {
-            let weight = (-0.5 * (distance(place, seen.middle) / reach).powi(2)).exp();
+            let weight = (-0.5 * (seen.away(place) / reach).powi(2)).exp();
             weights += weight;
             right += weight * seen.shift.right_px;
             down += weight * seen.shift.down_px;
         }
         Shift { right_px: right / weights, down_px: down / weights }
     }
-}
-
-fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
-    (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 #[cfg(test)]
@@ -204,7 +207,7 @@ mod tests {
     }
 
     fn hill(middle: [f64; 2]) -> Shift {
-        let away = distance(middle, [350.0, 350.0]) / 180.0;
+        let away = (middle[0] - 350.0).hypot(middle[1] - 350.0) / 180.0;
         Shift { right_px: 1.0 + 4.0 * (-0.5 * away * away).exp(), down_px: -0.5 }
     }
 

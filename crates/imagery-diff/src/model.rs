@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     candidate::DetectorId,
     card::{Activation, Card, Dates, Meaning},
+    evidence::sigmoid,
 };
 
 /// Channels in: red, green, blue before and after.
@@ -256,14 +257,8 @@ impl Model {
 
     /// The five maps, whatever the network's channels mean.
     fn maps(&self, mut said: NdTensor<f32, 4>) -> NdTensor<f32, 4> {
-        let own = [
-            Meaning::New,
-            Meaning::Removed,
-            Meaning::BuildingBefore,
-            Meaning::BuildingAfter,
-            Meaning::Boundary,
-        ];
-        if self.meanings == own && self.card.activation == Activation::Probability {
+        let in_place = self.meanings.iter().enumerate().all(|(at, meaning)| meaning.map() == Some(at));
+        if in_place && self.meanings.len() == MAPS_OUT && self.card.activation == Activation::Probability {
             return said;
         }
         let [_, channels, rows, cols] = said.shape();
@@ -271,7 +266,7 @@ impl Model {
         let values = said.data_mut().expect("a network's result lies in one piece");
         match self.card.activation {
             Activation::Probability => {}
-            Activation::Logits => values.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp())),
+            Activation::Logits => values.iter_mut().for_each(|value| *value = sigmoid(*value)),
             Activation::Softmax => softmax(values, channels, pixels),
         }
         let mut maps = NdTensor::zeros([1, MAPS_OUT, rows, cols]);

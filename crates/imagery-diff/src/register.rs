@@ -64,9 +64,8 @@ impl Registration {
     /// Median distance of the windows nearest to a place (pixels to the right and down) from the displacement applied
     /// there, pixels; a window far from what is applied counts with [`RESIDUAL_PX_MAX`].
     pub fn residual_px_near(&self, place: [f64; 2]) -> f64 {
-        let away = |seen: &Sighting| (seen.middle[0] - place[0]).hypot(seen.middle[1] - place[1]);
         let mut near: Vec<&Sighting> = self.sightings.iter().collect();
-        near.sort_by(|a, b| away(a).total_cmp(&away(b)));
+        near.sort_by(|a, b| a.away(place).total_cmp(&b.away(place)));
         let left = near.iter().take(WINDOWS_NEAR).map(|seen| left_px(&self.displacement, seen));
         median(left.map(|px| px.min(RESIDUAL_PX_MAX)).collect())
     }

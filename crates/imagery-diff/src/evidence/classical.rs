@@ -5,7 +5,7 @@
 //! a paved yard with cars, which is why it is a baseline.
 
 use crate::{
-    evidence::{EDGE_DISTANCE_PX_MAX, EvidenceMaps, cues::cues},
+    evidence::{EDGE_DISTANCE_PX_MAX, EvidenceMaps, cues::cues, sigmoid},
     pair::AlignedPair,
     raster::Raster,
 };
@@ -68,10 +68,6 @@ pub fn classical(pair: &AlignedPair, options: &ClassicalOptions) -> EvidenceMaps
     maps.change = as_bytes(&change);
     cues(pair, &seen, &mut maps);
     maps
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 fn as_bytes(probabilities: &[f32]) -> Vec<u8> {

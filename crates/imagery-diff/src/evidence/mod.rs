@@ -98,6 +98,11 @@ impl EvidenceMaps {
     }
 }
 
+/// Probability of log odds.
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// Number of maps in [`EvidenceMaps`].
 pub const LAYERS: usize = 9;
 
