@@ -189,8 +189,7 @@ pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
         "" | ".." => Ok(None),
         // the last day that can be written stands for no end: QGIS 3.22 sends it
         last if last.starts_with(LAST_DAY) => Ok(None),
-        time if !is_rfc3339(time) => Err(wrong()),
-        time => time.parse::<Timestamp>().map(|time| Some(time.as_millisecond())).map_err(|_| wrong()),
+        time => time_of(time).map(|time| Some(time.as_millisecond())).ok_or_else(wrong),
     };
     let Some((from, to)) = text.split_once('/') else {
         let instant = end(text)?.ok_or_else(wrong)?;
@@ -203,9 +202,9 @@ pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
     }
 }
 
-/// Whether a text is an RFC 3339 time.
-pub(crate) fn is_time(text: &str) -> bool {
-    is_rfc3339(text) && text.parse::<Timestamp>().is_ok()
+/// The instant that a text tells as an RFC 3339 time.
+pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
+    if is_rfc3339(text) { text.parse().ok() } else { None }
 }
 
 /// Whether a text has the form of an RFC 3339 time: the parser takes all of ISO 8601, such as zones without a colon

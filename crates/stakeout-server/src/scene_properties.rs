@@ -7,7 +7,7 @@ use record::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{ApiError, parameters::is_time};
+use crate::{ApiError, parameters::time_of};
 
 /// Most sensors of one image.
 const INSTRUMENTS_MAX: usize = 50;
@@ -96,7 +96,7 @@ fn datetime(properties: &Value) -> Result<record::Timestamp, ApiError> {
         let wanted = "an RFC 3339 time: when the image was taken";
         ApiError::parameter("properties.datetime", &given.to_string(), wanted)
     };
-    given.as_str().filter(|text| is_time(text)).and_then(|text| text.parse().ok()).ok_or_else(wrong)
+    given.as_str().and_then(time_of).ok_or_else(wrong)
 }
 
 fn number(properties: &Value, name: &str, least: f64, most: f64) -> Result<Option<f64>, ApiError> {

@@ -21,7 +21,7 @@ use crate::{
     guard::Who,
     html::{self, Format},
     links::Base,
-    parameters::{Parameters, is_time},
+    parameters::{Parameters, time_of},
     path::Path,
 };
 
@@ -192,7 +192,7 @@ fn property_filter(property: &Property, text: &str) -> Result<Filter, ApiError> 
         Kind::Words(words) if !words.contains(&text) => {
             return Err(wrong(&format!("one of {}", words.join(", "))));
         }
-        Kind::Time if !is_time(text) => return Err(wrong("an RFC 3339 time")),
+        Kind::Time if time_of(text).is_none() => return Err(wrong("an RFC 3339 time")),
         Kind::Texts => return Ok(Filter::list_holds(property.name, text)),
         _ => json!(text),
     };
@@ -497,10 +497,8 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         geojson::optional_text(&format!("properties.{name}"), &properties[name], characters_max)
     };
     let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
-        let parse = |text: String| {
-            let time = text.parse().ok().filter(|_| is_time(&text));
-            time.ok_or_else(|| ApiError::parameter(name, &text, "an RFC 3339 time"))
-        };
+        let parse =
+            |text: String| time_of(&text).ok_or_else(|| ApiError::parameter(name, &text, "an RFC 3339 time"));
         member(name, geojson::NAME_CHARACTERS_MAX)?.map(parse).transpose()
     };
     let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {
