@@ -197,12 +197,9 @@ fn who_says_too_slowly_what_they_want_is_cut_off_and_others_are_let_in() {
 #[test]
 fn an_analyst_gives_a_first_verdict_a_viewer_none_and_a_reviewer_settles_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (before, after) = rendered_pair(folder.path());
     let data = folder.path().join("data");
     let server = Server::start(&data);
-    server.add_site("plant");
-    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
-    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let (first, second) = server.add_plant(rendered_pair(folder.path()));
     assert_eq!(server.wait_for(&server.compare(&first, &second))["status"], "successful");
     let found = server.get("/ogc/collections/candidates/items?limit=1").body;
     let candidate =

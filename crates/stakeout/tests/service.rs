@@ -29,12 +29,9 @@ fn candidates(server: &Server) -> Vec<String> {
 #[test]
 fn two_images_become_a_confirmed_annotation_that_gdal_reads() {
     let folder = tempfile::tempdir().unwrap();
-    let (before, after) = rendered_pair(folder.path());
     let data = folder.path().join("data");
     let server = Server::start(&data);
-    server.add_site("plant");
-    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
-    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let (first, second) = server.add_plant(rendered_pair(folder.path()));
     let job = server.compare(&first, &second);
     let ended = server.wait_for(&job);
     assert_eq!(
@@ -72,12 +69,9 @@ fn two_images_become_a_confirmed_annotation_that_gdal_reads() {
 #[test]
 fn a_job_survives_a_power_loss_and_so_does_every_acknowledged_write() {
     let folder = tempfile::tempdir().unwrap();
-    let (before, after) = rendered_pair(folder.path());
     let data = folder.path().join("data");
     let server = Server::start(&data);
-    server.add_site("plant");
-    let first = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
-    let second = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let (first, second) = server.add_plant(rendered_pair(folder.path()));
     let job = server.compare(&first, &second);
     server.kill();
 
@@ -287,12 +281,9 @@ fn features_are_asked_for_by_filter_and_crs_and_changed_in_part() {
 #[test]
 fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let (before, after) = rendered_pair(folder.path());
     let data = folder.path().join("data");
     let server = Server::start(&data);
-    server.add_site("plant");
-    let before = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
-    let after = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+    let (before, after) = server.add_plant(rendered_pair(folder.path()));
     server.wait_for(&server.compare(&before, &after));
     let candidates = candidates(&server);
     for candidate in candidates.iter().take(2) {

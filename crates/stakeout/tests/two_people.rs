@@ -25,10 +25,7 @@ impl People {
     fn at_work(folder: &Path) -> People {
         let data = folder.join("data");
         let server = Server::start(&data);
-        let (before, after) = rendered_pair(folder);
-        server.add_site("plant");
-        let before = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
-        let after = server.add_scene("plant", &after, "2024-10-21T02:25:00Z");
+        let (before, after) = server.add_plant(rendered_pair(folder));
         assert_eq!(server.wait_for(&server.compare(&before, &after))["status"], "successful");
         let page = server.get("/ogc/collections/candidates/items?limit=100").body;
         let id = |feature: &Value| feature["id"].as_str().unwrap().to_owned();

@@ -252,6 +252,15 @@ impl Server {
         made.body["id"].as_str().unwrap().to_owned()
     }
 
+    /// Adds the site `plant` with both scenes of a pair; their ids.
+    pub fn add_plant(&self, (before, after): (PathBuf, PathBuf)) -> (String, String) {
+        self.add_site("plant");
+        (
+            self.add_scene("plant", &before, "2023-05-14T02:10:00Z"),
+            self.add_scene("plant", &after, "2024-10-21T02:25:00Z"),
+        )
+    }
+
     /// Asks for a comparison and returns the path of its job.
     pub fn compare(&self, before: &str, after: &str) -> String {
         let inputs = json!({"inputs": {"before": before, "after": after}});
