@@ -1,6 +1,6 @@
 //! The whole way from a pair of images to candidates.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Mutex};
 
 use rayon::prelude::*;
 
@@ -23,6 +23,7 @@ use crate::{
     regularise::{RegulariseOptions, extent, regularise},
     score::{self, ScoreContext, ScoreOptions, score},
     source::PairSource,
+    workers,
 };
 
 /// Name of the baseline without a network.
@@ -281,15 +282,17 @@ impl<S: PairSource> Run<'_, S> {
             .step_by(WINDOW_COLS as usize)
             .map(|col| Window { row, col, rows, cols: WINDOW_COLS.min(grid.cols - col) })
             .collect();
-        let parts: Vec<EvidenceMaps> =
-            windows.par_iter().map(|window| self.window(*window)).collect::<Result<_, _>>()?;
-        let mut maps = EvidenceMaps::empty(rows, grid.cols);
-        for (window, part) in windows.iter().zip(&parts) {
+        let maps = Mutex::new(EvidenceMaps::empty(rows, grid.cols));
+        workers::each(windows.len(), |number| {
+            let window = windows[number];
+            let part = self.window(window)?;
+            let mut maps = maps.lock().expect("copying does not panic");
             for (to, from) in maps.layers_mut().into_iter().zip(part.layers()) {
                 copy(from, window.cols as usize, to, grid.cols as usize, window.col as usize);
             }
-        }
-        Ok(Strip { row, maps })
+            Ok(())
+        })
+        .map(|()| Strip { row, maps: maps.into_inner().expect("copying does not panic") })
     }
 
     /// Evidence of one window, made with a margin that is then cut off.

@@ -28,6 +28,7 @@ pub mod regularise;
 pub mod score;
 pub mod source;
 pub mod stress;
+mod workers;
 
 pub use blobs::{BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
