@@ -35,12 +35,12 @@ endif
 	cargo test --workspace --locked --doc
 
 test-clients: packages packages-clients $(WEB)/dist/app.js $(VENV)/.ready $(CLIENTS)/browser/node_modules/.ready ## judge with a browser, QGIS and Python clients
-	cargo build --locked --bin stakeout --bin make-fixture
+	cargo build --locked --bin stakeout --bin make-fixture --features stakeout/ort
 	STAKEOUT_BIN=$(CURDIR)/target/debug $(VENV)/bin/pytest -q $(CLIENTS)
 
 lint: packages $(WEB)/dist/app.js ## formatting and lints, warnings are errors
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 bench: packages ## benches of every stage, then of the whole detection
 	cargo bench --workspace --locked

@@ -14,7 +14,7 @@ use crate::{
         network::{self, network},
     },
     grid::{Grid, PixelIndex, Window},
-    model::{MODELS, Model, ModelError},
+    model::{Model, ModelError, Shipped},
     normalise::{Normalisation, PairTones, normalise},
     objects::{Object, ObjectOptions, objects},
     outline::outline,
@@ -123,11 +123,7 @@ impl Detector {
         if name == CLASSICAL {
             return Ok(Detector::Classical(ClassicalOptions::default()));
         }
-        let shipped = MODELS.iter().find(|shipped| shipped.name == name).ok_or_else(|| {
-            let known = MODELS.iter().map(|shipped| shipped.name).chain([CLASSICAL]).collect::<Vec<_>>();
-            ModelError::Unknown { name: name.to_owned(), known: known.join(", ") }
-        })?;
-        Ok(Detector::Network(Box::new(shipped.load()?)))
+        Ok(Detector::Network(Box::new(Shipped::named(name)?.load()?)))
     }
 
     /// Who speaks.

@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 use crate::{
     candidate::DetectorId,
     card::{Activation, Card, Dates, Meaning},
+    detect::CLASSICAL,
     evidence::sigmoid,
+    runtime::{Rten, Runtime},
 };
 
 /// Channels in: red, green, blue before and after.
@@ -112,6 +114,17 @@ pub const MODELS: &[Shipped] = &[
 ];
 
 impl Shipped {
+    /// The shipped model of a name.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn named(name: &str) -> Result<&'static Shipped, ModelError> {
+        MODELS.iter().find(|shipped| shipped.name == name).ok_or_else(|| {
+            let known = MODELS.iter().map(|shipped| shipped.name).chain([CLASSICAL]).collect::<Vec<_>>();
+            ModelError::Unknown { name: name.to_owned(), known: known.join(", ") }
+        })
+    }
+
     /// Its card.
     pub fn card(&self) -> Card {
         serde_json::from_str(self.card).expect("a test reads every shipped card")
@@ -136,7 +149,7 @@ pub struct Model {
     card: Card,
     /// What each channel of the network's result means.
     meanings: Vec<Meaning>,
-    network: rten::Model,
+    runtime: Box<dyn Runtime>,
 }
 
 impl std::fmt::Debug for Model {
@@ -154,12 +167,26 @@ impl Model {
         serde_json::from_str(text).map_err(ModelError::Card)
     }
 
-    /// Loads a network and proves on a small input that it does what its card says.
+    /// Loads a network into the runtime of this crate and proves on a small input that it does what its card says.
     ///
     /// # Errors
     /// When the card asks for what is not done here, the hash differs, or the file does not load or gives
     /// another shape.
     pub fn load(onnx: &[u8], card: Card) -> Result<Model, ModelError> {
+        Model::load_into(onnx, card, |onnx| {
+            Rten::load(onnx).map(|runtime| Box::new(runtime) as Box<dyn Runtime>)
+        })
+    }
+
+    /// The same with another runtime: `load` makes it of the bytes of the ONNX file, or says why it cannot.
+    ///
+    /// # Errors
+    /// Those of [`Model::load`].
+    pub fn load_into(
+        onnx: &[u8],
+        card: Card,
+        load: impl FnOnce(&[u8]) -> Result<Box<dyn Runtime>, String>,
+    ) -> Result<Model, ModelError> {
         let meanings = card.meanings()?;
         let got = hex(&Sha256::digest(onnx));
         if got != card.sha256 {
@@ -169,13 +196,12 @@ impl Model {
             let cause = format!("{} bytes are more than {MODEL_BYTES_MAX}", onnx.len());
             return Err(ModelError::Load { model: card.name, cause });
         }
-        let network = rten::Model::load(onnx.to_vec())
-            .map_err(|error| ModelError::Load { model: card.name.clone(), cause: error.to_string() })?;
-        let (got, wanted) = (network.input_ids().len(), card.input.dates.tensors());
+        let runtime = load(onnx).map_err(|cause| ModelError::Load { model: card.name.clone(), cause })?;
+        let (got, wanted) = (runtime.tensors(), card.input.dates.tensors());
         if got != wanted {
             return Err(ModelError::Inputs { model: card.name, got, wanted });
         }
-        let model = Model { card, meanings, network };
+        let model = Model { card, meanings, runtime };
         let side = model.multiple_px();
         model.run(NdTensor::zeros([1, CHANNELS_IN, side, side]).view())?;
         Ok(model)
@@ -205,8 +231,7 @@ impl Model {
         self.meanings.contains(&Meaning::New)
     }
 
-    /// Runs the network: `[1, 6, H, W]` of 0 to 1 in, `[1, 5, H, W]` probabilities out, on the calling
-    /// thread's own pool of one.
+    /// Runs the network: `[1, 6, H, W]` of 0 to 1 in, `[1, 5, H, W]` probabilities out.
     ///
     /// # Errors
     /// When the network cannot be run on that shape or gives another one.
@@ -224,15 +249,7 @@ impl Model {
             Dates::Stacked => vec![shown.view()],
             Dates::Separate => vec![shown.slice((.., ..BANDS)), shown.slice((.., BANDS..))],
         };
-        let inputs =
-            self.network.input_ids().iter().copied().zip(dates.into_iter().map(Into::into)).collect();
-        let options = rten::RunOptions::default().with_thread_pool(Some(own_thread()));
-        let first = self.network.output_ids()[..1].to_vec();
-        let value =
-            self.network.run(inputs, &first, Some(options)).map_err(|error| fails(error.to_string()))?;
-        let value = value.into_iter().next().ok_or_else(|| fails("nothing".to_owned()))?;
-        let said: NdTensor<f32, 4> =
-            value.try_into().map_err(|_| fails("no 4-dimensional numbers".to_owned()))?;
+        let said = self.runtime.run(&dates).map_err(fails)?;
         if said.shape() == wanted { Ok(self.maps(said)) } else { Err(fails(format!("{:?}", said.shape()))) }
     }
 
@@ -290,15 +307,6 @@ fn softmax(values: &mut [f32], channels: usize, pixels: usize) {
             values[place] = (values[place] - highest).exp() / sum;
         }
     }
-}
-
-/// A pool of one thread for each thread that asks: windows run in parallel, each on one core, and do not
-/// wait for each other's layers.
-fn own_thread() -> std::sync::Arc<rten::ThreadPool> {
-    thread_local! {
-        static POOL: std::sync::Arc<rten::ThreadPool> = std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
-    }
-    POOL.with(std::sync::Arc::clone)
 }
 
 fn hex(bytes: &[u8]) -> String {

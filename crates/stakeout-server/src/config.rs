@@ -1,6 +1,6 @@
 //! Settings of the service, each with a name, a unit and a default.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use raster_io::WorkerLimits;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Detector for comparisons that name none.
     pub model: String,
+    /// ONNX Runtime library that computes networks instead of pure Rust, such as `/usr/lib/libonnxruntime.so`; in builds
+    /// with the feature `ort`.
+    pub onnx_runtime: Option<PathBuf>,
     /// Comparisons that run at the same time.
     pub jobs_parallel: usize,
     /// Requests that work on files or the database at the same time; others wait.
@@ -102,6 +105,7 @@ impl Default for Config {
         Config {
             public_url: None,
             model: imagery_diff::DEFAULT_DETECTOR.to_owned(),
+            onnx_runtime: None,
             jobs_parallel: 1,
             blocking_max: 16,
             upload_bytes_max: 16 << 30,

@@ -1,16 +1,21 @@
 //! From two files to candidates in degrees. Knows no HTTP: the command line and the jobs use it alike.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use imagery_diff::{
-    Candidate, DetectError, DetectOptions, Detector, DetectorId, Fit, Model, ModelError, OnProgress,
-    PairSource, Reference, detect,
+    CLASSICAL, Candidate, Card, DetectError, DetectOptions, Detector, DetectorId, Fit, Model, ModelError,
+    OnProgress, PairSource, Reference, detect, model::Shipped,
 };
 use raster_io::{CommonGridOptions, LonLat, RasterError, ScenePair};
 use record::{
     NewCandidate,
     geojson::{Coordinates, geodesic_area_m2},
 };
+
+use crate::onnx_runtime;
 
 /// Why there are no candidates.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +69,29 @@ pub struct Found {
 }
 
 /// Chooses a detector: the baseline or a shipped model by name, or an ONNX file with its card beside it (the
-/// same name with the extension `json`).
+/// same name with the extension `json`). Networks are computed by the ONNX Runtime of that library where one is named,
+/// else in pure Rust.
 ///
 /// # Errors
-/// When there is none of that name, or the file or its card cannot be used.
-pub fn detector(model: &str) -> Result<Detector, DetectionError> {
+/// When there is none of that name, or the file, its card or the library cannot be used.
+pub fn detector(model: &str, library: Option<&Path>) -> Result<Detector, DetectionError> {
+    if model == CLASSICAL {
+        return Ok(Detector::named(model)?);
+    }
+    let (onnx, card) = network(model)?;
+    let model = match library {
+        None => Model::load(&onnx, card)?,
+        Some(library) => Model::load_into(&onnx, card, |onnx| onnx_runtime::load(library, onnx))?,
+    };
+    Ok(Detector::Network(Box::new(model)))
+}
+
+/// The ONNX file and the card of a shipped model, or of a file.
+fn network(model: &str) -> Result<(Cow<'static, [u8]>, Card), DetectionError> {
     let path = Path::new(model);
     if path.extension().is_none_or(|extension| extension != "onnx") {
-        return Ok(Detector::named(model)?);
+        let shipped = Shipped::named(model)?;
+        return Ok((shipped.onnx().into(), shipped.card()));
     }
     let unreadable = |path: &Path| {
         let path = path.to_owned();
@@ -80,7 +100,7 @@ pub fn detector(model: &str) -> Result<Detector, DetectionError> {
     let onnx = std::fs::read(path).map_err(unreadable(path))?;
     let card_path = path.with_extension("json");
     let card = std::fs::read_to_string(&card_path).map_err(unreadable(&card_path))?;
-    Ok(Detector::Network(Box::new(Model::load(&onnx, Model::read_card(&card)?)?)))
+    Ok((onnx.into(), Model::read_card(&card)?))
 }
 
 /// The grid that a detector wants a pair on.

@@ -82,7 +82,8 @@ fn run(app: &App, job: &Job) -> Result<serde_json::Value, JobError> {
         app.store.blobs().path(&app.store.scene(id)?.facts.working)
     };
     let (before, after) = (working(&input.before)?, working(&input.after)?);
-    let detector = detection::detector(input.model.as_deref().unwrap_or(&app.config.model))?;
+    let model = input.model.as_deref().unwrap_or(&app.config.model);
+    let detector = detection::detector(model, app.config.onnx_runtime.as_deref())?;
     let last_told = Mutex::new(Instant::now() - PROGRESS_EVERY);
     let progress = |progress: Progress| note(app, job, progress, &last_told);
     let found = detection::detect_files(&before, &after, &detector, &DetectOptions::default(), &progress)?;

@@ -19,6 +19,7 @@ mod html;
 mod jobs;
 mod links;
 mod look;
+mod onnx_runtime;
 mod page;
 mod parameters;
 mod path;

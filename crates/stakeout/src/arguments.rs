@@ -56,6 +56,10 @@ pub(crate) struct Detect {
     /// A detector by name (see `stakeout model list`), or an ONNX file with its card beside it.
     #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
     pub(crate) model: String,
+    /// Compute networks with this ONNX Runtime library (libonnxruntime.so) instead of pure Rust; in builds with the
+    /// feature `ort`.
+    #[arg(long, value_name = "LIBRARY")]
+    pub(crate) onnx_runtime: Option<PathBuf>,
     /// Leave out candidates of a lower score, 0 to 1.
     #[arg(long, value_name = "S", value_parser = score)]
     pub(crate) min_score: Option<f64>,
@@ -84,6 +88,10 @@ pub(crate) struct Evaluate {
     /// A detector by name, or an ONNX file with its card beside it.
     #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
     pub(crate) model: String,
+    /// Compute networks with this ONNX Runtime library (libonnxruntime.so) instead of pure Rust; in builds with the
+    /// feature `ort`.
+    #[arg(long, value_name = "LIBRARY")]
+    pub(crate) onnx_runtime: Option<PathBuf>,
     /// Leave out candidates of a lower score, 0 to 1.
     #[arg(long, value_name = "S", value_parser = score)]
     pub(crate) min_score: Option<f64>,

@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
         check_writable(report)?;
     }
     let started = Instant::now();
-    let detector = detection::detector(&arguments.model)?;
+    let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
     let mut options = DetectOptions::default();
     if let Some(score_min) = arguments.min_score {
         options.score_min = score_min;

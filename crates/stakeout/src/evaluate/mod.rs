@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         check_writable(path)?;
     }
     ensure!(arguments.gsd > 0.0, "--gsd is {} but must be above 0", arguments.gsd);
-    let detector = detection::detector(&arguments.model)?;
+    let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
     let pairs = pairs(&arguments.folder, &arguments.prefix)?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pairs.len() as u64), target);
