@@ -37,8 +37,9 @@ const STRIP_ROWS: u32 = 512;
 const WINDOW_COLS: u32 = 256;
 /// Most candidates that one run tells: the best are kept.
 pub const CANDIDATES_MAX: usize = 20_000;
-/// Networks see more in images coarser than the first number (metres a pixel) when they are enlarged by the second.
-const ENLARGE: (f64, f64) = (0.9, 1.5);
+/// Networks see most in images enlarged to the resolution that they were made for, but not in those enlarged further
+/// than so many times; `training/tried.md` has the figures.
+const ENLARGE_MAX: f64 = 3.0;
 
 /// What turns a window of a pair into evidence.
 #[derive(Debug)]
@@ -146,21 +147,19 @@ impl Detector {
         }
     }
 
-    /// The finest ground sample distance that it wants, metres.
-    pub fn gsd_m_min(&self) -> f64 {
+    /// The ground sample distance that it wants, metres: finer images are reduced to it.
+    pub fn gsd_m(&self) -> f64 {
         match self {
             Detector::Classical(_) => 0.3,
             Detector::Network(model) => model.card().input.gsd_m_best,
         }
     }
 
-    /// Above which ground sample distance (metres) it sees more in enlarged images, and how many times enlarged.
-    ///
-    /// Measured on pairs reduced to 1.0 and 1.5 m; `training/tried.md` has the figures.
-    pub fn enlarge(&self) -> Option<(f64, f64)> {
+    /// How many times coarser images may be enlarged for it.
+    pub fn enlarge_max(&self) -> f64 {
         match self {
-            Detector::Classical(_) => None,
-            Detector::Network(_) => Some(ENLARGE),
+            Detector::Classical(_) => 1.0,
+            Detector::Network(_) => ENLARGE_MAX,
         }
     }
 

@@ -15,26 +15,26 @@ pub(crate) const GRID_SIDE_PX_MAX: u32 = 150_000;
 /// How the common grid is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CommonGridOptions {
-    /// Pixels are made no smaller than this, metres: the finest that the detector wants.
-    pub gsd_m_min: f64,
-    /// Images with larger pixels than the first number (metres) are enlarged by the second.
-    pub enlarge: Option<(f64, f64)>,
+    /// Pixels that the detector wants, metres: finer images are reduced to it.
+    pub gsd_m: f64,
+    /// Coarser images are enlarged to it, but at most so many times; 1 leaves them as they are.
+    pub enlarge_max: f64,
 }
+
+/// Images less than so many times coarser than wanted are left as they are: their pixels are not mixed for so little.
+const ENLARGE_MIN: f64 = 1.1;
 
 impl Default for CommonGridOptions {
     fn default() -> CommonGridOptions {
-        CommonGridOptions { gsd_m_min: 0.3, enlarge: None }
+        CommonGridOptions { gsd_m: 0.3, enlarge_max: 1.0 }
     }
 }
 
 impl CommonGridOptions {
     /// Side of a pixel of the grid for images of this ground sample distance, metres.
     fn pixel_m(&self, gsd_m: f64) -> f64 {
-        let side = match self.enlarge {
-            Some((above_m, times)) if gsd_m > above_m => gsd_m / times,
-            _ => gsd_m,
-        };
-        side.max(self.gsd_m_min)
+        let enlarged = if gsd_m < self.gsd_m * ENLARGE_MIN { gsd_m } else { gsd_m / self.enlarge_max };
+        enlarged.max(self.gsd_m)
     }
 }
 
@@ -178,5 +178,21 @@ fn no_overlap(before: &Source, after: &Source) -> RasterError {
         before_extent: extent(before),
         after: after.path.clone(),
         after_extent: extent(after),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_brought_to_the_resolution_that_is_wanted_but_enlarged_only_so_far() {
+        let options = CommonGridOptions { gsd_m: 0.5, enlarge_max: 3.0 };
+        let wanted = [(0.2, 0.5), (0.5, 0.5), (0.54, 0.54), (0.75, 0.5), (1.0, 0.5), (1.5, 0.5), (3.0, 1.0)];
+        for (gsd_m, pixel_m) in wanted {
+            assert_eq!(options.pixel_m(gsd_m), pixel_m, "{gsd_m} m");
+        }
+        let plain = CommonGridOptions { gsd_m: 0.3, enlarge_max: 1.0 };
+        assert_eq!([plain.pixel_m(0.1), plain.pixel_m(0.4), plain.pixel_m(3.0)], [0.3, 0.4, 3.0]);
     }
 }

@@ -105,7 +105,7 @@ fn network(model: &str) -> Result<(Cow<'static, [u8]>, Card), DetectionError> {
 
 /// The grid that a detector wants a pair on.
 pub fn grid_options(detector: &Detector) -> CommonGridOptions {
-    CommonGridOptions { gsd_m_min: detector.gsd_m_min(), enlarge: detector.enlarge() }
+    CommonGridOptions { gsd_m: detector.gsd_m(), enlarge_max: detector.enlarge_max() }
 }
 
 /// Looks for structures that changed between two files.
