@@ -47,7 +47,7 @@ impl FeatureCrs {
     /// # Errors
     /// When it is none of ours.
     pub(crate) fn of_uri(parameter: &str, uri: &str) -> Result<FeatureCrs, ApiError> {
-        let plain = uri.trim().trim_start_matches('<').trim_end_matches('>').replace("https://", "http://");
+        let plain = uri.replace("https://", "http://");
         FeatureCrs::all().find(|crs| crs.uri() == plain).ok_or_else(|| {
             ApiError::parameter(
                 parameter,
@@ -55,6 +55,15 @@ impl FeatureCrs {
                 "CRS84, or EPSG 4326, 3857 or a UTM zone, by its opengis.net address",
             )
         })
+    }
+
+    /// The CRS of a `Content-Crs`: its address in angle brackets, which QGIS leaves out.
+    ///
+    /// # Errors
+    /// When it is none of ours.
+    pub(crate) fn of_header(parameter: &str, value: &str) -> Result<FeatureCrs, ApiError> {
+        let within = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+        FeatureCrs::of_uri(parameter, within.unwrap_or(value))
     }
 
     /// The value of `Content-Crs`.
@@ -194,6 +203,12 @@ mod tests {
             assert_eq!(FeatureCrs::of_uri("crs", &crs.uri()).unwrap(), crs);
         }
         assert!(FeatureCrs::of_uri("crs", "EPSG:4326").is_err());
+        let mercator = FeatureCrs::Projected(3857);
+        for header in [mercator.header(), mercator.uri()] {
+            assert_eq!(FeatureCrs::of_header("Content-Crs", &header).unwrap(), mercator);
+        }
+        assert!(FeatureCrs::of_header("Content-Crs", &format!("<{}", mercator.header())).is_err());
+        assert!(FeatureCrs::of_uri("crs", &mercator.header()).is_err());
     }
 
     fn bounds(polygon: &Value) -> [f64; 4] {

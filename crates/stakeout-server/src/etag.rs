@@ -67,7 +67,7 @@ pub(crate) fn quoted(tag: &str) -> String {
 /// The revision that a write is based on.
 ///
 /// # Errors
-/// 428 without `If-Match`, 412 when it names another state of the item.
+/// 428 without `If-Match`, 400 when it holds no entity tags, 412 when it names another state of the item.
 pub(crate) fn if_match(headers: &HeaderMap, item: &Item) -> Result<IfMatch, ApiError> {
     if_match_tag(headers, &item.id, &item.sha256, item.revision)
 }
@@ -79,16 +79,7 @@ pub(crate) fn if_match_tag(
     tag: &str,
     revision: u64,
 ) -> Result<IfMatch, ApiError> {
-    if !headers.contains_key(header::IF_MATCH) {
-        let detail = format!("send If-Match with the ETag of {id}, so that nobody's change is lost");
-        return Err(ApiError::new(
-            StatusCode::PRECONDITION_REQUIRED,
-            "if-match-required",
-            "A write must say what it is based on",
-            detail,
-        )
-        .at("If-Match"));
-    }
+    must_say(headers, id)?;
     if given(headers, header::IF_MATCH).any(|given| given == "*" || stands_for(given, tag)) {
         return Ok(IfMatch::Revision(revision));
     }
@@ -131,6 +122,45 @@ fn given(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = 
         .map(str::trim)
 }
 
+/// Refuses a write that does not say what it is based on, or says so by what is neither `*` nor entity tags.
+///
+/// # Errors
+/// 428 without `If-Match`, 400 when it holds no entity tags: nobody could ever meet it.
+pub(crate) fn must_say(headers: &HeaderMap, id: &str) -> Result<(), ApiError> {
+    if !headers.contains_key(header::IF_MATCH) {
+        let detail = format!("send If-Match with the ETag of {id}, so that nobody's change is lost");
+        return Err(ApiError::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if-match-required",
+            "A write must say what it is based on",
+            detail,
+        )
+        .at("If-Match"));
+    }
+    for value in headers.get_all(header::IF_MATCH) {
+        if value.as_bytes().trim_ascii() != b"*" && !are_tags(value.as_bytes()) {
+            let got = String::from_utf8_lossy(value.as_bytes());
+            let wanted = "* or entity tags in double quotes, with commas between them";
+            return Err(ApiError::parameter("If-Match", &got, wanted));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text is a list of one and more entity tags, strong or weak (RFC 9110, 8.8.3).
+fn are_tags(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let opened = text.strip_prefix(b"W/").unwrap_or(text).strip_prefix(b"\"");
+    let Some(inner) = opened else { return false };
+    let is_inner = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
+    let length = inner.iter().take_while(|byte| is_inner(byte)).count();
+    match inner[length..].strip_prefix(b"\"").map(<[u8]>::trim_ascii_start) {
+        Some([]) => true,
+        Some([b',', rest @ ..]) => are_tags(rest),
+        _ => false,
+    }
+}
+
 /// Whether a quoted tag is ours, plain or with the encoding behind it.
 fn stands_for(given: &str, tag: &str) -> bool {
     let inner = given.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -141,6 +171,35 @@ fn stands_for(given: &str, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_that_holds_no_entity_tags_is_refused_and_not_stale() {
+        let answer = |condition: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, HeaderValue::from_static(condition));
+            if_match_tag(&headers, "a", "abc", 1).map_err(|error| error.status())
+        };
+        for met in ["*", "\"abc\"", "\"x\" , \"abc\"", "\"a,b\",\"abc-gzip\""] {
+            assert!(answer(met).is_ok(), "{met}");
+        }
+        for stale in ["\"\"", "\"x\"", "W/\"abc\"", "\"x\",W/\"y\"", "\"*\""] {
+            assert_eq!(answer(stale).unwrap_err(), StatusCode::PRECONDITION_FAILED, "{stale}");
+        }
+        for wrong in [
+            "",
+            "abc",
+            "uW@",
+            "\"abc",
+            "abc\"",
+            "\"a\" \"abc\"",
+            "*, \"abc\"",
+            "\"abc\",",
+            "w/\"abc\"",
+            "\"a b\"",
+        ] {
+            assert_eq!(answer(wrong).unwrap_err(), StatusCode::BAD_REQUEST, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_tag_is_known_again_with_its_encoding_and_no_other_is() {

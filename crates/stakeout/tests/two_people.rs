@@ -107,6 +107,27 @@ fn a_first_verdict_is_told_to_nobody_before_they_have_given_theirs() {
 }
 
 #[test]
+fn a_review_that_is_sent_again_says_what_it_was_based_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let candidate = &people.candidates[0];
+    let etag =
+        people.server.get_as(&people.ann, &format!("/ogc/collections/candidates/items/{candidate}")).etag;
+    let path = format!("/api/candidates/{candidate}/reviews");
+    let bearer = format!("Bearer {}", people.ann);
+    let send = |condition: &[(&str, &str)]| {
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", "once")];
+        people.server.post(&path, &json!({"verdict": "unsure"}), &[&headers, condition].concat())
+    };
+    assert_eq!(send(&[("if-match", &etag)]).status, 201);
+    assert_eq!(send(&[("if-match", &etag)]).status, 201, "it is the same again");
+    assert_eq!(send(&[]).status, 428);
+    assert_eq!(send(&[("if-match", "once")]).status, 400);
+    let reviews = people.server.get_as(&people.ann, &path).body;
+    assert_eq!(reviews["reviews"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_structure_that_an_analyst_drew_is_confirmed_by_a_second_person() {
     let folder = tempfile::tempdir().unwrap();
     let people = People::at_work(folder.path());

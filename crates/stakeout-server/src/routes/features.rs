@@ -419,7 +419,7 @@ fn merged(mut old: Value, patch: Value) -> Result<Value, ApiError> {
 /// The CRS in which a client sends positions.
 fn crs_of_body(headers: &HeaderMap) -> Result<FeatureCrs, ApiError> {
     let Some(value) = headers.get(CONTENT_CRS) else { return Ok(FeatureCrs::Crs84) };
-    FeatureCrs::of_uri("Content-Crs", value.to_str().unwrap_or_default())
+    FeatureCrs::of_header("Content-Crs", value.to_str().unwrap_or_default())
 }
 
 pub(crate) async fn remove(

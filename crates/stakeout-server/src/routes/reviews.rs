@@ -51,6 +51,7 @@ fn recorded(
     review: NewReview,
 ) -> Result<ReviewOutcome, ApiError> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    etag::must_say(headers, id)?;
     // a repeated request carries the ETag of before its first try; its key says that it is the same
     if let Some(done) = key.map(|key| app.store.answered_review(actor, key)).transpose()?.flatten() {
         return Ok(done);

@@ -130,23 +130,30 @@ def serving(binary: Path, data: Path, *arguments: str):
         process.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Server:
+@contextmanager
+def reviewing(folder: Path, side_px: int, settings: dict | None = None):
+    """A server of its own with a compared pair of rendered scenes; up to five of its candidates are confirmed."""
+    config = folder / "settings.json"
+    config.write_text(json.dumps(settings or {}))
     binary = Path(os.environ["STAKEOUT_BIN"])
-    fixture = tmp_path_factory.mktemp("fixture")
-    subprocess.run([binary / "make-fixture", fixture, "--size", str(FIXTURE_PX)], check=True, timeout=300)
-    data = tmp_path_factory.mktemp("data")
-    program = binary / "stakeout"
-    with serving(program, data) as url:
-        running = Server(url=url, data=data, fixture=fixture, binary=program)
+    running = Server(url="", data=folder / "data", fixture=folder / "fixture", binary=binary / "stakeout")
+    subprocess.run([binary / "make-fixture", running.fixture, "--size", str(side_px)], check=True, timeout=300)
+    running.data.mkdir()
+    with serving(running.binary, running.data, "--config", config) as running.url:
         site = {"type": "Feature", "id": "plant", "geometry": AREA, "properties": {"name": "Test plant"}}
         running.post("/ogc/collections/sites/items", site)
         running.before = add_scene(running, "before.tif", "2023-05-14T02:10:00Z")
         running.after = add_scene(running, "after.tif", "2024-10-21T02:25:00Z")
         run_comparison(running)
         candidates = running.get("/ogc/collections/candidates/items?limit=10")["features"]
-        assert len(candidates) >= 6, f"only {len(candidates)} candidates in the rendered scene"
         running.confirmed = [confirm(running, candidate["id"]) for candidate in candidates[:5]]
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Server:
+    with reviewing(tmp_path_factory.mktemp("reviewing"), FIXTURE_PX) as running:
+        assert len(running.confirmed) == 5, f"only {len(running.confirmed)} candidates in the rendered scene"
         yield running
 
 
