@@ -18,8 +18,10 @@ pub enum Kind {
     Time,
     /// A list of texts.
     Texts,
-    /// A JSON object or list of objects; cannot be asked for.
+    /// A JSON object; cannot be asked for.
     Document,
+    /// A list of JSON objects; cannot be asked for.
+    Documents,
 }
 
 /// Who sets a property.
@@ -95,7 +97,7 @@ const ANNOTATIONS: &[Property] = &[
     client("start_datetime", "Last image without it", Kind::Time),
     client("end_datetime", "First image with it", Kind::Time),
     server("area_m2", "Geodesic area in square metres", Kind::Number),
-    server("sources", "Images it rests on, with their SHA-256", Kind::Document),
+    server("sources", "Images it rests on, with their SHA-256", Kind::Documents),
     server("status", "Status", STATUS),
     server("created", "First recorded", Kind::Time),
     server("created_by", "Who recorded it", Kind::Text),
@@ -149,7 +151,9 @@ pub fn properties(collection: Collection) -> &'static [Property] {
 
 /// Properties that filters may name.
 pub fn queryables(collection: Collection) -> impl Iterator<Item = &'static Property> {
-    properties(collection).iter().filter(|property| property.kind != Kind::Document)
+    properties(collection)
+        .iter()
+        .filter(|property| !matches!(property.kind, Kind::Document | Kind::Documents))
 }
 
 /// Names of the properties that hold the ends of a feature's time.

@@ -3,7 +3,7 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use serde_json::Value;
 
@@ -28,6 +28,25 @@ impl JsonBody {
 /// 400 where the bytes are no JSON.
 pub(crate) fn read(bytes: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| ApiError::body(format!("the body is no JSON: {error}")))
+}
+
+/// Asks that a body says what it is, and is one of these media types.
+///
+/// # Errors
+/// 400 without `Content-Type`, as OGC API Features Part 4 wants; 415 with another.
+pub(crate) fn must_be(headers: &HeaderMap, media_types: &[&str]) -> Result<(), ApiError> {
+    let wanted = media_types.join(", ");
+    let Some(given) = headers.get(header::CONTENT_TYPE) else {
+        return Err(ApiError::parameter("Content-Type", "", &format!("one of {wanted}")));
+    };
+    let given = given.to_str().unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if media_types.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    let detail = format!("the body came as {given:?} but is taken as {wanted}");
+    let title = "The media type is not taken";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", title, detail).at("Content-Type"))
 }
 
 impl FromRequest<App> for JsonBody {

@@ -140,7 +140,7 @@ fn column(property: &Property) -> Column {
         Kind::Number => ColumnKind::Real,
         Kind::Integer => ColumnKind::Integer,
         Kind::Time => ColumnKind::Time,
-        Kind::Text | Kind::Words(_) | Kind::Texts | Kind::Document => ColumnKind::Text,
+        Kind::Text | Kind::Words(_) | Kind::Texts | Kind::Document | Kind::Documents => ColumnKind::Text,
     };
     Column { name: property.name, short_name: short_name(property.name), kind }
 }
@@ -175,7 +175,7 @@ fn cell(kind: Kind, value: &Value) -> Cell {
             Some(texts) => Cell::Text(texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
             None => Cell::Null,
         },
-        Kind::Text | Kind::Words(_) | Kind::Document => as_text(),
+        Kind::Text | Kind::Words(_) | Kind::Document | Kind::Documents => as_text(),
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{ApiError, links::Base, parameters::Parameters};
 
@@ -32,13 +32,48 @@ impl Format {
             None => {}
         }
         let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let html = accept.find("text/html");
-        let json = accept.find("json");
-        Ok(if html.is_some_and(|html| json.is_none_or(|json| html < json)) {
-            Format::Html
-        } else {
-            Format::Json
-        })
+        Ok(if wants_page(accept) { Format::Html } else { Format::Json })
+    }
+}
+
+/// Whether a client would rather have a page than JSON (RFC 9110, 12.5.1); where it likes both the same, what it names
+/// first.
+fn wants_page(accept: &str) -> bool {
+    let is_json = |kind: &str| kind.ends_with("/json") || kind.ends_with("+json");
+    let page = Liking::of(accept, |kind| match kind {
+        "text/html" => 3,
+        "text/*" => 2,
+        _ => u8::from(kind == "*/*"),
+    });
+    let json = Liking::of(accept, |kind| match kind {
+        "application/*" => 2,
+        other if is_json(other) => 3,
+        _ => u8::from(kind == "*/*"),
+    });
+    let named_first = page.exactness > 1 && page.quality > 0.0 && page.at < json.at;
+    page.quality > json.quality || (page.quality == json.quality && named_first)
+}
+
+/// How much a client likes a format, as the most exact range of its Accept header says.
+struct Liking {
+    exactness: u8,
+    quality: f32,
+    at: usize,
+}
+
+impl Liking {
+    /// `exactness` tells how exactly a range names the format, 0 where it does not.
+    fn of(accept: &str, exactness: impl Fn(&str) -> u8) -> Liking {
+        let mut liking = Liking { exactness: 0, quality: 0.0, at: usize::MAX };
+        for (at, range) in accept.split(',').enumerate() {
+            let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+            let exactness = exactness(&parts.next().unwrap_or_default());
+            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+            if exactness > 0 && (exactness, quality) > (liking.exactness, liking.quality) {
+                liking = Liking { exactness, quality, at };
+            }
+        }
+        liking
     }
 }
 
@@ -48,9 +83,10 @@ a{color:#0b5cad}table{border-collapse:collapse;width:100%;background:#fff;box-sh
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem;border-bottom:1px solid #e4e8ee;overflow-wrap:anywhere}\
 th{font-weight:600;white-space:nowrap;color:#3c4858}svg{width:100%;height:auto;background:#e9eef2;border-radius:.4rem;margin:0 0 1rem}\
 h2{font-size:1.2rem;margin:1.6rem 0 .2rem}details{margin:.3rem 0}summary{cursor:pointer}code{overflow-wrap:anywhere}\
+.wide{overflow-x:auto}.wide td{white-space:nowrap}td table{box-shadow:none;background:none}small{color:#5a6675}\
 .links{display:flex;gap:1rem;flex-wrap:wrap;margin:0 0 1rem;padding:0;list-style:none}\
 @media(prefers-color-scheme:dark){body{background:#12161c;color:#dde4ee}table{background:#1a2029}th,td{border-color:#2c3440}\
-th{color:#aab6c6}a{color:#74b3f7}svg{background:#1f2832}nav{color:#93a1b3}}";
+th{color:#aab6c6}a{color:#74b3f7}svg{background:#1f2832}nav,small{color:#93a1b3}}";
 
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -60,6 +96,23 @@ const MAP_WIDTH: f64 = 1000.0;
 const MAP_HEIGHT: f64 = 420.0;
 /// Share of the map kept free at its edges.
 const MAP_MARGIN: f64 = 0.06;
+/// Properties that tell most of a feature at a glance, of any collection.
+const COLUMNS: [&str; 14] = [
+    "state",
+    "status",
+    "change",
+    "score",
+    "confidence",
+    "area_m2",
+    "site",
+    "parent",
+    "tags",
+    "before_datetime",
+    "after_datetime",
+    "start_datetime",
+    "end_datetime",
+    "updated",
+];
 /// Rows of a table of features.
 const ROWS_MAX: usize = 1_000;
 
@@ -81,11 +134,17 @@ pub(crate) fn document(base: &Base, path: &str, title: &str, document: &Value) -
     } else {
         body.push_str(&members(document, &["links"]));
     }
-    page(base, path, title, &body)
+    page(base, path, &as_json(path), title, &body)
+}
+
+fn as_json(path: &str) -> String {
+    format!("{path}?f=json")
 }
 
 /// Features as a page: a map and a table.
-pub(crate) fn features(base: &Base, path: &str, title: &str, collection: &Value) -> Response {
+///
+/// `json` is the address of the same as JSON.
+pub(crate) fn features(base: &Base, path: &str, json: &str, title: &str, collection: &Value) -> Response {
     let empty = Vec::new();
     let features = collection["features"].as_array().unwrap_or(&empty);
     let mut body = map(features);
@@ -96,29 +155,32 @@ pub(crate) fn features(base: &Base, path: &str, title: &str, collection: &Value)
         collection["numberMatched"].as_u64().unwrap_or(features.len() as u64)
     );
     body.push_str(&links(collection));
-    body.push_str("<table>");
-    for feature in features.iter().take(ROWS_MAX) {
+    body.push_str(&listed(base, path, &features[..features.len().min(ROWS_MAX)]));
+    page(base, path, json, title, &body)
+}
+
+/// Features, a row each; what none of them has, has no column.
+fn listed(base: &Base, path: &str, features: &[Value]) -> String {
+    let has = |name: &&str| features.iter().any(|feature| !feature["properties"][*name].is_null());
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(has).collect();
+    let heads: String = columns.iter().map(|name| format!("<th scope=\"col\">{name}</th>")).collect();
+    let mut table = format!(
+        "<div class=\"wide\"><table><thead><tr><th scope=\"col\">feature</th>{heads}</tr></thead><tbody>"
+    );
+    for feature in features {
         let id = text(&feature["id"]);
         let properties = &feature["properties"];
-        let name = ["name", "title", "structure_type", "state"]
-            .iter()
-            .find_map(|name| properties[*name].as_str())
-            .map_or_else(|| id.clone(), escaped);
-        let facts: Vec<String> =
-            ["score", "area_m2", "change", "status", "site", "start_datetime", "end_datetime"]
-                .iter()
-                .filter(|name| !properties[**name].is_null())
-                .map(|name| format!("{name} {}", text(&properties[*name])))
-                .collect();
+        let named = ["name", "title", "structure_type"].iter().find_map(|name| properties[*name].as_str());
+        let cells: String =
+            columns.iter().map(|name| format!("<td>{}</td>", shown(&properties[*name]))).collect();
         let _ = write!(
-            body,
-            "<tr><th><a href=\"{}\">{name}</a></th><td>{}</td></tr>",
+            table,
+            "<tr><th scope=\"row\"><a href=\"{}\">{}</a></th>{cells}</tr>",
             escaped(&base.to(&format!("{path}/{id}"))),
-            facts.join(" · ")
+            named.map_or_else(|| id.clone(), escaped),
         );
     }
-    body.push_str("</table>");
-    page(base, path, title, &body)
+    table + "</tbody></table></div>"
 }
 
 /// One feature as a page: a map and its properties.
@@ -130,16 +192,16 @@ pub(crate) fn feature(base: &Base, path: &str, feature: &Value) -> Response {
         .unwrap_or("Feature");
     let shape = map(std::slice::from_ref(feature));
     let body = format!("{shape}{}{}", links(feature), members(&feature["properties"], &[]));
-    page(base, path, title, &body)
+    page(base, path, &as_json(path), title, &body)
 }
 
-/// A page at a path of this service.
-pub(crate) fn page(base: &Base, path: &str, title: &str, body: &str) -> Response {
+/// A page at a path of this service, which is at another address as JSON.
+pub(crate) fn page(base: &Base, path: &str, json: &str, title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Stakeout</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
          <body><main><nav aria-label=\"Path\">{}</nav><h1>{title}</h1>{body}</main></body></html>",
-        trail(base, path),
+        trail(base, path, json),
         title = escaped(title),
     );
     let headers = [
@@ -151,20 +213,26 @@ pub(crate) fn page(base: &Base, path: &str, title: &str, body: &str) -> Response
 }
 
 /// The way from the landing page to here, and the same as JSON.
-fn trail(base: &Base, path: &str) -> String {
+fn trail(base: &Base, path: &str, json: &str) -> String {
     let mut at = String::new();
     let mut steps: Vec<String> = Vec::new();
     for step in path.split('/').filter(|step| !step.is_empty()) {
         at = format!("{at}/{step}");
         steps.push(format!("<a href=\"{}\">{}</a>", escaped(&base.to(&at)), escaped(step)));
     }
-    format!("{} · <a href=\"{}?f=json\">as JSON</a>", steps.join(" / "), escaped(&base.to(path)))
+    format!("{} · <a href=\"{}\">as JSON</a>", steps.join(" / "), escaped(&base.to(json)))
 }
 
 fn links(document: &Value) -> String {
     let Some(links) = document["links"].as_array() else { return String::new() };
     let mut list = "<ul class=\"links\">".to_owned();
+    let mut told = Vec::new();
     for link in links.iter().filter(|link| !matches!(link["rel"].as_str(), Some("self" | "alternate"))) {
+        // two relations may lead to one place, and a template leads nowhere
+        if link["templated"] == true || told.contains(&&link["href"]) {
+            continue;
+        }
+        told.push(&link["href"]);
         let title = link["title"].as_str().or(link["rel"].as_str()).unwrap_or_default();
         let _ = write!(list, "<li><a href=\"{}\">{}</a></li>", text(&link["href"]), escaped(title));
     }
@@ -175,10 +243,35 @@ fn members(object: &Value, without: &[&str]) -> String {
     let mut table = "<table>".to_owned();
     for (name, value) in object.as_object().into_iter().flatten() {
         if !without.contains(&name.as_str()) && !value.is_null() {
-            let _ = write!(table, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), text(value));
+            let _ = write!(table, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), shown(value));
         }
     }
     table + "</table>"
+}
+
+/// Members that are objects themselves, a row each and their members side by side, as the properties of a schema.
+fn rows(object: &Map<String, Value>) -> String {
+    let mut table = "<table>".to_owned();
+    for (name, value) in object {
+        let inner = value.as_object().into_iter().flatten();
+        let facts: Vec<String> =
+            inner.map(|(name, value)| format!("<small>{}</small> {}", escaped(name), shown(value))).collect();
+        let _ = write!(table, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), facts.join(" · "));
+    }
+    table + "</table>"
+}
+
+/// A value for reading.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Object(object) if object.values().all(Value::is_object) => rows(object),
+        Value::Object(_) => members(value, &[]),
+        Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
+            values.iter().map(|value| format!("<div>{}</div>", shown(value))).collect()
+        }
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => text(other),
+    }
 }
 
 /// Outlines drawn to scale, north up, longitudes shortened by the latitude.
@@ -265,6 +358,25 @@ mod tests {
         assert_eq!(wanted("", "application/geo+json"), Format::Json);
         assert_eq!(wanted("", "*/*"), Format::Json);
         assert_eq!(wanted("f=html", "*/*"), Format::Html);
+        assert_eq!(wanted("", ""), Format::Json);
+        assert_eq!(wanted("", "application/xml"), Format::Json);
+    }
+
+    #[test]
+    fn what_a_client_likes_better_wins_and_then_what_it_names_first() {
+        for (accept, format) in [
+            ("text/html;q=0.1, application/json", Format::Json),
+            ("application/geo+json;q=0.5, text/html", Format::Html),
+            ("text/html, application/json", Format::Html),
+            ("application/json, text/html", Format::Json),
+            ("*/*, text/html", Format::Json),
+            ("*/*;q=0.5, text/html;q=0.8", Format::Html),
+            ("text/*, application/json;q=0.9", Format::Html),
+            ("text/html;q=0", Format::Json),
+            ("application/*;q=0.8, TEXT/HTML", Format::Html),
+        ] {
+            assert_eq!(wanted("", accept), format, "{accept}");
+        }
     }
 
     #[test]

@@ -101,6 +101,86 @@ fn candidates_take_no_writes_whatever_comes_with_them() {
 }
 
 #[test]
+fn every_address_says_which_methods_and_media_types_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    for (path, allow, post, patch) in [
+        ("/ogc", "GET,HEAD", None, None),
+        ("/ogc/collections/sites/queryables", "GET,HEAD", None, None),
+        ("/ogc/collections/candidates/items", "GET, HEAD, OPTIONS", None, None),
+        ("/ogc/collections/candidates/items/x", "GET, HEAD, OPTIONS", None, None),
+        (ANNOTATIONS, "GET, HEAD, OPTIONS, POST", Some("application/geo+json, application/json"), None),
+        (
+            "/ogc/collections/sites/items/unknown_id",
+            "GET, HEAD, OPTIONS, PUT, PATCH, DELETE",
+            None,
+            Some("application/merge-patch+json, application/geo+json, application/json"),
+        ),
+    ] {
+        let (status, headers) = server.head_of("OPTIONS", path, &[]);
+        assert_eq!((status, headers["allow"].as_str()), (200, allow), "{path}");
+        assert_eq!(headers.get("accept-post").map(String::as_str), post, "{path}");
+        assert_eq!(headers.get("accept-patch").map(String::as_str), patch, "{path}");
+    }
+}
+
+#[test]
+fn a_write_says_in_which_media_type_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let site = "/ogc/collections/sites/items/plant";
+    for (method, path) in [("POST", ANNOTATIONS), ("PUT", site), ("PATCH", site)] {
+        let (unsaid, _) = server.head_of(method, path, &[("if-match", "*")]);
+        let (other, _) = server.head_of(method, path, &[("if-match", "*"), ("content-type", "text/plain")]);
+        assert_eq!((unsaid, other), (400, 415), "{method} {path}");
+    }
+    let given = [("content-type", "application/geo+json; charset=utf-8")];
+    assert_eq!(
+        server.post(ANNOTATIONS, &annotation([127.0, 39.0], [Value::Null, Value::Null]), &given).status,
+        201
+    );
+}
+
+#[test]
+fn a_patch_moves_no_feature_to_another_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let path = "/ogc/collections/sites/items/plant";
+    let renamed =
+        |id: &str| server.patch(path, &json!({"id": id, "properties": {"name": "P"}}), &[("if-match", "*")]);
+    assert_eq!((renamed("depot").status, renamed("plant").status), (400, 200));
+}
+
+#[test]
+fn a_schema_tells_type_and_place_of_each_property() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    for collection in ["sites", "candidates", "annotations"] {
+        for document in ["schema", "queryables"] {
+            let path = format!("/ogc/collections/{collection}/{document}");
+            let body = server.get(&path).body;
+            let properties = body["properties"].as_object().unwrap();
+            let mut places: Vec<_> =
+                properties.values().map(|property| property["x-ogc-propertySeq"].as_u64().unwrap()).collect();
+            places.sort_unstable();
+            assert_eq!(places, (1..=properties.len() as u64).collect::<Vec<_>>(), "{path}");
+            for (name, property) in properties {
+                let is_outline = property["x-ogc-role"] == "primary-geometry";
+                assert_eq!(
+                    property["type"].is_null(),
+                    is_outline,
+                    "{path} {name}: only an outline has no type"
+                );
+            }
+            let (_, vary) = header(&server, &path, "vary", &[]);
+            assert!(vary.contains("Accept"), "{path} is a page too: {vary}");
+        }
+    }
+}
+
+#[test]
 fn what_takes_no_parameters_refuses_each_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

@@ -182,7 +182,7 @@ fn stored_operand(kind: Kind, value: &str) -> Operand {
             let ms = Sql::plain(format!("epoch_ms({value})"));
             Operand::Time { start: ms.clone(), end: ms }
         }
-        Kind::Text | Kind::Words(_) | Kind::Document => Operand::Text(Sql::plain(value)),
+        Kind::Text | Kind::Words(_) | Kind::Document | Kind::Documents => Operand::Text(Sql::plain(value)),
     }
 }
 

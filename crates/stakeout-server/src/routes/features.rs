@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{created, json as answer_json, ogc};
 use crate::{
     ApiError, App,
-    body::JsonBody,
+    body::{self, JsonBody},
     crs::FeatureCrs,
     etag,
     guard::Who,
@@ -44,6 +44,12 @@ const PARAMETERS: [&str; 11] = [
 const PAGE_FORM: u32 = 2;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
+/// What a feature is sent as.
+const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
+/// What a change of a feature in part is sent as.
+const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Methods of what never changes.
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
@@ -76,7 +82,7 @@ pub(crate) async fn items(
         let text = own.page(page);
         if format == Format::Html {
             let shown = serde_json::from_str(&text).map_err(|error| ApiError::internal(&error))?;
-            return Ok(html::features(&own.base, &own.path, &name, &shown));
+            return Ok(html::features(&own.base, &own.path, &own.as_format("json"), &name, &shown));
         }
         Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &tag, text.into_bytes()), crs))
     };
@@ -217,8 +223,7 @@ impl Own {
                 format!("{rest}&cursor={cursor}")
             })
         };
-        let rest = self.parameters.without(&["f"]);
-        let html = self.at(if rest.is_empty() { "f=html".to_owned() } else { format!("{rest}&f=html") });
+        let html = self.as_format("html");
         let all = self.path.trim_end_matches("/items");
         let mut links = vec![
             self.base.link("self", GEOJSON, &self.itself(), "This page"),
@@ -241,6 +246,12 @@ impl Own {
         text.insert_str(0, &head);
         text.push_str("]}");
         text
+    }
+
+    /// The address of the same in another format.
+    fn as_format(&self, format: &str) -> String {
+        let rest = self.parameters.without(&["f"]);
+        self.at(if rest.is_empty() { format!("f={format}") } else { format!("{rest}&f={format}") })
     }
 
     /// The strong validator of the page in a state of its collection: the same address gives the same bytes.
@@ -291,11 +302,16 @@ pub(crate) async fn item(
 fn links_of(collection: Collection, id: &str, base: &Base) -> Value {
     let all = format!("/ogc/collections/{}", collection.as_str());
     let own = format!("{all}/items/{id}");
-    json!([
+    let mut links = vec![
         base.link("self", GEOJSON, &own, "This feature"),
         base.link("alternate", "text/html", &format!("{own}?f=html"), "This feature, for reading"),
         base.link("collection", "application/json", &all, "Its collection"),
-    ])
+    ];
+    if collection == Collection::Annotations {
+        let versions = format!("{own}/versions");
+        links.push(base.link("version-history", "application/json", &versions, "All that was said of it"));
+    }
+    Value::Array(links)
 }
 
 /// A stored feature with links behind its own members.
@@ -315,6 +331,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let collection = writable(ogc::by_name(&name)?)?;
     parameters.only(&[])?;
+    body::must_be(&headers, FEATURE_TYPES)?;
     let crs = crs_of_body(&headers)?;
     let feature = sent.value()?;
     let item = app
@@ -347,6 +364,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, ApiError> {
     let collection = writable(ogc::by_name(&name)?)?;
     parameters.only(&[])?;
+    body::must_be(&headers, FEATURE_TYPES)?;
     change(app, collection, id, actor, headers, sent.value()?, |_, feature| Ok(feature)).await
 }
 
@@ -361,6 +379,7 @@ pub(crate) async fn update(
 ) -> Result<Response, ApiError> {
     let collection = writable(ogc::by_name(&name)?)?;
     parameters.only(&[])?;
+    body::must_be(&headers, PATCH_TYPES)?;
     change(app, collection, id, actor, headers, sent.value()?, merged).await
 }
 
@@ -410,6 +429,9 @@ fn merged(mut old: Value, patch: Value) -> Result<Value, ApiError> {
                 }
             }
             ("properties", _) => return Err(wrong("properties")),
+            ("id", id) if id != old["id"] => {
+                return Err(ApiError::parameter("id", &id.to_string(), "left out: a feature keeps its id"));
+            }
             (_, value) => old[name] = value,
         }
     }
@@ -466,17 +488,23 @@ pub(crate) async fn versions(
 }
 
 pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let methods = if writable(ogc::by_name(&name)?).is_ok() { "GET, HEAD, OPTIONS, POST" } else { READ_ONLY };
-    Ok(allowed(methods))
+    if writable(ogc::by_name(&name)?).is_err() {
+        return Ok(allowed(READ_ONLY));
+    }
+    Ok(([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response())
 }
 
 pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
-    let editable = writable(ogc::by_name(&name)?).is_ok();
-    Ok(allowed(if editable { "GET, HEAD, OPTIONS, PUT, PATCH, DELETE" } else { READ_ONLY }))
+    if writable(ogc::by_name(&name)?).is_err() {
+        return Ok(allowed(READ_ONLY));
+    }
+    let allowed = allowed("GET, HEAD, OPTIONS, PUT, PATCH, DELETE");
+    Ok(([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response())
 }
 
+/// What an address takes; Part 4 wants 200 and not 204.
 fn allowed(methods: &'static str) -> Response {
-    (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static(methods))]).into_response()
+    (StatusCode::OK, [(header::ALLOW, HeaderValue::from_static(methods))]).into_response()
 }
 
 /// Candidates never change: reviews do.

@@ -38,7 +38,7 @@ pub(crate) async fn page(_: NoParameters, base: Base) -> Result<Response, ApiErr
             }
         }
     }
-    Ok(html::page(&base, PAGE, "The interface", &body))
+    Ok(html::page(&base, PAGE, "/openapi.json", "The interface", &body))
 }
 
 fn document(base: &Base) -> Value {

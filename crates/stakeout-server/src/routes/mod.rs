@@ -68,13 +68,22 @@ pub fn router(app: App) -> Router {
     quick
         .merge(slow)
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
-        .method_not_allowed_fallback(|method: Method| async move { ApiError::method(&method) })
+        .method_not_allowed_fallback(not_taken)
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
         .layer(CatchPanicLayer::custom(broken))
         .layer(TraceLayer::new_for_http())
         .layer(middleware::map_request_with_state(app.clone(), request_body::limited))
         .with_state(app)
+}
+
+/// What an address answers to a method that it does not name; the router adds `Allow`.
+async fn not_taken(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        ApiError::method(&method).into_response()
+    }
 }
 
 /// Ends a request that takes too long.

@@ -1,6 +1,10 @@
 //! Landing page, conformance and collections of OGC API.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
 use record::{Collection, Extent, Timestamp};
 use serde_json::{Value, json};
 
@@ -36,7 +40,14 @@ const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
+    // Part 5 was published under both names; clients look for the first
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/core-roles-features",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/core-roles-features",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
@@ -153,7 +164,8 @@ pub(crate) async fn collection(
         document["crs"] = json!("CRS84, EPSG 4326, 3857 and the UTM zones");
     }
     let path = format!("/ogc/collections/{name}");
-    answered(&parameters, &headers, &base, &path, &name, &document, JSON)
+    let title = document["title"].as_str().unwrap_or(&name).to_owned();
+    answered(&parameters, &headers, &base, &path, &title, &document, JSON)
 }
 
 /// A document in the format that the client wants: a page for reading, or JSON of a media type.
@@ -168,7 +180,11 @@ pub(super) fn answered(
 ) -> Result<Response, ApiError> {
     Ok(match Format::wanted(parameters, headers)? {
         Format::Html => html::document(base, path, title, document),
-        Format::Json => with_type(media_type, document),
+        Format::Json => {
+            let mut response = with_type(media_type, document);
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+            response
+        }
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn queryables(
     parameters.only(&["f"])?;
     let collection = ogc::by_name(&name)?;
     let mut properties = Map::new();
-    properties.insert("id".to_owned(), json!({"title": "Id", "type": "string", "x-ogc-role": "id"}));
+    properties.insert("id".to_owned(), id());
     properties.insert("geometry".to_owned(), geometry());
     properties.extend(described(collection, schema::queryables(collection)));
     let path = format!("/ogc/collections/{name}/queryables");
@@ -43,10 +43,9 @@ pub(crate) async fn schema(
     parameters.only(&["f"])?;
     let collection = ogc::by_name(&name)?;
     let mut properties = Map::new();
-    properties.insert(
-        "id".to_owned(),
-        json!({"title": "Id", "type": "string", "x-ogc-role": "id", "readOnly": true}),
-    );
+    let mut id = id();
+    id["readOnly"] = json!(true);
+    properties.insert("id".to_owned(), id);
     properties.insert("geometry".to_owned(), geometry());
     properties.extend(described(collection, schema::properties(collection).iter()));
     let path = format!("/ogc/collections/{name}/schema");
@@ -59,8 +58,12 @@ fn document(base: &Base, path: &str, title: &str, properties: Map<String, Value>
     json!({"$schema": DIALECT, "$id": base.to(path), "title": title, "type": "object", "properties": properties})
 }
 
+fn id() -> Value {
+    json!({"title": "Id", "type": "string", "x-ogc-role": "id", "x-ogc-propertySeq": 1})
+}
+
 fn geometry() -> Value {
-    json!({"title": "Outline", "format": POLYGON_FORMAT, "x-ogc-role": "primary-geometry"})
+    json!({"title": "Outline", "format": POLYGON_FORMAT, "x-ogc-role": "primary-geometry", "x-ogc-propertySeq": 2})
 }
 
 fn described<'a>(
@@ -71,7 +74,7 @@ fn described<'a>(
     properties.enumerate().map(move |(at, property)| {
         let mut described = kind(property.kind);
         described["title"] = json!(property.title);
-        described["x-ogc-propertySeq"] = json!(at + 1);
+        described["x-ogc-propertySeq"] = json!(at + 3);
         if property.set_by == SetBy::Server {
             described["readOnly"] = json!(true);
         }
@@ -95,6 +98,7 @@ pub(super) fn kind(kind: Kind) -> Value {
         Kind::Integer => json!({"type": "integer"}),
         Kind::Time => json!({"type": "string", "format": "date-time"}),
         Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
-        Kind::Document => json!({}),
+        Kind::Document => json!({"type": "object"}),
+        Kind::Documents => json!({"type": "array", "items": {"type": "object"}}),
     }
 }

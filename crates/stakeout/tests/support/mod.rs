@@ -154,10 +154,13 @@ impl Server {
         stream.write_all(format!("{head}content-length: 0\r\n\r\n").as_bytes()).unwrap();
         let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
         let status = lines.next().unwrap()[9..12].parse().unwrap();
-        let headers = lines
-            .take_while(|line| !line.is_empty())
-            .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())))
-            .collect();
+        let mut headers: HashMap<String, String> = HashMap::new();
+        for line in lines.take_while(|line| !line.is_empty()) {
+            let Some((name, value)) = line.split_once(": ") else { continue };
+            // what comes several times is one list (RFC 9110, 5.3)
+            let known = headers.entry(name.to_owned()).or_default();
+            *known = if known.is_empty() { value.to_owned() } else { format!("{known}, {value}") };
+        }
         (status, headers)
     }
 
