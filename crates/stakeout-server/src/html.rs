@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use record::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{ApiError, links::Base, parameters::Parameters};
@@ -97,7 +98,7 @@ const MAP_HEIGHT: f64 = 420.0;
 /// Share of the map kept free at its edges.
 const MAP_MARGIN: f64 = 0.06;
 /// Properties that tell most of a feature at a glance, of any collection.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 13] = [
     "state",
     "status",
     "change",
@@ -111,7 +112,6 @@ const COLUMNS: [&str; 14] = [
     "after_datetime",
     "start_datetime",
     "end_datetime",
-    "updated",
 ];
 /// Rows of a table of features.
 const ROWS_MAX: usize = 1_000;
@@ -172,15 +172,27 @@ fn listed(base: &Base, path: &str, features: &[Value]) -> String {
         let properties = &feature["properties"];
         let named = ["name", "title", "structure_type"].iter().find_map(|name| properties[*name].as_str());
         let cells: String =
-            columns.iter().map(|name| format!("<td>{}</td>", shown(&properties[*name]))).collect();
+            columns.iter().map(|name| format!("<td>{}</td>", glanced(&properties[*name]))).collect();
         let _ = write!(
             table,
             "<tr><th scope=\"row\"><a href=\"{}\">{}</a></th>{cells}</tr>",
             escaped(&base.to(&format!("{path}/{id}"))),
-            named.map_or_else(|| id.clone(), escaped),
+            named.map_or_else(|| format!("…{}", tail(&id)), escaped),
         );
     }
     table + "</tbody></table></div>"
+}
+
+/// The end of an id, which tells it from its neighbours.
+fn tail(id: &str) -> &str {
+    const CHARACTERS: usize = 8;
+    id.char_indices().rev().nth(CHARACTERS - 1).map_or(id, |(at, _)| &id[at..])
+}
+
+/// A value in a list: a time to the minute, all else on one line.
+fn glanced(value: &Value) -> String {
+    let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    time.map_or_else(|| inline(value), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
 }
 
 /// One feature as a page: a map and its properties.
@@ -254,8 +266,9 @@ fn rows(object: &Map<String, Value>) -> String {
     let mut table = "<table>".to_owned();
     for (name, value) in object {
         let inner = value.as_object().into_iter().flatten();
-        let facts: Vec<String> =
-            inner.map(|(name, value)| format!("<small>{}</small> {}", escaped(name), shown(value))).collect();
+        let facts: Vec<String> = inner
+            .map(|(name, value)| format!("<small>{}</small> {}", escaped(name), inline(value)))
+            .collect();
         let _ = write!(table, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), facts.join(" · "));
     }
     table + "</table>"
@@ -269,7 +282,18 @@ fn shown(value: &Value) -> String {
         Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
             values.iter().map(|value| format!("<div>{}</div>", shown(value))).collect()
         }
-        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => inline(other),
+    }
+}
+
+/// A value on one line.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(values) => values.iter().map(inline).collect::<Vec<_>>().join(", "),
+        Value::Object(object) => {
+            let facts = object.iter().map(|(name, value)| format!("{} {}", escaped(name), inline(value)));
+            facts.collect::<Vec<_>>().join(" ")
+        }
         other => text(other),
     }
 }
@@ -343,6 +367,8 @@ pub(crate) fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn wanted(query: &str, accept: &str) -> Format {
@@ -377,6 +403,45 @@ mod tests {
         ] {
             assert_eq!(wanted("", accept), format, "{accept}");
         }
+    }
+
+    #[test]
+    fn a_page_reads_a_document_out_without_braces() {
+        let schema = json!({"type": "object", "properties": {
+            "name": {"type": "string", "enum": ["a", "<b>"]},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        }});
+        let table = members(&schema, &[]);
+        assert!(table.contains("<small>type</small> string · <small>enum</small> a, &lt;b&gt;"), "{table}");
+        assert!(table.contains("<small>items</small> type string"), "{table}");
+        assert!(!table.contains('{'), "{table}");
+        assert_eq!(inline(&json!([[1, 2], [3]])), "1, 2, 3");
+    }
+
+    #[test]
+    fn a_place_is_linked_to_once_and_a_template_not_at_all() {
+        let link = |rel: &str, href: &str| json!({"rel": rel, "href": href, "title": rel});
+        let mut tiles = link("item", "/tiles/{z}");
+        tiles["templated"] = json!(true);
+        let list = links(&json!({"links": [link("self", "/"), link("a", "/s"), link("b", "/s"), tiles]}));
+        assert_eq!(list, "<ul class=\"links\"><li><a href=\"/s\">a</a></li></ul>");
+    }
+
+    #[test]
+    fn a_list_of_features_has_the_columns_that_they_fill() {
+        let feature = |id: &str, properties: Value| json!({"id": id, "properties": properties});
+        let features = [
+            feature(
+                "hall",
+                json!({"title": "Hall", "status": null, "start_datetime": "2023-05-14T02:10:00Z"}),
+            ),
+            feature("01a211e8ee1775ac947bb009ec814a50", json!({"change": "new", "status": null})),
+        ];
+        let table = listed(&Base("http://h".to_owned()), "/items", &features);
+        let heads: Vec<&str> = table.split("<th scope=\"col\">").skip(1).collect();
+        assert_eq!(heads.len(), 3, "feature, change, start_datetime: {table}");
+        assert!(table.contains("<td>2023-05-14 02:10Z</td>"), "{table}");
+        assert!(table.contains("/items/01a211e8ee1775ac947bb009ec814a50\">…ec814a50</a>"), "{table}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Store {
     /// confidence, construction window.
     ///
     /// # Errors
-    /// When it is not there or at another revision, the structure type is unknown, or the role is too
+    /// When it is not there, at another revision or of another site, the structure type is unknown, or the role is too
     /// low: analysts change drafts, reviewers anything.
     pub fn update_annotation(
         &self,
@@ -64,6 +64,14 @@ impl Store {
             let old = current(&change, id, if_match)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
+            }
+            if drawn.site != old.site {
+                return Err(RecordError::Conflict {
+                    what: "annotation",
+                    id: id.to_string(),
+                    state: format!("one of the site {}", old.site),
+                    change: "moving it to another",
+                });
             }
             reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
             let annotation = with_content(old, drawn, change.time);
