@@ -139,8 +139,10 @@ def mend_body(case) -> None:
     body, path = case.body, case.operation.path
     properties = body.get("properties")
     if isinstance(properties, dict):
-        if properties.get("end_datetime"):
-            properties.pop("start_datetime", None)
+        # a patch of one must suit the other as it is
+        for name, time in (("start_datetime", "2000-01-01T00:00:00Z"), ("end_datetime", "2030-01-01T00:00:00Z")):
+            if properties.get(name):
+                properties[name] = time
         mend_placement(properties)
     if path.startswith("/stac/collections"):
         body.pop("collection", None)
