@@ -93,6 +93,7 @@ def mend_query(case) -> None:
         query.pop("offset", None)
     if "filter" in query:
         query["filter"] = FILTERS[query.get("filter-lang") or "cql2-text"]
+    mend_interval(query)
     if query.get("bbox"):
         query["bbox"] = mended_box(query["bbox"])
         query.pop("intersects", None)
@@ -111,6 +112,13 @@ def mend_query(case) -> None:
         query["stretch"] = "0,255"
     if "collections" in query and "site" in (case.path_parameters or {}):
         del query["collections"]
+
+
+def mend_interval(given: dict) -> None:
+    """An interval does not end before it begins: one of two ends is left open."""
+    begin, slash, _ = (given.get("datetime") or "").partition("/")
+    if slash and begin not in ("", ".."):
+        given["datetime"] = begin + "/.."
 
 
 def mended_box(numbers: list[float] | str) -> list[float] | str:
@@ -155,6 +163,8 @@ def mend_body(case) -> None:
         text = isinstance(body["filter"], str)
         body["filter-lang"] = "cql2-text" if text else "cql2-json"
         body["filter"] = FILTERS["cql2-text"] if text else json.loads(FILTERS["cql2-json"])
+    if path == "/stac/search":
+        mend_interval(body)
     if path == "/stac/search" and "bbox" in body:
         body["bbox"] = mended_box(body["bbox"])
         body.pop("intersects", None)
