@@ -13,7 +13,7 @@ use crate::{
         classical::{self, ClassicalOptions, classical},
         network::{self, network},
     },
-    grid::{Grid, PixelIndex, Window},
+    grid::{Grid, PixelIndex, Reference, Window},
     model::{Model, ModelError, Shipped},
     normalise::{Normalisation, PairTones, normalise},
     objects::{Object, ObjectOptions, objects},
@@ -319,6 +319,15 @@ impl<S: PairSource> Run<'_, S> {
             .collect()
     }
 
+    /// Side of a pixel on the ground for the score, metres; without georeference it counts as what the detector wants.
+    fn ground_pixel_m(&self) -> f64 {
+        let grid = self.source.grid();
+        match grid.reference {
+            Reference::Projected(_) => grid.pixel_m,
+            Reference::Pixels => self.detector.gsd_m(),
+        }
+    }
+
     fn found(&self, patch: &Patch, object: Object) -> Option<Found> {
         let grid = self.source.grid();
         let raw = outline(&object);
@@ -326,7 +335,7 @@ impl<S: PairSource> Run<'_, S> {
         let extent = extent(&regular);
         let middle = object.window.middle();
         let context = ScoreContext {
-            grid,
+            pixel_m: self.ground_pixel_m(),
             // without one the fit says that the candidates cannot be believed
             registration_residual_m: self.registration.fit.residual_m.unwrap_or(0.0),
             registration_residual_near_m: self.registration.residual_px_near(middle) * grid.pixel_m,

@@ -6,13 +6,8 @@ use geo::{Area, Euclidean, Length};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    blobs::Patch,
-    candidate::Change,
-    evidence::cues::signed,
-    grid::{Grid, PixelIndex},
-    objects::Object,
-    outline::PixelPolygon,
-    regularise::Extent,
+    blobs::Patch, candidate::Change, evidence::cues::signed, grid::PixelIndex, objects::Object,
+    outline::PixelPolygon, regularise::Extent,
 };
 
 /// Coefficients of a logistic regression on the evidence: `score = 1 / (1 + exp(-(intercept + sum)))`.
@@ -55,9 +50,9 @@ impl ScoreOptions {
 
 /// What the score of a structure rests on besides its own pixels.
 #[derive(Clone, Copy, Debug)]
-pub struct ScoreContext<'a> {
-    /// The grid of the pair.
-    pub grid: &'a Grid,
+pub struct ScoreContext {
+    /// Side of a pixel on the ground, metres.
+    pub pixel_m: f64,
     /// Residual of the registration over the scene, metres.
     pub registration_residual_m: f64,
     /// Residual of the registration around the structure, metres.
@@ -78,7 +73,7 @@ pub fn score(
     object: &Object,
     outline: &PixelPolygon,
     extent: &Extent,
-    context: &ScoreContext<'_>,
+    context: &ScoreContext,
     options: &ScoreOptions,
 ) -> (f64, BTreeMap<String, f64>) {
     let evidence = evidence(patch, object, outline, extent, context);
@@ -102,10 +97,10 @@ fn evidence(
     object: &Object,
     outline: &PixelPolygon,
     extent: &Extent,
-    context: &ScoreContext<'_>,
+    context: &ScoreContext,
 ) -> BTreeMap<String, f64> {
     let own: Vec<usize> = own_pixels(patch, object).collect();
-    let pixel_m = context.grid.pixel_m;
+    let pixel_m = context.pixel_m;
     let mean = |map: &[u8]| own.iter().map(|&at| f64::from(map[at])).sum::<f64>() / own.len() as f64 / 255.0;
     let strongest = own.iter().map(|&at| patch.maps.strength(at)).max().unwrap_or(0);
     let strength =

@@ -62,6 +62,24 @@ fn an_image_and_itself_give_nothing() {
 }
 
 #[test]
+fn scores_do_not_depend_on_the_georeference() {
+    let (before, after) = scene().pair.into_parts();
+    assert_eq!(before.grid().pixel_m, 0.5, "what networks are made for");
+    let unplaced = |raster: &Raster| {
+        let grid = Grid::pixels(raster.grid().rows, raster.grid().cols);
+        let values = (0..raster.bands()).flat_map(|band| raster.band(band).to_vec()).collect();
+        Raster::new(grid, raster.bands(), values, vec![true; raster.grid().len()]).unwrap()
+    };
+    let scores = |before: Raster, after: Raster| -> Vec<f64> {
+        let found = detection(AlignedPair::new(before, after).unwrap(), "research");
+        found.candidates.iter().map(|candidate| candidate.score).collect()
+    };
+    let without = scores(unplaced(&before), unplaced(&after));
+    assert!(!without.is_empty());
+    assert_eq!(without, scores(before, after));
+}
+
+#[test]
 fn swapped_images_turn_new_into_removed() {
     let (before, after) = scene().pair.into_parts();
     for name in ["open", "research"] {
