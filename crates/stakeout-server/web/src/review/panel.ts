@@ -61,8 +61,10 @@ export class ReviewPanel {
     void attempt(() => mountWords(element("decision")));
     void this.desk.outbox.send();
     hear<{ id: string; by: string; comparison?: string }>("candidate", ({ id, by, comparison }) => {
-      const isHere = this.desk.features.has(id) || (comparison !== undefined && comparison === this.desk.comparison?.id);
-      if (by !== session.actor && isHere) this.desk.loadSoon();
+      const isKnown = this.desk.features.has(id);
+      // what the person themselves drew in another program is new here too
+      const isNew = !isKnown && comparison !== undefined && comparison === this.desk.comparison?.id;
+      if (isNew || (isKnown && by !== session.actor)) this.desk.loadSoon();
     });
   }
 
@@ -200,8 +202,7 @@ export class ReviewPanel {
     const did = current?.score === null ? "drawn" : "looked at";
     second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
     this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
-    const next = upcoming(review);
-    if (next) this.stage.preload(next);
+    this.stage.preload(upcoming(review));
   }
 
   private renderVerdicts(isThereOne: boolean): void {
