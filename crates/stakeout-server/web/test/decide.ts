@@ -115,7 +115,11 @@ test("a reload keeps the current candidate, the verdicts on their way and what c
   assert.deepEqual(again.done.map((done) => done.key), ["r0", "key-b"]);
 });
 
-test("the upcoming candidate is the next that waits", () => {
-  assert.equal(upcoming(loaded), "c");
-  assert.equal(upcoming(decide(loaded, { type: "select", id: "a" })), null);
+test("upcoming are the next that waits, and what a step to either side leads to", () => {
+  const confirmed = { state: "confirmed" } as const;
+  const review = load([candidate("a", 0.9), candidate("b", 0.8, confirmed), candidate("c", 0.7, confirmed), candidate("d", 0.6)]);
+  assert.deepEqual(upcoming(review), ["d", "b", "c"]);
+  assert.deepEqual(upcoming(decide(review, { type: "select", id: "b" })), ["d", "c", "a"]);
+  assert.deepEqual(upcoming(decide(review, { type: "select", id: "d" })), ["a", "c"], "after the last that waits comes the first");
+  assert.deepEqual(upcoming(empty), []);
 });

@@ -1,24 +1,40 @@
-// Pictures of the place that comes next, fetched before they are asked for.
+// Pictures of the places that come next, loaded and decoded before they are asked for: they go where the layer itself keeps
+// its tiles, so that they are drawn in the first frame.
 
+import TileState from "ol/TileState";
+import { listenOnce } from "ol/events";
 import type { Extent } from "ol/extent";
+import type TileLayer from "ol/layer/Tile";
 import type XYZ from "ol/source/XYZ";
+import { getCacheKey } from "ol/tilecoord";
 
-/** Most tiles fetched ahead at a time: a screen of two images. */
-const TILES_MAX = 60;
-const fetched = new Set<string>();
+/** Most tiles of a layer on their way at a time: two screens. */
+const TILES_MAX = 80;
+const onTheirWay = new Set<string>();
 
-/** Fetches the tiles of a source that an extent needs at a resolution; the browser's cache keeps them. */
-export function preload(source: XYZ | null, extent: Extent, resolution: number): void {
+/** Loads the tiles of a layer that an extent needs at a resolution, and those of the coarser level that it draws first. */
+export function preload(layer: TileLayer<XYZ>, extent: Extent, resolution: number, pixelRatio: number): void {
+  const source = layer.getSource();
   const grid = source?.getTileGrid();
-  const address = source?.getTileUrlFunction();
-  const projection = source?.getProjection();
-  if (!grid || !address || !projection) return;
-  const zoom = grid.getZForResolution(resolution, source?.zDirection);
-  let count = 0;
-  grid.forEachTileCoord(extent, zoom, (at) => {
-    const url = address(at, 1, projection);
-    if (!url || fetched.has(url) || (count += 1) > TILES_MAX) return;
-    fetched.add(url);
-    new Image().src = url;
-  });
+  const cache = layer.getRenderer()?.getTileCache();
+  if (!source || !grid || !cache) return;
+  const finest = grid.getZForResolution(resolution, source.zDirection);
+  const key = source.getKey();
+  for (let zoom = finest; zoom >= Math.max(0, finest - layer.getPreload()); zoom -= 1) {
+    grid.forEachTileCoord(extent, zoom, ([z, x, y]) => {
+      const at = getCacheKey(source, key, z!, x!, y!);
+      if (onTheirWay.size >= TILES_MAX || onTheirWay.has(at) || cache.containsKey(at)) return;
+      const tile = source.getTile(z!, x!, y!, pixelRatio, source.getProjection()!);
+      if (!tile) return;
+      onTheirWay.add(at);
+      const arrived = () => {
+        if (tile.getState() === TileState.LOADING) return void listenOnce(tile, "change", arrived);
+        onTheirWay.delete(at);
+        // the person may have come here sooner, and another source may be shown by now
+        if (tile.getState() === TileState.LOADED && layer.getSource() === source && !cache.containsKey(at)) cache.set(at, tile);
+      };
+      listenOnce(tile, "change", arrived);
+      tile.load();
+    });
+  }
 }

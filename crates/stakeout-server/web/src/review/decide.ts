@@ -237,12 +237,17 @@ function stepped(review: Review, by: 1 | -1, extend: boolean): Review {
   return { ...review, current: next.id, selected };
 }
 
-/** The candidate after the current one that would come next; to have its pictures ready. */
-export function upcoming(review: Review): string | null {
-  if (review.current === null) return null;
+/**
+ * The candidates that one key leads to, the likeliest first, to have their pictures ready: the one that waits next, as
+ * after a verdict, the next and the previous one, and the one after the next.
+ */
+export function upcoming(review: Review): readonly string[] {
+  if (review.current === null) return [];
   const shown = queue(review);
   const at = shown.findIndex((candidate) => candidate.id === review.current);
-  return (shown.slice(at + 1).find(waits) ?? shown[at + 1])?.id ?? null;
+  const waiting = [...shown.slice(at + 1), ...shown.slice(0, Math.max(0, at))].find(waits);
+  const ids = [waiting, shown[at + 1], shown[at - 1], shown[at + 2]].flatMap((candidate) => candidate?.id ?? []);
+  return [...new Set(ids)];
 }
 
 /** Cells of the curve along one side of the world: 5 m at the equator. */
