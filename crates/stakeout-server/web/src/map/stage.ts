@@ -16,7 +16,7 @@ import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
 import { ImageLayer } from "./image";
-import { preload } from "./preload";
+import { type Ahead, holdPreload, preload } from "./preload";
 
 export const DATA = "EPSG:4326";
 export const VIEW = "EPSG:3857";
@@ -219,20 +219,21 @@ export class Stage {
   /** Loads both images around candidates, the likeliest first, to have them when one comes; after what is on show. */
   preload(ids: readonly string[]): void {
     this.coming = ids;
-    if (!this.isDrawing) for (const id of ids) this.preloadOne(id);
+    if (!this.isDrawing) preload(ids.flatMap((id) => this.ahead(id)), window.devicePixelRatio);
   }
 
-  private preloadOne(id: string): void {
+  /** What the images show of a candidate when it is framed. */
+  private ahead(id: string): Ahead[] {
     const extent = this.frameOf(id);
     const size = this.map.getSize();
-    if (!extent || !size) return;
+    if (!extent || !size) return [];
     const view = this.map.getView();
     const resolution = view.getConstrainedResolution(view.getResolutionForExtent(extent, size)) ?? 1;
     const [middleX, middleY] = [(extent[0]! + extent[2]!) / 2, (extent[1]! + extent[3]!) / 2];
     const [halfX, halfY] = [(size[0]! * resolution) / 2, (size[1]! * resolution) / 2];
     const shown = [middleX - halfX, middleY - halfY, middleX + halfX, middleY + halfY];
     const images = this.mode === "side" ? [this.left, this.before, this.after] : [this.before, this.after];
-    for (const image of images) preload(image.layer, shown, resolution, window.devicePixelRatio);
+    return images.map(({ layer }) => ({ layer, extent: shown, resolution }));
   }
 
   /** Whoever changes what is seen says so here, for the reviews. */
@@ -255,6 +256,7 @@ export class Stage {
     // from the key itself, where one led here
     const asked = window.event?.timeStamp ?? performance.now();
     this.isDrawing = true;
+    holdPreload();
     this.map.getView().fit(extent);
     this.map.once("rendercomplete", () => {
       // how long a person waits for the picture, for whoever measures

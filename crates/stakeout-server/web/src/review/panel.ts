@@ -192,7 +192,7 @@ export class ReviewPanel {
     element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${left}${selected}`;
     element("score-value").textContent = String(review.scoreMin);
     const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
-    renderList(element("queue"), review, onTheirWay, {
+    renderList(element("queue"), review, shown, onTheirWay, {
       select: (id) => this.desk.act({ type: "select", id }),
       toggle: (id) => this.desk.act({ type: "toggle", id }),
     });
