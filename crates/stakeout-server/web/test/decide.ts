@@ -81,6 +81,8 @@ test("stepping with extension selects what it passes, and all that is shown can 
   assert.deepEqual([...review.selected].sort(), ["b", "c"]);
   assert.equal(decide(review, { type: "toggle-shown" }).selected.size, 0);
   assert.equal(decide(loaded, { type: "toggle-shown" }).selected.size, 3);
+  const partly = load([candidate("a", 0.5), candidate("b", 0.9, { state: "confirmed" })]);
+  assert.deepEqual([...decide(partly, { type: "toggle-shown" }).selected], ["a"], "no verdict is given over another");
 });
 
 test("thresholds hide candidates and keep a current one that is shown", () => {

@@ -116,6 +116,13 @@ export function waits(candidate: Candidate): boolean {
   return candidate.state === "pending";
 }
 
+/** What is selected at once: all that are shown and wait, so that no verdict is given over another; all where none waits. */
+export function selectable(review: Review): readonly Candidate[] {
+  const shown = queue(review);
+  const waiting = shown.filter(waits);
+  return waiting.length > 0 ? waiting : shown;
+}
+
 /** Ids that a verdict is given to: the selected ones, else the current one. */
 export function targets(review: Review): readonly string[] {
   if (review.selected.size > 0) return queue(review).map((candidate) => candidate.id).filter((id) => review.selected.has(id));
@@ -141,7 +148,7 @@ export function decide(review: Review, action: Action): Review {
     case "toggle":
       return { ...review, selected: toggled(review.selected, action.id) };
     case "toggle-shown":
-      return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(queue(review).map((candidate) => candidate.id)) };
+      return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(selectable(review).map((candidate) => candidate.id)) };
     case "given":
       return given(review, action.verdict, action.batch, action.keys);
     case "recorded":

@@ -204,7 +204,7 @@ export class ReviewDesk {
     } else {
       this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, at: review.created, standing });
       const isLast = !this.review.candidates.some(waits) && this.outbox.entries().length === 0;
-      tell(`recorded: ${standing.state}${isLast ? ". All candidates are reviewed: “Export and links”, on the left, has what was confirmed" : ""}`);
+      tell(`recorded: ${standing.state.replace("-", " ")}${isLast ? ". All candidates are reviewed: “Export and links”, on the left, has what was confirmed" : ""}`);
     }
   }
 

@@ -75,7 +75,7 @@ function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions:
     },
     make("span", { class: "score", title: candidate.score === null ? "Drawn by hand: no detector scored it" : "Score: the chance that it is real" }, candidate.score?.toFixed(2) ?? "hand"),
     make("span", { class: "what" }, size, status && make("small", { class: status === "disputed" ? "disputed" : "" }, status)),
-    make("span", { class: "state" }, isOnItsWay ? `${candidate.state} …` : candidate.state),
+    make("span", { class: "state" }, `${candidate.state.replace("-", " ")}${isOnItsWay ? " …" : ""}`),
   );
   return make("li", {}, box, button);
 }

@@ -8,7 +8,7 @@ import type { Session } from "../shell/sign-in";
 import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
-import { type Filters, type Order, type Show, type Verdict, lastBatch, queue, upcoming, waits } from "./decide";
+import { type Filters, type Order, type Review, type Show, type Verdict, lastBatch, queue, selectable, upcoming, waits } from "./decide";
 import { ReviewDesk, type Said } from "./desk";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
@@ -83,7 +83,9 @@ export class ReviewPanel {
         make("label", {}, make("span", {}, "Least score ", make("output", { id: "score-value" }, "0")), score),
         make("label", {}, make("span", {}, "Least area, m²"), area),
       ),
+      make("label", { id: "select-all-row", class: "check" }, make("input", { id: "select-all", type: "checkbox", onchange: () => this.desk.act({ type: "toggle-shown" }) }), make("span", { id: "selected", role: "status" })),
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
+      make("p", { id: "no-candidates", hidden: true }),
       this.edit.drawn,
       mountWaiting(this.desk),
       this.history.views,
@@ -124,7 +126,7 @@ export class ReviewPanel {
       { keys: ["k"], does: "previous candidate", group: "Review", press: step(-1) },
       { keys: ["x"], does: "select the candidate, for one verdict on several", group: "Review", press: () => this.desk.review.current && this.desk.act({ type: "toggle", id: this.desk.review.current }) },
       { keys: ["Shift+j", "Shift+k"], does: "select on the way", group: "Review", press: (key) => step(key === "Shift+j" ? 1 : -1, true)() },
-      { keys: ["Shift+x"], does: "select all that are shown, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
+      { keys: ["Shift+x"], does: "select all that wait, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
       { keys: ["h"], does: "history of the candidate", group: "Review", press: () => (this.history.box.open = !this.history.box.open) },
     );
   }
@@ -187,9 +189,9 @@ export class ReviewPanel {
     this.outlined = features;
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
-    const selected = review.selected.size > 0 ? `, ${review.selected.size} selected` : "";
-    const left = waiting === 0 && shown.length > 0 ? "all reviewed" : `${waiting} to review`;
-    element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${left}${selected}`;
+    element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
+    this.renderSelection(review);
+    this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
     const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
     renderList(element("queue"), review, shown, onTheirWay, {
@@ -203,6 +205,31 @@ export class ReviewPanel {
     second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
     this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
     this.stage.preload(upcoming(review));
+  }
+
+  private renderSelection(review: Review): void {
+    const all = selectable(review).length;
+    const count = review.selected.size;
+    const box = element<HTMLInputElement>("select-all");
+    element("select-all-row").hidden = all < 2;
+    box.checked = count > 0 && count >= all;
+    box.indeterminate = count > 0 && count < all;
+    element("selected").textContent = count > 0 ? `${count} selected: the next verdict is for all of them` : `Select all ${all}${all < queue(review).length ? " that wait" : ""}`;
+  }
+
+  /** Says why the queue is empty, and what to do about it. */
+  private renderEmpty(shown: number): void {
+    const { comparison, review } = this.desk;
+    const isCompared = comparison !== null;
+    const found = review.candidates.length;
+    element("queue").hidden = shown === 0;
+    const empty = element("no-candidates");
+    empty.hidden = shown > 0;
+    empty.textContent = !isCompared
+      ? `No candidates yet: ${this.workspace.state.scenes.length < 2 ? "add two scenes of different dates" : "choose two scenes"} below and press “Find what is new”.`
+      : found > 0
+        ? `None of ${found} is shown: lower the thresholds, or show all.`
+        : "Nothing was found that is new or gone between these two scenes. What you see yourself you can draw.";
   }
 
   private renderVerdicts(isThereOne: boolean): void {
