@@ -83,7 +83,7 @@ export class ReviewPanel {
         make("label", {}, make("span", {}, "Least score ", make("output", { id: "score-value" }, "0")), score),
         make("label", {}, make("span", {}, "Least area, m²"), area),
       ),
-      make("label", { id: "select-all-row", class: "check" }, make("input", { id: "select-all", type: "checkbox", onchange: () => this.desk.act({ type: "toggle-shown" }) }), make("span", { id: "selected", role: "status" })),
+      make("label", { id: "select-all-row", class: "check" }, make("input", { id: "select-all", type: "checkbox", onchange: () => this.desk.act({ type: "toggle-shown" }) }), make("span", { id: "selected", "aria-live": "polite" })),
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
       make("p", { id: "no-candidates", hidden: true }),
       this.edit.drawn,

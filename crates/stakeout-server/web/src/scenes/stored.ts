@@ -24,7 +24,7 @@ const day = (scene: SceneItem | undefined) => scene?.properties.datetime.slice(0
 /** Lets a person place a stored scene; `known` is what the browser knows of its file already. */
 export async function placeStored(workspace: Workspace, stage: Stage, scene: SceneItem, known: Peek | null): Promise<void> {
   const name = nameOf(scene);
-  const placement = await place(stage, name, known ?? (await pictureOf(scene)));
+  const placement = await place(stage, name, known?.picture && known.size ? known : await pictureOf(scene));
   if (!placement) return tell(`${name} has no place yet: its card below has a button for that`);
   await store(workspace, scene, placement);
 }

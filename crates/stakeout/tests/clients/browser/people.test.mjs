@@ -177,7 +177,8 @@ test("what an analyst posts from another program comes before a second person to
   await give(bob, id, "c");
   const [annotation] = await annotationsOf("bob", id);
   assert.deepEqual([annotation.id, annotation.properties.status, annotation.properties.title], [posted.id, "confirmed", "Ann's find in a desktop program"]);
-  await bob.getByText("Ann's find in a desktop program").first().waitFor();
+  await choose(bob, id);
+  await bob.locator("#recorded").getByText("Ann's find in a desktop program").waitFor();
 
   const another = await post("Posted by mistake");
   const row = `#queue [data-candidate="${another.properties.candidate}"]`;
