@@ -61,10 +61,9 @@ export class ReviewPanel {
     void attempt(() => mountWords(element("decision")));
     void this.desk.outbox.send();
     hear<{ id: string; by: string; comparison?: string }>("candidate", ({ id, by, comparison }) => {
-      const isKnown = this.desk.features.has(id);
-      // what the person themselves drew in another program is new here too
-      const isNew = !isKnown && comparison !== undefined && comparison === this.desk.comparison?.id;
-      if (isNew || (isKnown && by !== session.actor)) this.desk.loadSoon();
+      // what was drawn or written in another program names its comparison; that may have been the person themselves
+      const isElsewhere = comparison !== undefined && comparison === this.desk.comparison?.id;
+      if (isElsewhere || (by !== session.actor && this.desk.features.has(id))) this.desk.loadSoon();
     });
   }
 

@@ -20,6 +20,8 @@ import { type Quad, isConvex, project, projective, unproject } from "./quad";
 const COVERED = 0.55;
 /** Corners that lie off a parallelogram by less than this share of its width are none of a slanted view. */
 const SLANT_SHARE = 0.002;
+/** Share of the view that an image is moved down by, clear of the panel above it. */
+const PANEL_SHARE = 0.1;
 /** Corners of the image, shares, and their names, from the upper left, clockwise. */
 const SQUARE: readonly Place[] = [[0, 0], [1, 0], [1, 1], [0, 1]];
 const CORNERS = ["upper left", "upper right", "lower right", "lower left"] as const;
@@ -110,11 +112,12 @@ register(
 
 type Corner = 0 | 1 | 2 | 3;
 
-/** The ground around an image, so that its corners can be drawn outwards. */
+/** The ground around an image, so that its corners can be drawn outwards; more of it above, where the panel is. */
 function withRoom(corners: readonly Degrees[]): number[] {
   const extent = boundingExtent(corners.map((at) => fromLonLat([...at])));
   scaleFromCenter(extent, 1 / COVERED);
-  return extent;
+  const up = (extent[3]! - extent[1]!) * PANEL_SHARE;
+  return [extent[0]!, extent[1]! + up, extent[2]!, extent[3]! + up];
 }
 
 class Placing {
