@@ -188,7 +188,7 @@ export class ReviewPanel {
     this.outlined = features;
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
-    element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
+    element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
     this.renderSelection(review);
     this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
