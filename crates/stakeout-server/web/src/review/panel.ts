@@ -1,6 +1,7 @@
 // The panel of the review: filters, the queue, the verdict, what the record holds.
 
 import { element, make } from "../dom";
+import { openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
 import { hear } from "../shell/events";
 import { register } from "../shell/keys";
@@ -89,6 +90,7 @@ export class ReviewPanel {
       mountWaiting(this.desk),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
+      make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", onclick: openExport }, "Export what was confirmed")),
       this.edit.bar,
       this.recorded.box,
       this.form(),
@@ -189,6 +191,8 @@ export class ReviewPanel {
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
     element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
+    // what is on its way may still be refused
+    element("finished").hidden = review.candidates.length === 0 || review.candidates.some(waits) || this.desk.outbox.entries().length > 0;
     this.renderSelection(review);
     this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
@@ -213,7 +217,7 @@ export class ReviewPanel {
     element("select-all-row").hidden = all < 2;
     box.checked = count > 0 && count >= all;
     box.indeterminate = count > 0 && count < all;
-    element("selected").textContent = count > 0 ? `${count} selected: the next verdict is for all of them` : `Select all ${all}${all < queue(review).length ? " that wait" : ""}`;
+    element("selected").textContent = count > 0 ? `${count} selected, for one verdict` : `Select all ${all}${all < queue(review).length ? " that wait" : ""}`;
   }
 
   /** Says why the queue is empty, and what to do about it. */

@@ -1,5 +1,6 @@
 // A person reviews candidates in Chromium; the HTTP interface then says whether it really happened.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { faults, foreign, keyToPicture, launch, open, shot } from "./person.mjs";
 import { Server } from "./server.mjs";
@@ -209,6 +210,25 @@ test("the next candidate is framed at once, from pictures that are there already
   assert.deepEqual(asked, [], "no tile is asked for between a key and its picture");
   const { asked: back } = await keyToPicture(page, "k", 3);
   assert.deepEqual(back, [], "nor on the way back");
+});
+
+test("what waits is rejected at once, and then the page leads to what was confirmed", async () => {
+  const waiting = (await json("/ogc/collections/candidates/items?site=plant&limit=1000&state=pending")).features.map(({ id }) => id);
+  assert.ok(waiting.length > 1 && (await page.locator("#finished").isHidden()));
+  const reviewed = await page.locator('#queue [data-state]:not([data-state="pending"])').count();
+  await page.locator("#select-all").check();
+  await page.getByText(`${waiting.length} selected, for one verdict`).waitFor();
+  await key("r");
+  await settled();
+  for (const id of waiting) assert.equal((await standing(id)).length, 1);
+  assert.equal(await page.locator("#queue [data-candidate]").count(), waiting.length + reviewed);
+  await page.locator("#to-export").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "GeoJSON", exact: true }).click()]);
+  assert.equal(JSON.parse(await readFile(await download.path(), "utf8")).features.length, await annotations());
+  await key("z");
+  await settled();
+  for (const id of waiting) assert.equal(await state(id), "pending");
+  assert.ok(await page.locator("#finished").isHidden());
 });
 
 test("the keys are explained on a question mark", async () => {
