@@ -4,7 +4,7 @@
 import type Tile from "ol/Tile";
 import TileState from "ol/TileState";
 import { listenOnce } from "ol/events";
-import type { Extent } from "ol/extent";
+import { type Extent, getIntersection, isEmpty } from "ol/extent";
 import type TileLayer from "ol/layer/Tile";
 import type XYZ from "ol/source/XYZ";
 import { getCacheKey } from "ol/tilecoord";
@@ -44,10 +44,13 @@ function missing({ layer, extent, resolution }: Ahead, pixelRatio: number): (() 
   const cache = layer.getRenderer()?.getTileCache();
   const projection = source?.getProjection();
   if (!source || !grid || !cache || !projection) return [];
+  const bounds = layer.getExtent();
+  const wanted = bounds ? getIntersection(extent, bounds) : extent;
   const loads: (() => void)[] = [];
+  if (isEmpty(wanted)) return loads;
   const finest = grid.getZForResolution(resolution, source.zDirection);
   for (let zoom = finest; zoom >= Math.max(0, finest - layer.getPreload()); zoom -= 1) {
-    grid.forEachTileCoord(extent, zoom, ([z, x, y]) => {
+    grid.forEachTileCoord(wanted, zoom, ([z, x, y]) => {
       const at = getCacheKey(source, source.getKey(), z!, x!, y!);
       if (cache.containsKey(at)) return;
       loads.push(() => {
@@ -58,7 +61,9 @@ function missing({ layer, extent, resolution }: Ahead, pixelRatio: number): (() 
         whenLoaded(tile, () => {
           loading.delete(at);
           // the person may have come here sooner, and another source may be shown by now
-          if (tile.getState() === TileState.LOADED && layer.getSource() === source && !cache.containsKey(at)) cache.set(at, tile);
+          // that nothing is there is known too
+          const isKnown = tile.getState() === TileState.LOADED || tile.getState() === TileState.ERROR;
+          if (isKnown && layer.getSource() === source && !cache.containsKey(at)) cache.set(at, tile);
           loadMore();
         });
         tile.load();

@@ -119,6 +119,8 @@ export class Stage {
     this.frameElement.classList.toggle("has-pair", before !== null && after !== null);
     const bounds = (after ?? before)?.bounds;
     this.bounds = bounds ? transformExtent(bounds, DATA, VIEW) : null;
+    // a candidate may have been framed before its images were known
+    this.map.once("rendercomplete", () => this.preload(this.coming));
   }
 
   get hasCurrent(): boolean {
