@@ -773,3 +773,133 @@ fn a_withdrawn_annotation_that_nobody_confirms_any_more_does_not_come_back() {
     let refused = store.restore_annotation(&ann, &made.annotation.unwrap().id, IfMatch::Any, 1);
     assert!(matches!(refused, Err(RecordError::Conflict { .. })), "{refused:?}");
 }
+
+/// An annotation as another program posts it, with a construction window.
+fn drawn_elsewhere(start: Option<&str>, end: Option<&str>) -> record::Annotation {
+    record::Annotation {
+        id: record::AnnotationId(String::new()),
+        site: SiteId("february-11-plant".to_owned()),
+        candidate: None,
+        outline: read_polygon(&square(127.6, 39.9)).unwrap(),
+        structure_type: Some("warehouse".to_owned()),
+        change: Change::New,
+        title: Some("Hall".to_owned()),
+        note: None,
+        confidence: None,
+        start_datetime: start.map(|time| time.parse().unwrap()),
+        end_datetime: end.map(|time| time.parse().unwrap()),
+        area_m2: 0.0,
+        sources: Vec::new(),
+        status: AnnotationStatus::Draft,
+        created: Timestamp::UNIX_EPOCH,
+        created_by: String::new(),
+        updated: Timestamp::UNIX_EPOCH,
+        revision: 0,
+    }
+}
+
+#[test]
+fn a_draft_from_another_program_comes_before_a_second_person_as_any_candidate_does() {
+    use record::Look::{Second, Waiting};
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let comparison = store.candidate(&candidates[0]).unwrap().comparison;
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let made = store.create_annotation(&ann, drawn_elsewhere(Some("2024-01-01T00:00:00Z"), None)).unwrap();
+    assert_eq!((made.status, made.revision, made.sources.len()), (AnnotationStatus::Draft, 1, 2));
+    assert_eq!(made.start_datetime.unwrap().to_string(), "2024-01-01T00:00:00Z", "the window stays as given");
+    assert_eq!(made.end_datetime.unwrap().to_string(), "2024-10-21T02:25:00Z", "an open end is the image's");
+    let stored = store.annotation(&made.id).unwrap();
+    assert_eq!((stored.revision, &stored.candidate), (1, &made.candidate), "said once, written once");
+
+    let id = made.candidate.unwrap();
+    assert_eq!(store.candidate(&id).unwrap().comparison, comparison);
+    let look = |reader| store.queue_entry(Some(reader), &id).unwrap().look;
+    assert_eq!((look("ann"), look("bob")), (Waiting, Second));
+    assert_eq!(seen(&store, Some("bob"), Collection::Annotations), [], "the words are hidden");
+    let untitled = NewReview { title: None, ..verdict(Verdict::Confirm) };
+    let second = store.add_review(&bob, &id, IfMatch::Any, untitled, None).unwrap();
+    let settled = second.annotation.unwrap();
+    assert!(second.review.independent);
+    assert_eq!((settled.id, settled.status), (made.id, AnnotationStatus::Confirmed));
+    assert_eq!(settled.title.as_deref(), Some("Hall"));
+    assert!(verify(folder.path()).is_ok());
+}
+
+#[test]
+fn a_draft_from_another_program_belongs_to_the_comparison_nearest_to_its_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let first = store.candidate(&candidates[0]).unwrap();
+    let later = add_scene(&store, &first.site, "2025-03-01T00:00:00Z");
+    let ann = actor("ann", Role::Analyst);
+    let compared = |before: &record::SceneId| {
+        let comparison = NewComparison {
+            before: before.clone(),
+            after: later.clone(),
+            fit: store.comparison(&first.comparison).unwrap().fit,
+            detector: Detector {
+                name: "classical".to_owned(),
+                version: "0.1.0".to_owned(),
+                model_sha256: None,
+            },
+            candidates: Vec::new(),
+        };
+        store.add_comparison(&ann, comparison).unwrap().id
+    };
+    let (whole, second) = (compared(&first.before), compared(&first.after));
+    let of = |start, end| {
+        let made = store.create_annotation(&ann, drawn_elsewhere(start, end)).unwrap();
+        made.candidate.map(|candidate| store.candidate(&candidate).unwrap().comparison)
+    };
+    assert_eq!(of(Some("2023-05-01T00:00:00Z"), Some("2024-10-30T00:00:00Z")), Some(first.comparison));
+    assert_eq!(of(Some("2023-06-01T00:00:00Z"), Some("2025-03-01T00:00:00Z")), Some(whole));
+    assert_eq!(of(Some("2024-11-01T00:00:00Z"), None), Some(second.clone()));
+    assert_eq!(of(None, None), Some(second), "the latest, where nothing is said");
+    assert_eq!(of(Some("2025-03-02T00:00:00Z"), None), None, "after all images");
+    assert_eq!(of(None, Some("2023-01-01T00:00:00Z")), None, "before all images");
+    let beside = record::Annotation {
+        outline: read_polygon(&square(127.7, 39.9)).unwrap(),
+        ..drawn_elsewhere(None, None)
+    };
+    assert_eq!(store.create_annotation(&ann, beside).unwrap().candidate, None, "no image shows it");
+}
+
+#[test]
+fn a_draft_that_no_comparison_shows_is_confirmed_by_a_reviewer_who_changes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add_site(&store, "February 11 plant");
+    let ann = actor("ann", Role::Analyst);
+    let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
+    assert_eq!((made.status, &made.candidate), (AnnotationStatus::Draft, &None));
+    let again = store.update_annotation(&ann, &made.id, IfMatch::Any, made.clone()).unwrap();
+    assert_eq!(again.status, AnnotationStatus::Draft, "an analyst's word stays one");
+    let rob = actor("rob", Role::Reviewer);
+    let changed = store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
+    assert_eq!((changed.status, changed.created_by.as_str()), (AnnotationStatus::Confirmed, "ann"));
+    let kinds: Vec<_> =
+        store.annotation_versions(None, &made.id).unwrap().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["annotation.created", "annotation.changed", "annotation.confirmed"]);
+}
+
+#[test]
+fn who_withdraws_a_drawing_that_nobody_else_spoke_for_takes_it_out_of_the_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let comparison = store.candidate(&candidates[0]).unwrap().comparison;
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
+    let gone = store.withdraw_annotation(&ann, &made.id, IfMatch::Revision(1)).unwrap();
+    assert_eq!((gone.status, gone.revision), (AnnotationStatus::Withdrawn, 2));
+    assert_eq!(store.queue(Some("bob"), &comparison).unwrap().entries.len(), 1);
+    assert!(store.annotation(&made.id).is_err());
+
+    // what bob cannot tell of stays ann's to withdraw, and bob's word stays
+    let shared = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
+    let id = shared.candidate.unwrap();
+    store.add_review(&bob, &id, IfMatch::Any, verdict(Verdict::Unsure), None).unwrap();
+    store.withdraw_annotation(&ann, &shared.id, IfMatch::Any).unwrap();
+    assert_eq!(store.reviews(None, &id).unwrap().reviews.iter().filter(|review| !review.undone).count(), 2);
+    assert!(verify(folder.path()).is_ok());
+}

@@ -159,6 +159,49 @@ fn a_structure_that_an_analyst_drew_is_confirmed_by_a_second_person() {
 }
 
 #[test]
+fn a_draft_posted_to_the_ogc_interface_is_confirmed_blind_by_a_second_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let found = people
+        .server
+        .get_as(&people.ann, &format!("/ogc/collections/candidates/items/{}", people.candidates[0]));
+    let properties = json!({"site": "plant", "title": SECRET, "structure_type": "housing"});
+    let feature = json!({"type": "Feature", "geometry": found.body["geometry"], "properties": properties});
+    let bearer = format!("Bearer {}", people.ann);
+    let post = || {
+        let headers = [("authorization", bearer.as_str())];
+        people.server.post("/ogc/collections/annotations/items", &feature, &headers)
+    };
+    let posted = post();
+    assert_eq!(posted.status, 201, "{}", posted.body);
+    assert_eq!(posted.body["properties"]["status"], "draft");
+    let id = posted.body["properties"]["candidate"].as_str().unwrap();
+    let path = format!("/ogc/collections/annotations/items/{}", posted.body["id"].as_str().unwrap());
+    assert_eq!(people.server.get_as(&people.ann, &path).status, 200);
+    assert_eq!(people.server.get_as(&people.bob, &path).status, 404);
+    assert_eq!(people.queued(&people.bob, id)["look"], "second");
+    assert_eq!(people.queued(&people.bob, id)["geometry"], found.body["geometry"]);
+    assert!(!people.told(&people.bob, id).contains(SECRET));
+
+    let second = people.review(&people.bob, id, &json!({"verdict": "confirm", "structure_type": "housing"}));
+    assert_eq!(second.body["review"]["independent"], true, "{}", second.body);
+    let settled = people.server.get_as(&people.bob, &path).body;
+    let properties = &settled["properties"];
+    assert_eq!((&properties["status"], &properties["title"]), (&json!("confirmed"), &json!(SECRET)));
+
+    // who posted one and deletes it again leaves nothing to look at
+    let another = post();
+    let path = format!("/ogc/collections/annotations/items/{}", another.body["id"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str()), ("if-match", another.etag.as_str())];
+    assert_eq!(people.server.delete(&path, &headers).status, 204);
+    let gone = format!(
+        "/ogc/collections/candidates/items/{}",
+        another.body["properties"]["candidate"].as_str().unwrap()
+    );
+    assert_eq!(people.server.get_as(&people.bob, &gone).status, 404);
+}
+
+#[test]
 fn a_drawing_that_cannot_be_recorded_is_told_why() {
     let folder = tempfile::tempdir().unwrap();
     let people = People::at_work(folder.path());

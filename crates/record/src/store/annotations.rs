@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::{
-    Change, Store,
+    Change, Store, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
@@ -20,7 +20,8 @@ use crate::{
 
 impl Store {
     /// Records an annotation that a person drew. Its id, times, author, area and revision are set here;
-    /// its status is `draft` unless the role is at least reviewer.
+    /// its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
+    /// before a second person as a candidate of that comparison.
     ///
     /// # Errors
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
@@ -46,7 +47,7 @@ impl Store {
     }
 
     /// Replaces what people may change of an annotation: outline, type, change, title, note,
-    /// confidence, construction window.
+    /// confidence, construction window. A draft that no candidate stands for is confirmed by a reviewer who changes it.
     ///
     /// # Errors
     /// When it is not there, at another revision or of another site, the structure type is unknown, or the role is too
@@ -74,13 +75,15 @@ impl Store {
                 });
             }
             reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
-            let annotation = with_content(old, drawn, change.time);
-            written(&annotation).write(&change, "annotation.changed")?;
+            let status = status_when_changed(&old, actor);
+            let annotation = Annotation { status, ..with_content(old.clone(), drawn, change.time) };
+            written(&annotation).write(&change, kind(&old, &annotation))?;
             Ok(annotation)
         })
     }
 
-    /// Withdraws an annotation: it leaves the collection, its versions stay readable.
+    /// Withdraws an annotation: it leaves the collection, its versions stay readable. A drawing for which nobody else
+    /// has spoken leaves the queue with it.
     ///
     /// # Errors
     /// When it is not there or at another revision, or the role is too low: analysts withdraw drafts,
@@ -97,6 +100,12 @@ impl Store {
             let old = current(&change, id, if_match)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "withdrawing an annotation that is not a draft")?;
+            }
+            if let Some(candidate) = &old.candidate
+                && reviews::own_drawing_taken_back(&change, candidate)?
+            {
+                let item = whether_hidden_or_not(&change, id)?;
+                return Ok(geojson::annotation_from_feature(&item.value())?);
             }
             let annotation = Annotation {
                 status: AnnotationStatus::Withdrawn,
@@ -182,6 +191,11 @@ fn draw(change: &Change<'_>, drawn: Annotation) -> Result<Annotation, RecordErro
         revision: 1,
         ..drawn
     };
+    if annotation.status == AnnotationStatus::Draft
+        && let Some(comparison) = drawing::comparison_showing(change, &annotation)?
+    {
+        return drawing::drawn_elsewhere(change, &comparison, annotation);
+    }
     written(&annotation).write(change, "annotation.created")?;
     Ok(annotation)
 }
@@ -240,6 +254,14 @@ fn status_again(
         state: "of a candidate that nobody confirms any more".to_owned(),
         change: "restoring it; review the candidate instead",
     })
+}
+
+/// A draft that no candidate stands for has no second look: a reviewer who changes it puts their name to it.
+fn status_when_changed(old: &Annotation, actor: &Actor) -> AnnotationStatus {
+    match (old.status, &old.candidate) {
+        (AnnotationStatus::Draft, None) => status_of_author(actor),
+        (status, _) => status,
+    }
 }
 
 fn status_of_author(actor: &Actor) -> AnnotationStatus {

@@ -126,6 +126,19 @@ pub(super) fn stored(
     read_document("comparison", id.as_str(), &text)
 }
 
+/// Comparisons of a site, newest first.
+pub(super) fn newest_of_site(
+    connection: &rusqlite::Connection,
+    site: &SiteId,
+) -> Result<Vec<Comparison>, RecordError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, document FROM comparison WHERE site = ?1 ORDER BY n DESC")?;
+    let rows = statement
+        .query_map([site.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.iter().map(|(id, text)| read_document("comparison", id, text)).collect()
+}
+
 pub(super) fn candidate(comparison: &Comparison, found: NewCandidate) -> Candidate {
     Candidate {
         id: CandidateId::random(),

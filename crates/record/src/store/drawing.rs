@@ -1,18 +1,24 @@
 //! Structures that a person drew: candidates like those of a detector, with who drew them as the first to speak.
+//!
+//! What is drawn on the page names its comparison. What another program posts as an annotation does not: it belongs to
+//! the comparison of its site that shows it best.
+
+use geo::{Intersects, Polygon};
 
 use super::{
-    Change, Store, comparisons,
+    Change, Store, annotations, comparisons,
     items::{self, Collection},
-    reviews,
+    reviews, scenes,
 };
 use crate::{
-    candidate::{self, Candidate, Detector, NewCandidate},
+    annotation::Annotation,
+    candidate::{self, Candidate, Comparison, Detector, NewCandidate},
     error::RecordError,
     events::{Actor, Role},
     extent::extent,
     geojson,
-    id::ComparisonId,
-    review::{NewReview, ReviewOutcome, Verdict},
+    id::{ComparisonId, SceneId},
+    review::{NewReview, ReviewOutcome, Seen, Verdict},
 };
 
 /// A structure that a person saw between the two scenes of a comparison and no detector found.
@@ -50,26 +56,111 @@ impl Store {
             }
             let change = Change::begin(transaction, actor);
             let comparison = comparisons::stored(transaction, &drawing.comparison)?;
+            let drawn = written(&change, &comparison, &drawing.outline, drawing.change)?;
             let said = NewReview { verdict: Verdict::Confirm, geometry: None, ..drawing.said.clone() };
-            let drawn = Candidate {
-                detector: Detector::hand(),
-                ..comparisons::candidate(&comparison, found(&drawing))
-            };
-            let feature = geojson::candidate_feature(&drawn);
-            comparisons::written(&drawn, 1, feature).write(&change, "candidate.drawn")?;
-            let item = items::stored(transaction, Collection::Candidates, drawn.id.as_str())?;
-            reviews::spoken(&change, &item, &said, idempotency_key)
+            spoken_for(&change, &drawn, &said, idempotency_key)
         })
     }
 }
 
-fn found(drawing: &Drawing) -> NewCandidate {
-    let extent = extent(&drawing.outline);
+/// Records an annotation that somebody drew in another program as a candidate of the comparison, confirmed by them: its
+/// words are their words, its construction window stays as they gave it.
+pub(super) fn drawn_elsewhere(
+    change: &Change<'_>,
+    comparison: &Comparison,
+    annotation: Annotation,
+) -> Result<Annotation, RecordError> {
+    let drawn = written(change, comparison, &annotation.outline, annotation.change)?;
+    let annotation = Annotation {
+        candidate: Some(drawn.id.clone()),
+        sources: reviews::sources(change.transaction, &drawn)?,
+        start_datetime: annotation.start_datetime.or(Some(comparison.before_datetime)),
+        end_datetime: annotation.end_datetime.or(Some(comparison.after_datetime)),
+        ..annotation
+    };
+    annotations::written(&annotation).write(change, "annotation.created")?;
+    let said = NewReview {
+        verdict: Verdict::Confirm,
+        structure_type: annotation.structure_type.clone(),
+        confidence: annotation.confidence,
+        title: annotation.title.clone(),
+        note: annotation.note.clone(),
+        geometry: None,
+        // another program does not say what it showed
+        seen: Seen::default(),
+    };
+    spoken_for(change, &drawn, &said, None)?;
+    Ok(annotation)
+}
+
+/// The comparison of its site that shows a drawn annotation best: both images meet the outline, their dates overlap the
+/// construction window and come nearest to its ends; the latest of several. An end that was left open is as near
+/// to every date.
+pub(super) fn comparison_showing(
+    change: &Change<'_>,
+    annotation: &Annotation,
+) -> Result<Option<Comparison>, RecordError> {
+    let mut near: Vec<(i64, Comparison)> = comparisons::newest_of_site(change.transaction, &annotation.site)?
+        .into_iter()
+        .filter_map(|comparison| Some((distance_ms(&comparison, annotation)?, comparison)))
+        .collect();
+    near.sort_by_key(|(distance_ms, _)| *distance_ms);
+    for (_, comparison) in near {
+        if shows(change, &comparison.before, &annotation.outline)?
+            && shows(change, &comparison.after, &annotation.outline)?
+        {
+            return Ok(Some(comparison));
+        }
+    }
+    Ok(None)
+}
+
+/// How far the dates of a comparison lie from the ends of a construction window; `None` where they do not overlap.
+fn distance_ms(comparison: &Comparison, annotation: &Annotation) -> Option<i64> {
+    let [before, after] = [comparison.before_datetime, comparison.after_datetime];
+    let (start, end) =
+        (annotation.start_datetime.unwrap_or(before), annotation.end_datetime.unwrap_or(after));
+    let overlap = before < end && start < after;
+    let apart = |a: crate::Timestamp, b: crate::Timestamp| (a.as_millisecond() - b.as_millisecond()).abs();
+    overlap.then(|| apart(before, start) + apart(after, end))
+}
+
+fn shows(change: &Change<'_>, scene: &SceneId, outline: &Polygon<f64>) -> Result<bool, RecordError> {
+    let footprint = scenes::scene(change.transaction, scene)?.facts.footprint;
+    Ok(footprint.is_some_and(|footprint| footprint.intersects(outline)))
+}
+
+/// Writes a candidate that a person drew; nobody has spoken for it yet.
+fn written(
+    change: &Change<'_>,
+    comparison: &Comparison,
+    outline: &Polygon<f64>,
+    what: candidate::Change,
+) -> Result<Candidate, RecordError> {
+    let found = found(outline, what);
+    let drawn = Candidate { detector: Detector::hand(), ..comparisons::candidate(comparison, found) };
+    let feature = geojson::candidate_feature(&drawn);
+    comparisons::written(&drawn, 1, feature).write(change, "candidate.drawn")?;
+    Ok(drawn)
+}
+
+fn spoken_for(
+    change: &Change<'_>,
+    drawn: &Candidate,
+    said: &NewReview,
+    idempotency_key: Option<&str>,
+) -> Result<ReviewOutcome, RecordError> {
+    let item = items::stored(change.transaction, Collection::Candidates, drawn.id.as_str())?;
+    reviews::spoken(change, &item, said, idempotency_key)
+}
+
+fn found(outline: &Polygon<f64>, change: candidate::Change) -> NewCandidate {
+    let extent = extent(outline);
     NewCandidate {
-        outline: drawing.outline.clone(),
-        change: drawing.change,
+        outline: outline.clone(),
+        change,
         score: None,
-        area_m2: geojson::geodesic_area_m2(&drawing.outline),
+        area_m2: geojson::geodesic_area_m2(outline),
         length_m: extent.length_m,
         width_m: extent.width_m,
         orientation_deg: extent.orientation_deg,

@@ -80,12 +80,7 @@ impl Store {
                     change: "undoing it",
                 });
             }
-            review.undone = true;
-            transaction
-                .prepare_cached("UPDATE review SET undone = 1, document = ?2 WHERE id = ?1")?
-                .execute((id.as_str(), document(&review)))?;
-            let item = items::stored(transaction, Collection::Candidates, review.candidate.as_str())?;
-            settle(&change, &item, None, "review.undone", &review)
+            taken_back(&change, &mut review)
         })
     }
 
@@ -137,6 +132,36 @@ pub(super) fn spoken(
             .execute((key, &change.actor.name, review.id.as_str()))?;
     }
     settle(change, item, Some(&review), "review.added", &review)
+}
+
+/// Takes a review back that stands, and settles what becomes of its candidate.
+fn taken_back(change: &Change<'_>, review: &mut Review) -> Result<ReviewOutcome, RecordError> {
+    review.undone = true;
+    change
+        .transaction
+        .prepare_cached("UPDATE review SET undone = 1, document = ?2 WHERE id = ?1")?
+        .execute((review.id.as_str(), document(review)))?;
+    let item = items::stored(change.transaction, Collection::Candidates, review.candidate.as_str())?;
+    settle(change, &item, None, "review.undone", review)
+}
+
+/// Takes back what the actor alone has said for a structure that a person drew: it is not there any more. Says whether
+/// there was such a thing.
+pub(super) fn own_drawing_taken_back(
+    change: &Change<'_>,
+    candidate: &CandidateId,
+) -> Result<bool, RecordError> {
+    let item = items::stored(change.transaction, Collection::Candidates, candidate.as_str())?;
+    let mut standing = reviews_of(change.transaction, candidate)?;
+    standing.retain(|review| !review.undone);
+    let is_own = standing.iter().all(|review| review.actor == change.actor.name);
+    if !is_own || !geojson::candidate_from_feature(&item.value())?.is_drawn() {
+        return Ok(false);
+    }
+    for review in &mut standing {
+        taken_back(change, review)?;
+    }
+    Ok(true)
 }
 
 fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Review {
@@ -250,13 +275,6 @@ fn from_review(
     words: &Review,
     status: AnnotationStatus,
 ) -> Result<Annotation, RecordError> {
-    let sources = [&candidate.before, &candidate.after]
-        .into_iter()
-        .map(|id| {
-            let scene = scenes::scene(change.transaction, id)?;
-            Ok(SourceImage { scene: scene.id, sha256: scene.facts.original.sha256 })
-        })
-        .collect::<Result<Vec<_>, RecordError>>()?;
     let plain = Annotation {
         id: AnnotationId::random(),
         site: candidate.site.clone(),
@@ -270,7 +288,7 @@ fn from_review(
         start_datetime: Some(candidate.before_datetime),
         end_datetime: Some(candidate.after_datetime),
         area_m2: candidate.found.area_m2,
-        sources,
+        sources: sources(change.transaction, candidate)?,
         status,
         created: change.time,
         created_by: words.actor.clone(),
@@ -278,6 +296,18 @@ fn from_review(
         revision: 1,
     };
     Ok(with_words(&plain, words))
+}
+
+/// The images that what is said of a candidate rests on.
+pub(super) fn sources(
+    connection: &Connection,
+    candidate: &Candidate,
+) -> Result<Vec<SourceImage>, RecordError> {
+    let source = |id| {
+        let scene = scenes::scene(connection, id)?;
+        Ok(SourceImage { scene: scene.id, sha256: scene.facts.original.sha256 })
+    };
+    [&candidate.before, &candidate.after].into_iter().map(source).collect()
 }
 
 /// An annotation with what a review says of it where the annotation leaves something open.

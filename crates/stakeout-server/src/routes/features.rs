@@ -339,11 +339,16 @@ pub(crate) async fn create(
             let feature = crs.way()?.read(feature)?;
             let id = match collection {
                 Collection::Sites => {
-                    app.store.create_site(&actor, geojson::read_site(&feature)?)?.id.to_string()
+                    let site = app.store.create_site(&actor, geojson::read_site(&feature)?)?;
+                    app.notify("site", json!({"id": site.id}));
+                    site.id.to_string()
                 }
-                _ => app.store.create_annotation(&actor, drawn(&feature)?)?.id.to_string(),
+                _ => {
+                    let annotation = app.store.create_annotation(&actor, drawn(&feature)?)?;
+                    tell(app, &actor, &annotation)?;
+                    annotation.id.to_string()
+                }
             };
-            app.notify(collection.singular(), json!({"id": id}));
             Ok(app.store.item(collection, &id)?)
         })
         .await?;
@@ -403,13 +408,13 @@ async fn change(
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
                     app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
+                    app.notify("site", json!({"id": id}));
                 }
                 _ => {
-                    let drawn = drawn(&feature)?;
-                    app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
+                    let (id, drawn) = (AnnotationId(id.clone()), drawn(&feature)?);
+                    tell(app, &actor, &app.store.update_annotation(&actor, &id, if_match, drawn)?)?;
                 }
             }
-            app.notify(collection.singular(), json!({"id": id}));
             Ok(app.store.item(collection, &id)?)
         })
         .await?;
@@ -457,16 +462,34 @@ pub(crate) async fn remove(
         let item = app.store.item_seen_by(actor.reader(), collection, &id)?;
         let if_match = etag::based_on(app, &headers, collection, &item)?;
         match collection {
-            Collection::Sites => app.store.delete_site(&actor, &SiteId(id.clone()), if_match)?,
-            _ => {
-                app.store.withdraw_annotation(&actor, &AnnotationId(id.clone()), if_match)?;
+            Collection::Sites => {
+                app.store.delete_site(&actor, &SiteId(id.clone()), if_match)?;
+                app.notify("site", json!({"id": id}));
             }
+            _ => tell(app, &actor, &app.store.withdraw_annotation(&actor, &AnnotationId(id), if_match)?)?,
         }
-        app.notify(collection.singular(), json!({"id": id}));
         Ok(())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells of an annotation that was written; of one that may wait for a second person that somebody spoke of its
+/// candidate, and not what they said.
+fn tell(app: &App, actor: &Actor, annotation: &Annotation) -> Result<(), ApiError> {
+    let Some(candidate) = &annotation.candidate else {
+        app.notify("annotation", json!({"id": annotation.id}));
+        return Ok(());
+    };
+    let comparison =
+        app.store.item_ever_seen_by(None, Collection::Candidates, candidate.as_str())?.value()["properties"]
+            ["comparison"]
+            .clone();
+    app.notify("candidate", json!({"id": candidate, "by": actor.name, "comparison": comparison}));
+    if annotation.status != AnnotationStatus::Draft {
+        app.notify("annotation", json!({"id": annotation.id}));
+    }
+    Ok(())
 }
 
 /// All versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place

@@ -80,6 +80,14 @@ export async function all<P>(path: string): Promise<Feature<P>[]> {
   return features;
 }
 
+type Degrees = readonly [number, number];
+
+/** How a scene was placed that does not say itself where it lies. */
+export type HandPlacement =
+  | { readonly by: "corners"; readonly footprint: readonly [Degrees, Degrees, Degrees, Degrees] }
+  | { readonly by: "control-points"; readonly control_points: readonly { readonly pixel: readonly [number, number]; readonly position: Degrees }[] }
+  | { readonly by: "world-file" };
+
 export interface SceneItem {
   readonly id: string;
   readonly geometry: { readonly type: "Polygon"; readonly coordinates: number[][][] } | null;
@@ -91,8 +99,9 @@ export interface SceneItem {
     readonly gsd?: number;
     readonly providers?: readonly { readonly name: string }[];
     readonly "proj:shape"?: readonly [number, number];
+    readonly "stakeout:placement"?: HandPlacement;
   };
-  readonly assets: Record<string, { readonly title?: string; readonly "file:size"?: number }>;
+  readonly assets: Record<string, { readonly title?: string; readonly type?: string; readonly "file:size"?: number }>;
 }
 
 export async function post(path: string, body: unknown): Promise<Response> {
@@ -113,6 +122,11 @@ export async function scenes(site: string): Promise<SceneItem[]> {
 
 export async function addUploadedScene(site: string, upload: string, properties: Record<string, unknown>): Promise<SceneItem> {
   return (await post(`/api/sites/${site}/scenes`, { upload, properties })).json();
+}
+
+/** Adds a scene of the file of another one, which is not sent again. */
+export async function addSceneOf(site: string, scene: string, properties: Record<string, unknown>): Promise<SceneItem> {
+  return (await post(`/api/sites/${site}/scenes`, { scene, properties })).json();
 }
 
 /** Starts a comparison; gives the id of its job. */

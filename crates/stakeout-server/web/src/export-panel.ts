@@ -22,6 +22,15 @@ export function mountExport(workspace: Workspace): void {
   workspace.watch(["site", "before", "after"], render);
 }
 
+/** Opens the files to take away, and leads there. */
+export function openExport(): void {
+  document.body.classList.remove("no-left");
+  element("toggle-left").setAttribute("aria-pressed", "true");
+  const box = element("export-panel").querySelector("details");
+  if (box) box.open = true;
+  element("export").querySelector("a")?.focus();
+}
+
 function linksFor(site: string | null, scenes: readonly (string | undefined)[]): HTMLElement[] {
   const { origin } = location;
   const rows: [string, string][] = [

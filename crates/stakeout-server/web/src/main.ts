@@ -13,7 +13,7 @@ import { mountFit, startComparison, watchJobs } from "./run";
 import { mountAddScene } from "./scenes/add-scene";
 import { mountChart } from "./scenes/chart";
 import { mountPlace } from "./shell/place";
-import { placeStored } from "./scenes/stored";
+import { mountPlaceAnew, placeStored } from "./scenes/stored";
 import { mountTimeline } from "./scenes/timeline";
 import { asked, followAddress } from "./shell/address";
 import { listenForKeys } from "./shell/keys";
@@ -33,7 +33,12 @@ layOut();
 listenForKeys();
 mountAreas(workspace, stage);
 mountSites(workspace, mountNewSite(workspace, stage));
-mountTimeline(workspace, { addScene: mountAddScene(workspace, stage), compare: () => void attempt(() => startComparison(workspace)), place: (scene) => void attempt(() => placeStored(workspace, stage, scene, null)) });
+mountTimeline(workspace, {
+  addScene: mountAddScene(workspace, stage),
+  compare: () => void attempt(() => startComparison(workspace)),
+  place: (scene) => void attempt(() => placeStored(workspace, stage, scene, null)),
+  placeAnew: mountPlaceAnew(workspace, stage),
+});
 mountFit(workspace);
 mountChart(workspace);
 mountExport(workspace);

@@ -81,6 +81,8 @@ test("stepping with extension selects what it passes, and all that is shown can 
   assert.deepEqual([...review.selected].sort(), ["b", "c"]);
   assert.equal(decide(review, { type: "toggle-shown" }).selected.size, 0);
   assert.equal(decide(loaded, { type: "toggle-shown" }).selected.size, 3);
+  const partly = load([candidate("a", 0.5), candidate("b", 0.9, { state: "confirmed" })]);
+  assert.deepEqual([...decide(partly, { type: "toggle-shown" }).selected], ["a"], "no verdict is given over another");
 });
 
 test("thresholds hide candidates and keep a current one that is shown", () => {
@@ -115,7 +117,11 @@ test("a reload keeps the current candidate, the verdicts on their way and what c
   assert.deepEqual(again.done.map((done) => done.key), ["r0", "key-b"]);
 });
 
-test("the upcoming candidate is the next that waits", () => {
-  assert.equal(upcoming(loaded), "c");
-  assert.equal(upcoming(decide(loaded, { type: "select", id: "a" })), null);
+test("upcoming are the next that waits, and what a step to either side leads to", () => {
+  const confirmed = { state: "confirmed" } as const;
+  const review = load([candidate("a", 0.9), candidate("b", 0.8, confirmed), candidate("c", 0.7, confirmed), candidate("d", 0.6)]);
+  assert.deepEqual(upcoming(review), ["d", "b", "c"]);
+  assert.deepEqual(upcoming(decide(review, { type: "select", id: "b" })), ["d", "c", "a"]);
+  assert.deepEqual(upcoming(decide(review, { type: "select", id: "d" })), ["a", "c"], "after the last that waits comes the first");
+  assert.deepEqual(upcoming(empty), []);
 });

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conftest import serving
 
-BROWSER_TIMEOUT_S = 420
+BROWSER_TIMEOUT_S = 600
 
 
 def test_the_page_in_chromium(server, tmp_path):

@@ -1,7 +1,7 @@
 // One image on a map: its tiles, moved by the nudge, shown by its look.
 
 import TileLayer from "ol/layer/Tile";
-import { get as projection } from "ol/proj";
+import { get as projection, transformExtent } from "ol/proj";
 import XYZ from "ol/source/XYZ";
 import TileGrid from "ol/tilegrid/TileGrid";
 import type { TileJson } from "../api";
@@ -32,6 +32,7 @@ export class ImageLayer {
   private grid: MovedGrid | null = null;
   private moved: readonly [number, number] = [0, 0];
   private address = "";
+  private bounds: number[] = [];
 
   /** `name` is the class of its canvas, which styles and filters go by. */
   constructor(private readonly name: string) {
@@ -45,6 +46,8 @@ export class ImageLayer {
     if (address === this.address) return;
     this.address = address;
     if (!source) return this.layer.setSource(null);
+    this.bounds = transformExtent(source.bounds, "EPSG:4326", "EPSG:3857");
+    this.layOut();
     this.grid = new MovedGrid(Math.min(ZOOM_MAX, source.maxzoom ?? ZOOM_MAX));
     this.grid.moved = this.moved;
     this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX: false }));
@@ -54,7 +57,15 @@ export class ImageLayer {
   move(by: readonly [number, number]): void {
     this.moved = by;
     if (this.grid) this.grid.moved = by;
+    this.layOut();
     this.layer.changed();
+  }
+
+  /** No tile is asked for where the image is not. */
+  private layOut(): void {
+    const [west, south, east, north] = this.bounds as [number, number, number, number];
+    const [right, up] = this.moved;
+    this.layer.setExtent(this.bounds.length > 0 ? [west + right, south + up, east + right, north + up] : undefined);
   }
 
   /** Counts the values that are in view, as they were drawn; null where nothing is. */

@@ -16,7 +16,7 @@ import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
 import { ImageLayer } from "./image";
-import { preload } from "./preload";
+import { type Ahead, holdPreload, preload } from "./preload";
 
 export const DATA = "EPSG:4326";
 export const VIEW = "EPSG:3857";
@@ -54,6 +54,10 @@ export class Stage {
   readonly outlines = new VectorSource();
   private toolInUse: string | null = null;
   private current: string | null = null;
+  /** Candidates that may come next. */
+  private coming: readonly string[] = [];
+  /** Whether the picture of the current candidate is not whole yet. */
+  private isDrawing = false;
   private scoreMin = 0;
   private mode: Mode = "swipe";
   private bounds: Extent | null = null;
@@ -115,6 +119,8 @@ export class Stage {
     this.frameElement.classList.toggle("has-pair", before !== null && after !== null);
     const bounds = (after ?? before)?.bounds;
     this.bounds = bounds ? transformExtent(bounds, DATA, VIEW) : null;
+    // a candidate may have been framed before its images were known
+    this.map.once("rendercomplete", () => this.preload(this.coming));
   }
 
   get hasCurrent(): boolean {
@@ -147,6 +153,12 @@ export class Stage {
     // a map without a place must not decide the size of the view that both share
     this.leftMap.setTarget(mode === "side" ? this.leftTarget : undefined);
     this.map.updateSize();
+  }
+
+  /** Leaves an image out while it is placed elsewhere. */
+  conceal(role: "before" | "after" | null): void {
+    for (const image of [this.before, this.left]) image.layer.setVisible(role !== "before");
+    this.after.layer.setVisible(role !== "after");
   }
 
   showBeforeOnly(on: boolean): void {
@@ -206,17 +218,24 @@ export class Stage {
     if (moved && current) this.frame(current);
   }
 
-  /** Fetches both images around a candidate, to have them when it comes. */
-  preload(id: string): void {
+  /** Loads both images around candidates, the likeliest first, to have them when one comes; after what is on show. */
+  preload(ids: readonly string[]): void {
+    this.coming = ids;
+    if (!this.isDrawing) preload(ids.flatMap((id) => this.ahead(id)), window.devicePixelRatio);
+  }
+
+  /** What the images show of a candidate when it is framed. */
+  private ahead(id: string): Ahead[] {
     const extent = this.frameOf(id);
     const size = this.map.getSize();
-    if (!extent || !size) return;
+    if (!extent || !size) return [];
     const view = this.map.getView();
     const resolution = view.getConstrainedResolution(view.getResolutionForExtent(extent, size)) ?? 1;
     const [middleX, middleY] = [(extent[0]! + extent[2]!) / 2, (extent[1]! + extent[3]!) / 2];
     const [halfX, halfY] = [(size[0]! * resolution) / 2, (size[1]! * resolution) / 2];
     const shown = [middleX - halfX, middleY - halfY, middleX + halfX, middleY + halfY];
-    for (const image of [this.before, this.after]) preload(image.layer.getSource(), shown, resolution);
+    const images = this.mode === "side" ? [this.left, this.before, this.after] : [this.before, this.after];
+    return images.map(({ layer }) => ({ layer, extent: shown, resolution }));
   }
 
   /** Whoever changes what is seen says so here, for the reviews. */
@@ -236,10 +255,17 @@ export class Stage {
   private frame(id: string): void {
     const extent = this.frameOf(id);
     if (!extent) return;
-    const asked = performance.now();
+    // from the key itself, where one led here
+    const asked = window.event?.timeStamp ?? performance.now();
+    this.isDrawing = true;
+    holdPreload();
     this.map.getView().fit(extent);
-    // how long a person waits for the picture, for whoever measures
-    this.map.once("rendercomplete", () => performance.measure("key-to-picture", { start: asked }));
+    this.map.once("rendercomplete", () => {
+      // how long a person waits for the picture, for whoever measures
+      performance.measure("key-to-picture", { start: asked });
+      this.isDrawing = false;
+      this.preload(this.coming);
+    });
   }
 
   /** What is shown of a candidate: itself and the ground around it. */

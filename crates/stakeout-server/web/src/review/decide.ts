@@ -116,6 +116,13 @@ export function waits(candidate: Candidate): boolean {
   return candidate.state === "pending";
 }
 
+/** What is selected at once: all that are shown and wait, so that no verdict is given over another; all where none waits. */
+export function selectable(review: Review): readonly Candidate[] {
+  const shown = queue(review);
+  const waiting = shown.filter(waits);
+  return waiting.length > 0 ? waiting : shown;
+}
+
 /** Ids that a verdict is given to: the selected ones, else the current one. */
 export function targets(review: Review): readonly string[] {
   if (review.selected.size > 0) return queue(review).map((candidate) => candidate.id).filter((id) => review.selected.has(id));
@@ -141,7 +148,7 @@ export function decide(review: Review, action: Action): Review {
     case "toggle":
       return { ...review, selected: toggled(review.selected, action.id) };
     case "toggle-shown":
-      return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(queue(review).map((candidate) => candidate.id)) };
+      return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(selectable(review).map((candidate) => candidate.id)) };
     case "given":
       return given(review, action.verdict, action.batch, action.keys);
     case "recorded":
@@ -237,12 +244,17 @@ function stepped(review: Review, by: 1 | -1, extend: boolean): Review {
   return { ...review, current: next.id, selected };
 }
 
-/** The candidate after the current one that would come next; to have its pictures ready. */
-export function upcoming(review: Review): string | null {
-  if (review.current === null) return null;
+/**
+ * The candidates that one key leads to, the likeliest first, to have their pictures ready: the one that waits next, as
+ * after a verdict, the next and the previous one, and the one after the next.
+ */
+export function upcoming(review: Review): readonly string[] {
+  if (review.current === null) return [];
   const shown = queue(review);
   const at = shown.findIndex((candidate) => candidate.id === review.current);
-  return (shown.slice(at + 1).find(waits) ?? shown[at + 1])?.id ?? null;
+  const waiting = [...shown.slice(at + 1), ...shown.slice(0, Math.max(0, at))].find(waits);
+  const ids = [waiting, shown[at + 1], shown[at - 1], shown[at + 2]].flatMap((candidate) => candidate?.id ?? []);
+  return [...new Set(ids)];
 }
 
 /** Cells of the curve along one side of the world: 5 m at the equator. */

@@ -3,7 +3,7 @@
 
 import type { Comparison } from "../api";
 import { attempt, tell } from "../shell/tell";
-import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets, waits } from "./decide";
+import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { type Entry, Outbox, browserShelf } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { type DrawnBody, type Outcome, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
@@ -203,8 +203,7 @@ export class ReviewDesk {
       if (this.feature(entry.candidate)?.properties.score === null) this.loadSoon();
     } else {
       this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, at: review.created, standing });
-      const isLast = !this.review.candidates.some(waits) && this.outbox.entries().length === 0;
-      tell(`recorded: ${standing.state}${isLast ? ". All candidates are reviewed: “Export and links”, on the left, has what was confirmed" : ""}`);
+      tell(`recorded: ${standing.state.replace("-", " ")}`);
     }
   }
 

@@ -39,7 +39,11 @@ export class History {
 
   constructor(private readonly desk: ReviewDesk, private readonly hooks: HistoryHooks) {
     this.box.append(make("summary", {}, "History ", make("kbd", {}, "H")), this.revisions);
-    this.box.addEventListener("toggle", () => void attempt(() => this.load(true)));
+    this.box.addEventListener("toggle", () => void attempt(async () => {
+      await this.load(true);
+      // the panel may be lower than what it holds
+      if (this.box.open) this.box.scrollIntoView({ block: "nearest" });
+    }));
     desk.watch(() => void attempt(() => this.load(false)));
   }
 

@@ -1,7 +1,7 @@
 // The list of candidates: as many rows as a person can scroll through, around the current one.
 
 import { make } from "../dom";
-import { type Candidate, type Review, queue } from "./decide";
+import type { Candidate, Review } from "./decide";
 
 /** Rows made on either side of the current one: a list of thousands must not slow a key down. */
 const ROWS_AROUND = 60;
@@ -18,20 +18,36 @@ export interface ListActions {
   readonly toggle: (id: string) => void;
 }
 
-export function renderList(list: HTMLElement, review: Review, onTheirWay: ReadonlySet<string>, actions: ListActions): void {
-  const shown = queue(review);
+/** What a row shows: as long as that stays the row does, since rebuilding a hundred takes longer than drawing the images. */
+interface Row { readonly shows: string; readonly item: HTMLElement }
+let rows: ReadonlyMap<string, Row> = new Map();
+let scrolledTo: string | null = null;
+
+export function renderList(list: HTMLElement, review: Review, shown: readonly Candidate[], onTheirWay: ReadonlySet<string>, actions: ListActions): void {
   const at = Math.max(0, shown.findIndex((candidate) => candidate.id === review.current));
   const first = Math.max(0, Math.min(at - ROWS_AROUND, shown.length - 2 * ROWS_AROUND));
-  const rows = shown.slice(first, first + 2 * ROWS_AROUND + 1);
-  const after = shown.length - first - rows.length;
-  const focused = (document.activeElement as HTMLElement | null)?.dataset["candidate"];
-  list.replaceChildren(
+  const seen = shown.slice(first, first + 2 * ROWS_AROUND + 1);
+  const after = shown.length - first - seen.length;
+  rows = new Map(seen.map((candidate) => [candidate.id, rowOf(candidate, review, onTheirWay.has(candidate.id), actions)]));
+  const items = [
     ...(first > 0 ? [more(`${first} before these`)] : []),
-    ...rows.map((candidate) => row(candidate, review, onTheirWay.has(candidate.id), actions)),
+    ...[...rows.values()].map(({ item }) => item),
     ...(after > 0 ? [more(`${after} after these`)] : []),
-  );
-  list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+  ];
+  const focused = (document.activeElement as HTMLElement | null)?.dataset["candidate"];
+  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
   if (focused) list.querySelector<HTMLElement>(`[data-candidate="${focused}"]`)?.focus({ preventScroll: true });
+  if (review.current === scrolledTo) return;
+  scrolledTo = review.current;
+  // the images come first: finding the row lays the whole page out
+  requestAnimationFrame(() => setTimeout(() => list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" })));
+}
+
+function rowOf(candidate: Candidate, review: Review, isOnItsWay: boolean, actions: ListActions): Row {
+  const { id, state, look, score, area, change, annotation } = candidate;
+  const shows = [state, look, score, area, change, annotation?.status, isOnItsWay, id === review.current, review.selected.has(id)].join();
+  const known = rows.get(id);
+  return known?.shows === shows ? known : { shows, item: row(candidate, review, isOnItsWay, actions) };
 }
 
 function more(text: string): HTMLElement {
@@ -59,7 +75,7 @@ function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions:
     },
     make("span", { class: "score", title: candidate.score === null ? "Drawn by hand: no detector scored it" : "Score: the chance that it is real" }, candidate.score?.toFixed(2) ?? "hand"),
     make("span", { class: "what" }, size, status && make("small", { class: status === "disputed" ? "disputed" : "" }, status)),
-    make("span", { class: "state" }, isOnItsWay ? `${candidate.state} …` : candidate.state),
+    make("span", { class: "state" }, `${candidate.state.replace("-", " ")}${isOnItsWay ? " …" : ""}`),
   );
   return make("li", {}, box, button);
 }

@@ -1,6 +1,7 @@
 // The panel of the review: filters, the queue, the verdict, what the record holds.
 
 import { element, make } from "../dom";
+import { openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
 import { hear } from "../shell/events";
 import { register } from "../shell/keys";
@@ -8,7 +9,7 @@ import type { Session } from "../shell/sign-in";
 import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
-import { type Filters, type Order, type Show, type Verdict, lastBatch, queue, upcoming, waits } from "./decide";
+import { type Filters, type Order, type Review, type Show, type Verdict, lastBatch, queue, selectable, upcoming, waits } from "./decide";
 import { ReviewDesk, type Said } from "./desk";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
@@ -61,8 +62,9 @@ export class ReviewPanel {
     void attempt(() => mountWords(element("decision")));
     void this.desk.outbox.send();
     hear<{ id: string; by: string; comparison?: string }>("candidate", ({ id, by, comparison }) => {
-      const isHere = this.desk.features.has(id) || (comparison !== undefined && comparison === this.desk.comparison?.id);
-      if (by !== session.actor && isHere) this.desk.loadSoon();
+      // what was drawn or written in another program names its comparison; that may have been the person themselves
+      const isElsewhere = comparison !== undefined && comparison === this.desk.comparison?.id;
+      if (isElsewhere || (by !== session.actor && this.desk.features.has(id))) this.desk.loadSoon();
     });
   }
 
@@ -81,11 +83,14 @@ export class ReviewPanel {
         make("label", {}, make("span", {}, "Least score ", make("output", { id: "score-value" }, "0")), score),
         make("label", {}, make("span", {}, "Least area, m²"), area),
       ),
+      make("label", { id: "select-all-row", class: "check" }, make("input", { id: "select-all", type: "checkbox", onchange: () => this.desk.act({ type: "toggle-shown" }) }), make("span", { id: "selected", "aria-live": "polite" })),
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
+      make("p", { id: "no-candidates", hidden: true }),
       this.edit.drawn,
       mountWaiting(this.desk),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
+      make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", onclick: openExport }, "Export what was confirmed")),
       this.edit.bar,
       this.recorded.box,
       this.form(),
@@ -122,7 +127,7 @@ export class ReviewPanel {
       { keys: ["k"], does: "previous candidate", group: "Review", press: step(-1) },
       { keys: ["x"], does: "select the candidate, for one verdict on several", group: "Review", press: () => this.desk.review.current && this.desk.act({ type: "toggle", id: this.desk.review.current }) },
       { keys: ["Shift+j", "Shift+k"], does: "select on the way", group: "Review", press: (key) => step(key === "Shift+j" ? 1 : -1, true)() },
-      { keys: ["Shift+x"], does: "select all that are shown, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
+      { keys: ["Shift+x"], does: "select all that wait, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
       { keys: ["h"], does: "history of the candidate", group: "Review", press: () => (this.history.box.open = !this.history.box.open) },
     );
   }
@@ -185,12 +190,14 @@ export class ReviewPanel {
     this.outlined = features;
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
-    const selected = review.selected.size > 0 ? `, ${review.selected.size} selected` : "";
-    const left = waiting === 0 && shown.length > 0 ? "all reviewed" : `${waiting} to review`;
-    element("tally").textContent = `${shown.length} ${shown.length === 1 ? "candidate" : "candidates"}, ${left}${selected}`;
+    element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
+    // what is on its way may still be refused
+    element("finished").hidden = review.candidates.length === 0 || review.candidates.some(waits) || this.desk.outbox.entries().length > 0;
+    this.renderSelection(review);
+    this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
     const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
-    renderList(element("queue"), review, onTheirWay, {
+    renderList(element("queue"), review, shown, onTheirWay, {
       select: (id) => this.desk.act({ type: "select", id }),
       toggle: (id) => this.desk.act({ type: "toggle", id }),
     });
@@ -200,8 +207,32 @@ export class ReviewPanel {
     const did = current?.score === null ? "drawn" : "looked at";
     second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
     this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
-    const next = upcoming(review);
-    if (next) this.stage.preload(next);
+    this.stage.preload(upcoming(review));
+  }
+
+  private renderSelection(review: Review): void {
+    const all = selectable(review).length;
+    const count = review.selected.size;
+    const box = element<HTMLInputElement>("select-all");
+    element("select-all-row").hidden = all < 2;
+    box.checked = count > 0 && count >= all;
+    box.indeterminate = count > 0 && count < all;
+    element("selected").textContent = count > 0 ? `${count} selected, for one verdict` : `Select all ${all}${all < queue(review).length ? " that wait" : ""}`;
+  }
+
+  /** Says why the queue is empty, and what to do about it. */
+  private renderEmpty(shown: number): void {
+    const { comparison, review } = this.desk;
+    const isCompared = comparison !== null;
+    const found = review.candidates.length;
+    element("queue").hidden = shown === 0;
+    const empty = element("no-candidates");
+    empty.hidden = shown > 0;
+    empty.textContent = !isCompared
+      ? `No candidates yet: ${this.workspace.state.scenes.length < 2 ? "add two scenes of different dates" : "choose two scenes"} below and press “Find what is new”.`
+      : found > 0
+        ? `None of ${found} is shown: lower the thresholds, or show all.`
+        : "Nothing was found that is new or gone between these two scenes. What you see yourself you can draw.";
   }
 
   private renderVerdicts(isThereOne: boolean): void {

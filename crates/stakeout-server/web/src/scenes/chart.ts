@@ -9,7 +9,7 @@ import type { Workspace } from "../workspace";
 import { type Built, type Level, type Window, levels, windows } from "./built";
 
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 58, right: 14, top: 10, bottom: 20 };
+const MARGIN = { left: 70, right: 14, top: 10, bottom: 20 };
 const BAR_PX = 18;
 
 export function mountChart(workspace: Workspace): void {

@@ -5,7 +5,8 @@ import { Circle, LineString, Point } from "ol/geom";
 import Pointer from "ol/interaction/Pointer";
 import Layer from "ol/layer/Layer";
 import VectorLayer from "ol/layer/Vector";
-import { toLonLat } from "ol/proj";
+import { boundingExtent, scaleFromCenter } from "ol/extent";
+import { fromLonLat, toLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
 import { apply as transform } from "ol/transform";
 import { element, make } from "../dom";
@@ -17,6 +18,10 @@ import { type Quad, isConvex, project, projective, unproject } from "./quad";
 
 /** Share of the view that a fresh image covers. */
 const COVERED = 0.55;
+/** Corners that lie off a parallelogram by less than this share of its width are none of a slanted view. */
+const SLANT_SHARE = 0.002;
+/** Share of the view that an image is moved down by, clear of the panel above it. */
+const PANEL_SHARE = 0.1;
 /** Corners of the image, shares, and their names, from the upper left, clockwise. */
 const SQUARE: readonly Place[] = [[0, 0], [1, 0], [1, 1], [0, 1]];
 const CORNERS = ["upper left", "upper right", "lower right", "lower left"] as const;
@@ -35,16 +40,24 @@ export type Placement =
   | { readonly footprint: readonly Degrees[] }
   | { readonly control_points: readonly { readonly pixel: readonly [number, number]; readonly position: Degrees }[] };
 
+/** Where an image lies already that is to lie elsewhere. */
+export interface Lying {
+  /** Its corners from the upper left, clockwise. */
+  readonly corners: readonly Degrees[];
+  /** The points that were matched, as shares of the image. */
+  readonly points: readonly { readonly image: Place; readonly position: Degrees }[];
+}
+
 const WAYS = "Drag the image to its place, or a corner to turn and scale it; or match points, three of which correct a slant. By keys: arrows move it, comma and full stop choose a corner.";
 
 interface Session { readonly placing: Placing; readonly end: (placement: Placement | null) => void }
 let session: Session | null = null;
 
-/** Lets a person place an image; gives where it lies, or null where they gave up. */
-export function place(stage: Stage, name: string, { size, picture }: Peek): Promise<Placement | null> {
+/** Lets a person place an image, from where it lies where it does; gives where it lies, or null where they gave up. */
+export function place(stage: Stage, name: string, { size, picture }: Peek, lying: Lying | null = null): Promise<Placement | null> {
   session?.end(null);
   return new Promise((resolve) => {
-    const placing = new Placing(stage, size ?? [1, 1], picture);
+    const placing = new Placing(stage, size ?? [1, 1], picture, lying);
     const end = (placement: Placement | null) => {
       session = null;
       placing.remove();
@@ -62,6 +75,7 @@ function placingPanel(name: string, placing: Placing, end: (placement: Placement
   const hint = make("p", { "aria-live": "polite" }, WAYS);
   const matching = make("button", { id: "match-point", type: "button", "aria-pressed": "false", onclick: () => placing.beginMatch() }, "Match a point ", make("kbd", {}, "P"));
   const free = make("input", { id: "free-corners", type: "checkbox", onchange: () => placing.letCornersGo(free.checked) });
+  free.checked = placing.isFree;
   placing.told = (words, active) => {
     hint.textContent = words;
     matching.setAttribute("aria-pressed", String(active));
@@ -98,6 +112,14 @@ register(
 
 type Corner = 0 | 1 | 2 | 3;
 
+/** The ground around an image, so that its corners can be drawn outwards; more of it above, where the panel is. */
+function withRoom(corners: readonly Degrees[]): number[] {
+  const extent = boundingExtent(corners.map((at) => fromLonLat([...at])));
+  scaleFromCenter(extent, 1 / COVERED);
+  const up = (extent[3]! - extent[1]!) * PANEL_SHARE;
+  return [extent[0]!, extent[1]! + up, extent[2]!, extent[3]! + up];
+}
+
 class Placing {
   told: (words: string, matching: boolean) => void = () => {};
   private at: Affine;
@@ -116,11 +138,13 @@ class Placing {
   private readonly markLayer: VectorLayer;
   private readonly pointer: Pointer;
 
-  constructor(private readonly stage: Stage, private readonly size: readonly [number, number], picture: string | null) {
+  constructor(private readonly stage: Stage, private readonly size: readonly [number, number], picture: string | null, lying: Lying | null) {
+    if (lying) stage.fit(withRoom(lying.corners));
     const [west, south, east, north] = stage.map.getView().calculateExtent(stage.map.getSize()) as [number, number, number, number];
     const scale = Math.min((east - west) / size[0], (north - south) / size[1]) * COVERED;
     // a little low, clear of the panel above it
     this.at = upright([(west + east) / 2, south + (north - south) * 0.42], size[0] * scale, size[1] * scale);
+    if (lying) this.layAs(lying);
     this.picture = picture ? make("img", { src: picture, alt: "", class: "placed-image" }) : make("div", { class: "placed-image blank" });
     const pane = make("div", { class: "placed-pane" }, this.picture);
     this.layer = new Layer({
@@ -159,6 +183,17 @@ class Placing {
     const isKnown = this.size[0] > 1 && !this.movedSince && this.matches.length >= CONTROL_POINTS_MIN;
     if (!isKnown) return { footprint: this.corners().map(degrees) };
     return { control_points: this.matches.map(({ image, map }) => ({ pixel: [image[0] * this.size[0], image[1] * this.size[1]], position: degrees(map) })) };
+  }
+
+  /** Begins where the image lies. */
+  private layAs({ corners: degrees, points }: Lying): void {
+    const [a, b, c, d] = degrees.map((at) => fromLonLat([...at]) as unknown as Place) as unknown as Quad;
+    this.at = [b[0] - a[0], d[0] - a[0], a[0], b[1] - a[1], d[1] - a[1], a[1]];
+    this.matches = points.map(({ image, position }) => ({ image, map: fromLonLat([...position]) as unknown as Place }));
+    const slant = Math.hypot(a[0] + c[0] - b[0] - d[0], a[1] + c[1] - b[1] - d[1]) / Math.hypot(b[0] - a[0], b[1] - a[1]);
+    if (slant < SLANT_SHARE) return;
+    this.bent = [a, b, c, d];
+    this.free = true;
   }
 
   /** Lets each corner move alone, or makes right angles again. */

@@ -1,13 +1,14 @@
 // The scenes of the open site in the order of time; two of them are before and after.
 
 import type { SceneItem } from "../api";
-import { element, icon, make } from "../dom";
+import { element, icon, iconButton, make } from "../dom";
 import type { Workspace } from "../workspace";
 
 export interface TimelineActions {
   readonly addScene: () => void;
   readonly compare: () => void;
   readonly place: (scene: SceneItem) => void;
+  readonly placeAnew: (scene: SceneItem) => void;
 }
 
 const DAY_MS = 86_400_000;
@@ -53,6 +54,7 @@ function card(workspace: Workspace, scene: SceneItem, actions: TimelineActions):
     { class: "scene", "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
     picture,
     !scene.geometry && make("button", { type: "button", class: "unplaced", "aria-label": `Place it: the scene of ${datetime.slice(0, 10)}`, onclick: () => actions.place(scene) }, "Place it"),
+    scene.properties["stakeout:placement"] && iconButton("nudge", `Place anew: the scene of ${datetime.slice(0, 10)}`, { class: "icon-button place-anew", title: "It was placed by hand: place it anew", onclick: () => actions.placeAnew(scene) }),
     make("div", { class: "scene-words" }, make("strong", {}, datetime.slice(0, 10)), make("span", {}, platform ?? scene.assets["original"]?.title ?? "")),
     make("div", { class: "roles" }, pick("before", scene === before), pick("after", scene === after)),
   );

@@ -23,7 +23,7 @@ export function mountAreas(workspace: Workspace, stage: Stage): void {
   const source = new VectorSource();
   const format = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
   const style = (feature: Feature, resolution: number) => area(feature, resolution, feature.getId() === workspace.state.site);
-  stage.map.addLayer(new VectorLayer({ source, zIndex: 8, style: (feature, resolution) => style(feature as Feature, resolution) }));
+  stage.map.addLayer(new VectorLayer({ source, zIndex: 8, declutter: true, style: (feature, resolution) => style(feature as Feature, resolution) }));
   stage.map.getLayers().insertAt(0, graticule());
   workspace.watch(["sites"], ({ sites }) => {
     source.clear(true);
@@ -53,6 +53,8 @@ function graticule(): Graticule {
     showLabels: true,
     wrapX: false,
     targetSize: 140,
+    // clear of the scale bar and the read-out
+    lonLabelPosition: 0.09,
     lonLabelStyle: new Text({ font: "11px system-ui, sans-serif", textBaseline: "bottom", fill: new Fill({ color: "rgba(170,185,200,0.75)" }) }),
     latLabelStyle: new Text({ font: "11px system-ui, sans-serif", textAlign: "end", fill: new Fill({ color: "rgba(170,185,200,0.75)" }) }),
   });
@@ -72,6 +74,6 @@ function area(feature: Feature, resolution: number, open: boolean): Style[] {
   });
   return [
     new Style({ stroke: new Stroke({ color: "rgba(0,0,0,0.6)", width: open ? 4 : 3 }) }),
-    new Style({ stroke: new Stroke({ color: open ? "#ffffff" : "rgba(255,255,255,0.65)", width: open ? 1.75 : 1.25, lineDash: [7, 5] }), text: label }),
+    new Style({ stroke: new Stroke({ color: open ? "#ffffff" : "rgba(255,255,255,0.65)", width: open ? 1.75 : 1.25, lineDash: [7, 5] }), text: label, zIndex: open ? 1 : 0 }),
   ];
 }

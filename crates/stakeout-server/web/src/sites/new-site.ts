@@ -83,6 +83,12 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
     for (const tool of tools) stage.map.removeInteraction(tool);
     stage.tool = null;
   };
+  // from a field too, where Escape means nothing else
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    close();
+    element("map").focus();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     fault.textContent = "";

@@ -39,14 +39,14 @@ function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<
     "button",
     { type: "button", class: "site", "data-site": site.id, "aria-current": site.id === open, onclick: () => choose(site) },
     make("span", { class: "site-name" }, site.properties.name, pending),
-    summary && make("span", { class: "site-state" }, ...words(summary).map((part) => make("span", {}, part))),
+    summary && make("span", { class: "site-state" }, ...words(summary, parts.length).map((part) => make("span", {}, part))),
   );
   return make("li", {}, button, parts.length > 0 && make("ul", {}, ...parts.map((part) => row(part, open, summaries, choose))));
 }
 
-function words({ scenes, last_scene, structures }: SiteSummary): string[] {
-  if (scenes === 0) return ["no scenes"];
+function words({ scenes, last_scene, structures }: SiteSummary, partCount: number): string[] {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
+  if (scenes === 0) return [partCount > 0 ? count(partCount, "part") : "no scenes"];
   const parts = [count(scenes, "scene"), structures > 0 && count(structures, "structure"), `last ${last_scene?.slice(0, 10) ?? ""}`];
   return parts.filter((part) => part !== false);
 }

@@ -464,6 +464,78 @@ test("three points matched by keys are sent as control points", async () => {
   await own.context().close();
 });
 
+const sceneOf = async (day) => (await json("/api/sites/plant/scenes")).scenes.filter(({ properties }) => properties.datetime.startsWith(day));
+const placeAnew = (own, day) => own.getByRole("button", { name: `Place anew: the scene of ${day}` });
+
+test("a scene that was placed by hand is placed anew, from where it lies", async () => {
+  const own = await open(browser);
+  const [scene] = await sceneOf("2025-05-01");
+  const lay = await placementOf(scene.id);
+  const [west, , , north] = scene.bbox;
+  await placeAnew(own, "2025-05-01").click();
+  await own.locator("#placing").waitFor();
+  const began = await own.locator(".placed-image").boundingBox();
+  const [lon, lat] = await ground(own, began.x + 1, began.y + 1);
+  assert.ok(Math.abs(lon - west) < 5e-5 && Math.abs(lat - north) < 5e-5, `it begins at ${[lon, lat]}, not at ${[west, north]}`);
+  await shot(own, "place-anew-1280-light");
+  await own.keyboard.press("Escape");
+  await own.getByText("points-20250501.tif stays where it was").waitFor();
+  assert.deepEqual(await placementOf(scene.id), lay);
+
+  await placeAnew(own, "2025-05-01").click();
+  await own.locator("#placing").waitFor();
+  for (let step = 0; step < 5; step += 1) await own.keyboard.press("ArrowRight");
+  const moved = await own.locator(".placed-image").boundingBox();
+  assert.ok(Math.abs(moved.x - began.x - 40) < 2, `${began.x} to ${moved.x}`);
+  const [east] = await ground(own, moved.x + 1, moved.y + 1);
+  await own.keyboard.press("Enter");
+  await own.getByText("points-20250501.tif was placed").waitFor();
+  const [again] = await sceneOf("2025-05-01");
+  assert.equal(again.id, scene.id);
+  assert.ok(east > lon && Math.abs(again.bbox[0] - east) < 5e-5, `${again.bbox[0]} for ${east}`);
+  assert.equal((await placementOf(scene.id)).revision, lay.revision + 1);
+  await own.context().close();
+});
+
+test("a slanted view is placed anew from its own four corners", async () => {
+  const own = await open(browser);
+  const [scene] = await sceneOf("2025-04-01");
+  const lay = await placementOf(scene.id);
+  await placeAnew(own, "2025-04-01").focus();
+  await own.keyboard.press("Enter");
+  await own.locator("#placing").waitFor();
+  assert.ok(await own.locator("#free-corners").isChecked());
+  await own.keyboard.press("ArrowUp");
+  await own.keyboard.press("Enter");
+  await own.getByText("plain-20250401.tif was placed").waitFor();
+  const { placement } = await placementOf(scene.id);
+  const ways = placement.footprint.map(([lon, lat], corner) => [lon - lay.placement.footprint[corner][0], lat - lay.placement.footprint[corner][1]]);
+  for (const [east, north] of ways) assert.ok(Math.abs(east) < 1e-7 && Math.abs(north - ways[0][1]) < 1e-7 && north > 0, `all corners went up alike: ${ways}`);
+  await own.context().close();
+});
+
+test("a scene that a comparison rests on stays, and the page says why and what can be done", async () => {
+  const own = await open(browser);
+  const [scene] = await sceneOf("2025-03-10");
+  const lay = await placementOf(scene.id);
+  await placeAnew(own, "2025-03-10").click();
+  const dialog = own.getByRole("dialog", { name: "This scene stays where it is" });
+  await dialog.getByText("with 2025-03-10 rests on chance-20250310.png").waitFor();
+  assert.deepEqual(await seriousFaultsInBoth(own, "stays"), []);
+  await dialog.getByRole("button", { name: "Place another scene of the file" }).click();
+  await own.locator("#placing").waitFor();
+  await own.keyboard.press("ArrowLeft");
+  await own.keyboard.press("Enter");
+  await own.getByText("was placed as another scene of 2025-03-10").waitFor();
+  const scenes = await sceneOf("2025-03-10");
+  const copy = scenes.find(({ id }) => id !== scene.id);
+  assert.equal(scenes.length, 2);
+  assert.equal(copy.assets.original["file:checksum"], scene.assets.original["file:checksum"]);
+  assert.ok(copy.bbox[0] < scene.bbox[0]);
+  assert.deepEqual(await placementOf(scene.id), lay);
+  await own.context().close();
+});
+
 test("the page is light or dark as the system or the switch says, and uses a large screen", async () => {
   const wide = await open(browser, { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" });
   const background = () => wide.locator("#topbar").evaluate((bar) => getComputedStyle(bar).backgroundColor);

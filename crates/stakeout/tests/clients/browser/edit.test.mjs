@@ -218,6 +218,8 @@ test("a structure that was not found is drawn by keys alone, and undo takes it b
   }
   await key("Enter");
   await key("Shift+Enter");
+  // the words may still be those of the one before
+  await settled();
   await page.getByText("the structure was recorded").waitFor();
   const { features } = await json("/ogc/collections/annotations/items?title=Drawn%20by%20keys");
   const [annotation] = features;

@@ -155,6 +155,38 @@ test("what an analyst drew comes before a second person as any candidate does, a
   assert.deepEqual([annotation.properties.status, annotation.properties.title, annotation.properties.structure_type], ["confirmed", "Ann's find", "housing"]);
 });
 
+test("what an analyst posts from another program comes before a second person too, and deleting it takes it away", async () => {
+  const { ann, bob } = pages;
+  const { geometry } = await json("rob", `/ogc/collections/candidates/items/${fresh[0]}`);
+  const items = `${server.url}/ogc/collections/annotations/items`;
+  const post = async (title) => {
+    const body = JSON.stringify({ type: "Feature", geometry, properties: { site: "plant", title, structure_type: "housing" } });
+    const answer = await fetch(items, { method: "POST", headers: { authorization: `Bearer ${tokens.ann}`, "content-type": "application/geo+json" }, body });
+    assert.equal(answer.status, 201);
+    return { etag: answer.headers.get("etag"), ...(await answer.json()) };
+  };
+  const posted = await post("Ann's find in a desktop program");
+  const id = posted.properties.candidate;
+  await ann.locator(`#queue [data-candidate="${id}"][data-look="waiting"]`).waitFor();
+  await bob.locator(`#queue [data-candidate="${id}"][data-look="second"]`).waitFor();
+  await choose(bob, id);
+  await bob.getByText("Somebody has drawn this one").waitFor();
+  assert.ok(!(await bob.content()).includes("desktop program"));
+  assert.equal((await asked("bob", `/ogc/collections/annotations/items/${posted.id}`)).status, 404);
+  await bob.locator("#structure-type").selectOption("housing");
+  await give(bob, id, "c");
+  const [annotation] = await annotationsOf("bob", id);
+  assert.deepEqual([annotation.id, annotation.properties.status, annotation.properties.title], [posted.id, "confirmed", "Ann's find in a desktop program"]);
+  await choose(bob, id);
+  await bob.locator("#recorded").getByText("Ann's find in a desktop program").waitFor();
+
+  const another = await post("Posted by mistake");
+  const row = `#queue [data-candidate="${another.properties.candidate}"]`;
+  await bob.locator(row).waitFor();
+  await fetch(`${items}/${another.id}`, { method: "DELETE", headers: { authorization: `Bearer ${tokens.ann}`, "if-match": another.etag } });
+  for (const page of [ann, bob]) await page.locator(row).waitFor({ state: "detached" });
+});
+
 test("a second person who sees one structure in two drawings merges them with their confirmation, and can take it back", async () => {
   const { ann, bob } = pages;
   const had = await drawn("ann");

@@ -67,3 +67,27 @@ export async function shot(page, name) {
   await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
   await page.screenshot({ path: `${pictures}/${name}.png` });
 }
+
+/**
+ * Presses a key that leads to another candidate, several times, each when the picture is whole and what comes next is
+ * loaded. Gives how long each picture took, milliseconds, and the tiles that were asked for on the way to one.
+ */
+export async function keyToPicture(page, key, presses) {
+  await page.locator("#map").focus();
+  await page.evaluate(() => {
+    performance.clearMeasures("key-to-picture");
+    performance.clearResourceTimings();
+    performance.setResourceTimingBufferSize(10_000);
+  });
+  for (let press = 1; press <= presses; press += 1) {
+    await page.keyboard.press(key);
+    await page.waitForFunction((count) => performance.getEntriesByName("key-to-picture").length >= count, press, { timeout: 10_000 });
+    await page.waitForTimeout(250);
+    await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
+  }
+  return page.evaluate(() => {
+    const waits = performance.getEntriesByName("key-to-picture");
+    const isWaitedFor = ({ name, startTime }) => name.includes("/tiles/") && waits.some((wait) => startTime >= wait.startTime && startTime < wait.startTime + wait.duration);
+    return { times: waits.map((wait) => wait.duration), asked: performance.getEntriesByType("resource").filter(isWaitedFor).map(({ name }) => name) };
+  });
+}

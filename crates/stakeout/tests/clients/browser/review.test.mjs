@@ -1,7 +1,8 @@
 // A person reviews candidates in Chromium; the HTTP interface then says whether it really happened.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { faults, foreign, launch, open, shot } from "./person.mjs";
+import { faults, foreign, keyToPicture, launch, open, shot } from "./person.mjs";
 import { Server } from "./server.mjs";
 
 let browser;
@@ -197,22 +198,37 @@ test("a verdict on its way when the page is closed is sent by the next page", as
   assert.deepEqual((await standing(id)).map((review) => review.verdict), ["bad-imagery"]);
 });
 
-test("the next candidate is framed at once, with both images there", async (context) => {
+test("the next candidate is framed at once, from pictures that are there already", async (context) => {
   await page.locator("#queue button").first().click();
   await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {});
   // what the click framed may still be drawn
   await page.waitForTimeout(1_000);
-  await page.evaluate(() => performance.clearMeasures("key-to-picture"));
-  const steps = 6;
-  for (let step = 1; step <= steps; step += 1) {
-    await key("j");
-    await page.waitForFunction((count) => performance.getEntriesByName("key-to-picture").length >= count, step, { timeout: 10_000 });
-    await page.waitForTimeout(250);
-  }
-  const times = await page.evaluate(() => performance.getEntriesByName("key-to-picture").map((entry) => entry.duration));
+  const { times, asked } = await keyToPicture(page, "j", 6);
   const sorted = [...times].sort((a, b) => a - b);
-  context.diagnostic(`key to picture: median ${Math.round(sorted[steps / 2])} ms, longest ${Math.round(sorted.at(-1))} ms of ${steps}`);
-  assert.equal(times.length, steps);
+  context.diagnostic(`key to picture: median ${Math.round(sorted[3])} ms, longest ${Math.round(sorted.at(-1))} ms of ${times.length}`);
+  assert.equal(times.length, 6);
+  assert.deepEqual(asked, [], "no tile is asked for between a key and its picture");
+  const { asked: back } = await keyToPicture(page, "k", 3);
+  assert.deepEqual(back, [], "nor on the way back");
+});
+
+test("what waits is rejected at once, and then the page leads to what was confirmed", async () => {
+  const waiting = (await json("/ogc/collections/candidates/items?site=plant&limit=1000&state=pending")).features.map(({ id }) => id);
+  assert.ok(waiting.length > 1 && (await page.locator("#finished").isHidden()));
+  const reviewed = await page.locator('#queue [data-state]:not([data-state="pending"])').count();
+  await page.locator("#select-all").check();
+  await page.getByText(`${waiting.length} selected, for one verdict`).waitFor();
+  await key("r");
+  await settled();
+  for (const id of waiting) assert.equal((await standing(id)).length, 1);
+  assert.equal(await page.locator("#queue [data-candidate]").count(), waiting.length + reviewed);
+  await page.locator("#to-export").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "GeoJSON", exact: true }).click()]);
+  assert.equal(JSON.parse(await readFile(await download.path(), "utf8")).features.length, await annotations());
+  await key("z");
+  await settled();
+  for (const id of waiting) assert.equal(await state(id), "pending");
+  assert.ok(await page.locator("#finished").isHidden());
 });
 
 test("the keys are explained on a question mark", async () => {
