@@ -7,7 +7,8 @@ import TileGrid from "ol/tilegrid/TileGrid";
 import type { TileJson } from "../api";
 import { type Curve, type Histogram, histogram } from "./look";
 
-const HALF_M = 20_037_508.342_789_244;
+/** Half the side of Web Mercator's square, metres. */
+export const HALF_M = 20_037_508.342_789_244;
 const TILE_PX = 256;
 const ZOOM_MAX = 22;
 const RESOLUTIONS = Array.from({ length: ZOOM_MAX + 1 }, (_, zoom) => (2 * HALF_M) / TILE_PX / 2 ** zoom);
