@@ -401,6 +401,20 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_system_that_names_a_file_is_refused_in_a_tiff_and_in_a_jp2() {
+        let text =
+            br#"ESRI PE String = PROJCS["x",EXTENSION["PROJ4","+proj=merc +nadgrids=/pipe +wktext"]]|"#;
+        let place = 8 + 2 + 12 + 4;
+        let bytes = tiff_of(&[(34737, 2, text.len() as u32, place)], 0, text);
+        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "proj4" })));
+        let mut jp2 = vec![0, 0, 0, 12, b'j', b'P', b' ', b' ', b'\r', b'\n', 0x87, b'\n'];
+        jp2.extend((8 + bytes.len() as u32).to_be_bytes());
+        jp2.extend(b"uuid");
+        jp2.extend(bytes);
+        assert!(matches!(checked(&jp2), Err(Refusal::NamesFile { word: "proj4" })));
+    }
+
+    #[test]
     fn an_offset_beyond_the_end_is_refused() {
         let mut bytes = small(0);
         bytes.truncate(bytes.len() - 1);

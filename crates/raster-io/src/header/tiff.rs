@@ -23,6 +23,8 @@ const TILE_BYTE_COUNTS: u16 = 325;
 const SUB_IFDS: u16 = 330;
 const SAMPLE_FORMAT: u16 = 339;
 const XMP: u16 = 700;
+/// Names and texts of the coordinate reference system.
+const GEO_ASCII_PARAMS: u16 = 34737;
 const GDAL_METADATA: u16 = 42112;
 
 /// Schemes whose decoders are maintained: none, CCITT, LZW, JPEG, Deflate, PackBits, LERC, LZMA, ZSTD,
@@ -168,6 +170,7 @@ impl Directory {
             STRIP_BYTE_COUNTS | TILE_BYTE_COUNTS => self.block_bytes = Some(entry.numbers(view, layout)?),
             SUB_IFDS => self.sub_directories = entry.numbers(view, layout)?,
             GDAL_METADATA | XMP => named_files::refuse(&entry.bytes(view, layout)?)?,
+            GEO_ASCII_PARAMS => named_files::refuse_of_crs(&entry.bytes(view, layout)?)?,
             _ => (),
         }
         Ok(())
