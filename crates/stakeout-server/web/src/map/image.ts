@@ -48,7 +48,9 @@ export class ImageLayer {
     if (!source) return this.layer.setSource(null);
     this.grid = new MovedGrid(Math.min(ZOOM_MAX, source.maxzoom ?? ZOOM_MAX));
     this.grid.moved = this.moved;
-    this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX: false }));
+    // an image across the antimeridian is whole where the map goes on beyond its edge
+    const wrapX = source.bounds[2] - source.bounds[0] >= 360;
+    this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX }));
   }
 
   /** Moves the image by metres of the map. */

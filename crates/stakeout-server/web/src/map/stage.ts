@@ -274,7 +274,7 @@ function gain(): Layer {
   return new Layer({ zIndex: 5, render: () => pane });
 }
 
-/** Where an image is on the map; one across the antimeridian is at both ends, and its middle at one of them. */
+/** Where an image is on the map; one across the antimeridian goes on beyond its edge. */
 function extentOf({ bounds, center: [lon, lat, zoom] }: TileJson): Extent {
   if (bounds[2] - bounds[0] < 360) return transformExtent(bounds, DATA, VIEW);
   const half = HALF_M / 2 ** zoom;
