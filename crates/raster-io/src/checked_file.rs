@@ -17,6 +17,18 @@ use crate::{
 /// When the file cannot be read, is none of the formats, is cut off, declares more than the limits, or
 /// holds metadata that names other files.
 pub(crate) fn check(path: &Path) -> Result<Header, RasterError> {
+    check_within(path, &HeaderLimits::default())
+}
+
+/// Checks a file that the decoding process made against [`HeaderLimits::of_working_copies`].
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_working_copy(path: &Path) -> Result<Header, RasterError> {
+    check_within(path, &HeaderLimits::of_working_copies())
+}
+
+fn check_within(path: &Path, limits: &HeaderLimits) -> Result<Header, RasterError> {
     let unreadable = |source| RasterError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -26,7 +38,7 @@ pub(crate) fn check(path: &Path) -> Result<Header, RasterError> {
     }
     let mut start = Vec::with_capacity(START_BYTES);
     file.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(unreadable)?;
-    inspect(BufReader::new(file), metadata.len(), &HeaderLimits::default()).map_err(|refusal| match refusal {
+    inspect(BufReader::new(file), metadata.len(), limits).map_err(|refusal| match refusal {
         Refusal::Empty | Refusal::UnknownFormat => {
             RasterError::Format { path: path.to_owned(), got: describe(&start) }
         }

@@ -111,18 +111,13 @@ fn common_crs(before: (&Source, &Placement), after: (&Source, &Placement)) -> Re
     let (first, second) = (before.1, after.1);
     let same = first.wkt == second.wkt || (first.code.is_some() && first.code == second.code);
     let crs = first.crs()?;
-    let is_metric = crs.is_projected() && (crs.linear_units() - 1.0).abs() < 1e-9 && !is_web_mercator(first);
+    let is_metric = crs.is_projected() && (crs.linear_units() - 1.0).abs() < 1e-9 && !first.is_web_mercator();
     if same && is_metric {
         return Ok(first.code.clone().unwrap_or_else(|| first.wkt.clone()));
     }
     let corners = first.corners_lonlat(before.0.info().rows, before.0.info().cols)?;
     let mean = |axis: usize| corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0;
     Ok(utm_code(mean(0), mean(1)))
-}
-
-/// Web Mercator calls its unit a metre, but stretches it by 1 / cos(latitude).
-fn is_web_mercator(placement: &Placement) -> bool {
-    placement.code.as_deref() == Some("EPSG:3857") || placement.wkt.contains("Pseudo-Mercator")
 }
 
 /// The side of a pixel: that of a source which lies on the grid's CRS and is as coarse as wanted, so that

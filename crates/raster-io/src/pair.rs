@@ -8,7 +8,7 @@ use crate::{
     RasterError,
     grid::{self, CommonGridOptions},
     lattice::Lattice,
-    placement::{spatial_ref, transform, transform_points},
+    placement::spatial_ref,
     sampling::{Placed, Wanted, sample},
     source::{Colours, Source, open},
 };
@@ -73,7 +73,8 @@ fn lattice(grid: &Grid, source: &Source) -> Result<Lattice, RasterError> {
     };
     let inverse = placement.affine.inverse().expect("a placement was checked when its file was opened");
     let same_crs = placement.code.as_deref() == Some(crs) || placement.wkt == *crs;
-    let transform = if same_crs { None } else { Some(transform(&spatial_ref(crs)?, &placement.crs()?)?) };
+    let (rows, cols) = (source.info().rows, source.info().cols);
+    let way = if same_crs { None } else { Some(placement.way_from(&spatial_ref(crs)?, rows, cols)?) };
     Lattice::fit(grid.rows, grid.cols, &|places| {
         let map: Vec<[f64; 2]> = places
             .iter()
@@ -82,9 +83,9 @@ fn lattice(grid: &Grid, source: &Source) -> Result<Lattice, RasterError> {
                 [at.x, at.y]
             })
             .collect();
-        let own = match &transform {
+        let own = match &way {
             None => map,
-            Some(transform) => transform_points(transform, &map)?,
+            Some(way) => way.apply(&map)?,
         };
         Ok(own.into_iter().map(|at| inverse.apply(at)).collect())
     })

@@ -3,12 +3,21 @@
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use geo::{Coord, LineString, Polygon};
 
-use crate::{RasterError, drivers, error::plain};
+use crate::{RasterError, drivers, error::plain, tiles::WEB_MERCATOR_HALF_M};
 
 /// Points along each edge of a footprint, so that a curved edge is followed.
 const EDGE_POINTS: usize = 8;
 /// Metres of one pixel that differ less than this share are the same.
 const SAME_SHARE: f64 = 1e-6;
+
+/// A turn around the Earth, degrees.
+pub(crate) const TURN_DEG: f64 = 360.0;
+/// Degrees that rounding may have moved a longitude: less than 0.2 mm.
+const ROUNDING_DEG: f64 = 1e-9;
+/// Degrees that an image may reach beyond a pole or around the Earth: half a pixel of a coarse grid.
+const BEYOND_WORLD_DEG_MAX: f64 = 2.0;
+/// Latitude of a pole, degrees.
+const POLE_DEG: f64 = 90.0;
 
 /// Farthest that a position may lie from the origin of its CRS, in its units: twice around the Earth in metres.
 /// Farther out GDAL 3.6 turns longitudes back one by one, for ever.
@@ -50,6 +59,27 @@ pub(crate) struct Placement {
     pub(crate) wkt: String,
     /// Authority code, such as `EPSG:32652`, where the CRS has one.
     pub(crate) code: Option<String>,
+}
+
+/// The way from another CRS to that of an image: where its map repeats itself around the Earth, to positions beside the
+/// image, which may lie across or beyond the map's edge.
+#[derive(Debug)]
+pub(crate) struct Way {
+    transform: CoordTransform,
+    /// Easting or longitude of the image's middle.
+    middle: f64,
+    /// What goes once around the Earth, where the map repeats itself.
+    turn: Option<f64>,
+}
+
+impl Way {
+    pub(crate) fn apply(&self, places: &[[f64; 2]]) -> Result<Vec<[f64; 2]>, RasterError> {
+        let mut there = transform_points(&self.transform, places)?;
+        if let Some(turn) = self.turn {
+            there.iter_mut().for_each(|at| at[0] = beside(self.middle, at[0], turn));
+        }
+        Ok(there)
+    }
 }
 
 /// A CRS by authority code or WKT, with x to the east and y to the north whatever its authority says.
@@ -96,6 +126,52 @@ pub(crate) fn transform_points(
     Ok(x.into_iter().zip(y).map(|(x, y)| [x, y]).collect())
 }
 
+/// A longitude, or what stands for it on a map, at most half a turn from another one.
+pub(crate) fn beside(other: f64, longitude: f64, turn: f64) -> f64 {
+    longitude - ((longitude - other) / turn).round() * turn
+}
+
+/// A closed ring in degrees that goes on beyond 180 where it crosses the antimeridian, its western edge within -180 to
+/// 180. One that goes around a pole, and so does not come back to its beginning, is closed along the pole.
+pub(crate) fn without_jumps(mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
+    for at in 1..ring.len() {
+        ring[at].x = beside(ring[at - 1].x, ring[at].x, TURN_DEG);
+    }
+    let (first, last) = (ring[0], ring[ring.len() - 1]);
+    if (last.x - first.x).abs() > TURN_DEG / 2.0 {
+        let mean = ring.iter().map(|at| at.y).sum::<f64>();
+        let pole = POLE_DEG.copysign(mean);
+        ring.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
+    }
+    let half = TURN_DEG / 2.0;
+    let west = ring.iter().map(|at| at.x).fold(f64::INFINITY, f64::min);
+    let turns = ((west + half + ROUNDING_DEG) / TURN_DEG).floor() * TURN_DEG;
+    for at in &mut ring {
+        at.x -= turns;
+        // what ends at the antimeridian does not cross it by a rounding
+        if (at.x.abs() - half).abs() < ROUNDING_DEG {
+            at.x = half.copysign(at.x);
+        }
+    }
+    ring
+}
+
+/// A ring without jumps that ends at the poles and goes around the Earth once at most; grids of the whole world reach
+/// beyond by half a pixel. One that lies elsewhere is refused.
+fn within_world(mut ring: Vec<Coord<f64>>) -> Result<Vec<Coord<f64>>, RasterError> {
+    let west = ring.iter().map(|at| at.x).fold(f64::INFINITY, f64::min);
+    for at in &mut ring {
+        let (lon, lat) = (at.x.min(west + TURN_DEG), at.y.clamp(-POLE_DEG, POLE_DEG));
+        let beyond = (at.x - lon).max((at.y - lat).abs());
+        if beyond > BEYOND_WORLD_DEG_MAX {
+            let cause = format!("the image reaches {beyond:.1} degrees beyond the world");
+            return Err(RasterError::Crs { crs: "of the image".to_owned(), cause });
+        }
+        *at = Coord { x: lon, y: lat };
+    }
+    Ok(ring)
+}
+
 /// The UTM zone of a place, by EPSG code.
 pub(crate) fn utm_code(lon: f64, lat: f64) -> String {
     let zone = (((lon + 180.0) / 6.0).floor() as i32).rem_euclid(60) + 1;
@@ -107,7 +183,7 @@ impl Placement {
         spatial_ref(&self.wkt)
     }
 
-    /// The outline of `rows x cols` pixels in another CRS.
+    /// The outline of `rows x cols` pixels in another CRS; in degrees without a jump (see [`without_jumps`]).
     pub(crate) fn outline(
         &self,
         rows: u32,
@@ -125,16 +201,37 @@ impl Placement {
         let places = transform_points(&transform(&self.crs()?, in_crs)?, &places)?;
         let mut ring: Vec<Coord<f64>> = places.into_iter().map(|[x, y]| Coord { x, y }).collect();
         ring.push(ring[0]);
+        if in_crs.is_geographic() {
+            ring = within_world(without_jumps(ring))?;
+        }
         Ok(Polygon::new(LineString::new(ring), Vec::new()))
     }
 
-    /// Four corners in degrees from the upper left, clockwise.
+    /// Web Mercator calls its unit a metre, but stretches it by 1 / cos(latitude).
+    pub(crate) fn is_web_mercator(&self) -> bool {
+        self.code.as_deref() == Some("EPSG:3857") || self.wkt.contains("Pseudo-Mercator")
+    }
+
+    /// The way from another CRS to this one, for an image of `rows x cols` pixels.
+    pub(crate) fn way_from(&self, other: &SpatialRef, rows: u32, cols: u32) -> Result<Way, RasterError> {
+        let own = self.crs()?;
+        let turn = match () {
+            () if own.is_geographic() => Some(TURN_DEG),
+            () if self.is_web_mercator() => Some(2.0 * WEB_MERCATOR_HALF_M),
+            () => None,
+        };
+        let [middle, _] = self.affine.apply([f64::from(cols) / 2.0, f64::from(rows) / 2.0]);
+        Ok(Way { transform: transform(other, &own)?, middle, turn })
+    }
+
+    /// Four corners in degrees from the upper left, clockwise, longitudes without a jump.
     pub(crate) fn corners_lonlat(&self, rows: u32, cols: u32) -> Result<[[f64; 2]; 4], RasterError> {
         let (width, height) = (f64::from(cols), f64::from(rows));
         let corners =
             [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]].map(|at| self.affine.apply(at));
         let degrees = transform_points(&transform(&self.crs()?, &spatial_ref("EPSG:4326")?)?, &corners)?;
-        Ok([degrees[0], degrees[1], degrees[2], degrees[3]])
+        let first = degrees[0][0];
+        Ok([0, 1, 2, 3].map(|at| [beside(first, degrees[at][0], TURN_DEG), degrees[at][1]]))
     }
 
     /// Ground sample distance at the middle: the side of a square of the area of a pixel, metres.
@@ -172,6 +269,29 @@ mod tests {
                 assert!(transform_points(&way, &[[1.0, 1.0], [0.0, -far]]).is_err(), "{code} {far}");
             }
         }
+    }
+
+    #[test]
+    fn an_outline_goes_on_beyond_the_antimeridian_and_begins_within_the_world() {
+        let ring =
+            |lons: &[f64]| -> Vec<Coord<f64>> { lons.iter().map(|lon| Coord { x: *lon, y: 70.0 }).collect() };
+        let lons = |lons: &[f64]| -> Vec<f64> { without_jumps(ring(lons)).iter().map(|at| at.x).collect() };
+        assert_eq!(lons(&[179.0, -179.0, -178.0, 179.0]), [179.0, 181.0, 182.0, 179.0]);
+        assert_eq!(lons(&[-179.0, -178.0, 179.0, -179.0]), [181.0, 182.0, 179.0, 181.0]);
+        assert_eq!(lons(&[181.0, 183.0, 182.0, 181.0]), [-179.0, -177.0, -178.0, -179.0]);
+        assert_eq!(lons(&[10.0, 20.0, 20.0, 10.0]), [10.0, 20.0, 20.0, 10.0]);
+        assert_eq!(lons(&[179.0, 180.0 + 1e-12, 180.0, 179.0]), [179.0, 180.0, 180.0, 179.0]);
+        assert_eq!(lons(&[-180.0 - 1e-12, -179.0, -180.0]), [-180.0, -179.0, -180.0]);
+        assert_eq!(lons(&[180.0, -180.0, -179.0, 180.0]), [-180.0, -180.0, -179.0, -180.0]);
+        let ends =
+            |ends: [[f64; 2]; 3]| within_world(ends.iter().map(|[x, y]| Coord { x: *x, y: *y }).collect());
+        let grid = ends([[-180.0, -90.5], [180.5, 0.0], [0.0, 90.5]]).unwrap();
+        assert_eq!([grid[0].y, grid[1].x, grid[2].y], [-90.0, 180.0, 90.0]);
+        assert!(ends([[0.0, 95.0], [1.0, 0.0], [0.0, 0.0]]).is_err());
+        assert!(ends([[0.0, 0.0], [400.0, 0.0], [0.0, 0.0]]).is_err());
+        let cap = without_jumps(ring(&[0.0, 120.0, -120.0, 0.0]));
+        let cap: Vec<[f64; 2]> = cap.iter().map(|at| [at.x, at.y]).collect();
+        assert_eq!(cap[3..], [[360.0, 70.0], [360.0, 90.0], [0.0, 90.0], [0.0, 70.0]]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RasterError,
-    placement::{Affine, spatial_ref, transform, transform_points, utm_code},
+    placement::{Affine, TURN_DEG, beside, spatial_ref, transform, transform_points, utm_code},
 };
 
 /// Fewest control points: an affine transform has that many corners.
@@ -261,9 +261,8 @@ pub(crate) fn fit(placing: &Placing, cols: u32, rows: u32) -> Result<Fitted, Pla
 fn in_utm(positions: &[[f64; 2]], what: &'static str) -> Result<(String, Vec<[f64; 2]>), PlacingError> {
     // across the antimeridian the mean of 179 and -179 is 180, not 0
     let first = positions[0][0];
-    let beside_first = |lon: f64| lon - ((lon - first) / 360.0).round() * 360.0;
     let mean = |of: &dyn Fn(&[f64; 2]) -> f64| positions.iter().map(of).sum::<f64>() / positions.len() as f64;
-    let code = utm_code(mean(&|at| beside_first(at[0])), mean(&|at| at[1]));
+    let code = utm_code(mean(&|at| beside(first, at[0], TURN_DEG)), mean(&|at| at[1]));
     let places = spatial_ref("EPSG:4326")
         .and_then(|degrees| transform(&degrees, &spatial_ref(&code)?))
         .and_then(|way| transform_points(&way, positions))

@@ -264,3 +264,37 @@ fn a_hundred_changed_files_of_each_format_end_in_an_error_or_a_picture() {
         }
     }
 }
+
+/// What a process would do that a hostile file took over: hand over `copy` as the working copy.
+fn taken_over(desk: &Desk, copy: &Path, says: &str) -> RasterError {
+    use std::os::unix::fs::PermissionsExt;
+    let (program, output) = (desk.at("taken-over"), desk.at("made/working.tif"));
+    let script = format!("#!/bin/sh\ncp '{}' '{}'\necho '{says}'\n", copy.display(), output.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let worker = IngestWorker::new(program, "", WorkerLimits::default());
+    let request = IngestRequest { input: desk.scene(), output: output.clone(), placing: None };
+    let refused = worker.ingest(&request).unwrap_err();
+    assert!(!output.exists(), "a copy that is refused is left");
+    refused
+}
+
+#[test]
+fn a_decoder_that_was_taken_over_cannot_hand_its_file_on_to_other_decoders() {
+    let desk = Desk::new();
+    let says = r#"{"stretch": [[0, 255], [0, 255], [0, 255]]}"#;
+    for (name, options) in [
+        ("b.jp2", &["-of", "JP2OpenJPEG"][..]),
+        ("b.png", &["-of", "PNG"]),
+        ("b.jpg", &["-of", "JPEG"]),
+        ("b.tif", &["-co", "COMPRESS=JPEG"]),
+        ("c.tif", &["-co", "COMPRESS=LZW"]),
+        ("d.tif", &["-co", "COMPRESS=ZSTD"]),
+    ] {
+        let refused = taken_over(&desk, &desk.translated(name, options), says).to_string();
+        assert!(refused.contains("no working copy"), "{name}: {refused}");
+    }
+    let few = r#"{"stretch": [[0, 255]]}"#;
+    let honest = desk.translated("e.tif", &["-of", "COG", "-co", "COMPRESS=DEFLATE"]);
+    assert!(taken_over(&desk, &honest, few).to_string().contains("1 display ranges"));
+}

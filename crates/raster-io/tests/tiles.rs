@@ -9,10 +9,11 @@ use std::{
     sync::Arc,
 };
 
+use geo::BoundingRect;
 use imagery_diff::{Grid, MapPoint, Raster, Reference};
 use raster_io::{
-    BandChoice, BlockCache, IngestRequest, IngestWorker, Observed, Render, Tile, TileFormat, TileReader,
-    WEB_MERCATOR_HALF_M, WorkerLimits, encode, web_mercator_limits, write_geotiff,
+    BandChoice, BlockCache, IngestRequest, IngestWorker, Observed, Render, Reprojection, Tile, TileFormat,
+    TileReader, WEB_MERCATOR_HALF_M, WorkerLimits, encode, web_mercator_limits, write_geotiff,
 };
 use tempfile::TempDir;
 
@@ -20,15 +21,16 @@ use crate::support::{run, text};
 
 const BLOCK_BYTES: u64 = 64 << 20;
 
-/// A picture with detail, not observed left of column `hole`.
+/// A picture of Hamhung, see [`picture`].
 fn scene(rows: u32, cols: u32, hole: u32) -> Raster {
-    let grid = Grid {
-        rows,
-        cols,
-        origin: MapPoint { x: 551_000.0, y: 4_417_000.0 },
-        pixel_m: 0.5,
-        reference: Reference::Projected("EPSG:32652".to_owned()),
-    };
+    let origin = MapPoint { x: 551_000.0, y: 4_417_000.0 };
+    let reference = Reference::Projected("EPSG:32652".to_owned());
+    picture(Grid { rows, cols, origin, pixel_m: 0.5, reference }, hole)
+}
+
+/// A picture with detail, not observed left of column `hole`.
+fn picture(grid: Grid, hole: u32) -> Raster {
+    let (rows, cols) = (grid.rows, grid.cols);
     let value = |band: u32, row: u32, col: u32| {
         let fine = (row * 7 + col * 13 + band * 29) % 31;
         let coarse = 90.0 + 60.0 * (f64::from(col) * 0.02).sin() + 40.0 * (f64::from(row) * 0.03).cos();
@@ -108,21 +110,14 @@ fn a_coarser_level_is_the_mean_of_the_pixels_under_it() {
     assert!(apart / 65_536.0 < 0.8, "{} grey values apart", apart / 65_536.0);
 }
 
-#[test]
-fn web_mercator_tiles_are_what_gdalwarp_makes() {
-    let folder = tempfile::tempdir().unwrap();
-    let raster = scene(900, 900, 0);
-    let reader = reader(&folder, &raster);
-    let extent = reader.web_mercator_extent().unwrap().unwrap();
-    let zoom = 18;
-    let [left, top, right, bottom] = web_mercator_limits(extent, zoom);
-    let (col, row) = ((left + right) / 2, (top + bottom) / 2);
+/// Holds a tile that the scene covers against the working copy as GDAL's own tool warps it.
+fn must_be_as_gdalwarp_makes_it(folder: &TempDir, reader: &TileReader, [zoom, col, row]: [u32; 3]) {
     let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();
     assert_eq!(tile.observed, Observed::Everything);
     let side = 2.0 * WEB_MERCATOR_HALF_M / f64::from(1 << zoom);
     let west = f64::from(col) * side - WEB_MERCATOR_HALF_M;
     let north = WEB_MERCATOR_HALF_M - f64::from(row) * side;
-    let warped = folder.path().join("warped.tif");
+    let warped = folder.path().join(format!("warped-{col}.tif"));
     let box_of = [west, north - side, west + side, north].map(|number| number.to_string());
     let mut arguments =
         vec!["-q", "-t_srs", "EPSG:3857", "-r", "bilinear", "-et", "0", "-ts", "256", "256", "-te"];
@@ -135,10 +130,117 @@ fn web_mercator_tiles_are_what_gdalwarp_makes() {
     let apart = tile.rgba.iter().zip(&expected.rgba).map(|(a, b)| f64::from(a.abs_diff(*b)));
     let mean = apart.sum::<f64>() / tile.rgba.len() as f64;
     assert!(mean < 0.6, "{mean} grey values apart");
+}
+
+#[test]
+fn web_mercator_tiles_are_what_gdalwarp_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let raster = scene(900, 900, 0);
+    let reader = reader(&folder, &raster);
+    let extent = reader.web_mercator_extent().unwrap().unwrap();
+    let zoom = 18;
+    let [left, top, right, bottom] = web_mercator_limits(extent, zoom);
+    let (col, row) = ((left + right) / 2, (top + bottom) / 2);
+    must_be_as_gdalwarp_makes_it(&folder, &reader, [zoom, col, row]);
     assert!(reader.web_mercator_tile(zoom, right + 1, row, &Render::plain(256)).unwrap().is_none());
     assert!(reader.web_mercator_tile(25, 0, 0, &Render::plain(256)).unwrap().is_none());
     let world = reader.web_mercator_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
     assert_eq!(world.observed, Observed::Nothing, "less than a thousandth of a pixel of the world");
+}
+
+/// Side of a picture around the antimeridian, pixels.
+const ACROSS_PX: u32 = 400;
+/// What it shows left and right of its middle.
+const WEST_OF_LINE: f32 = 100.0;
+const EAST_OF_LINE: f32 = 200.0;
+
+/// A picture of two halves whose middle lies at `[x, y]` of a CRS.
+fn halves(folder: &TempDir, crs: &str, [x, y]: [f64; 2], pixel: f64) -> TileReader {
+    let (plain, placed) = (folder.path().join("plain.tif"), folder.path().join("placed.tif"));
+    let value = |at: u32| if at % ACROSS_PX < ACROSS_PX / 2 { WEST_OF_LINE } else { EAST_OF_LINE };
+    let pixels = ACROSS_PX * ACROSS_PX;
+    let values = (0..3 * pixels).map(value).collect();
+    let grid = Grid::pixels(ACROSS_PX, ACROSS_PX);
+    write_geotiff(&plain, &Raster::new(grid, 3, values, vec![true; pixels as usize]).unwrap()).unwrap();
+    let half = pixel * f64::from(ACROSS_PX / 2);
+    let corners = [x - half, y + half, x + half, y - half].map(|number| number.to_string());
+    let mut arguments = vec!["-q", "-a_srs", crs, "-a_ullr"];
+    arguments.extend(corners.iter().map(String::as_str));
+    arguments.extend([text(&plain), text(&placed)]);
+    run("gdal_translate", &arguments);
+    TileReader::open(&ingested(folder, &placed), &Arc::new(BlockCache::new(BLOCK_BYTES))).unwrap()
+}
+
+/// Where the antimeridian is in the middle of pictures of Fiji, in CRSs that see it from one or the other side, each
+/// with a pixel of about 20 m.
+fn middles() -> Vec<(&'static str, [f64; 2], f64)> {
+    let at = |code| Reprojection::to_epsg(code).unwrap().forward(&[[180.0, -17.0]]).unwrap()[0];
+    let web_mercator = [WEB_MERCATOR_HALF_M, at(3857)[1]];
+    vec![
+        ("EPSG:32760", at(32760), 20.0),
+        ("EPSG:32701", at(32701), 20.0),
+        ("EPSG:3832", at(3832), 20.0),
+        ("EPSG:4326", [180.0, -17.0], 2e-4),
+        ("EPSG:4326", [-180.0, -17.0], 2e-4),
+        ("EPSG:3857", web_mercator, 20.0),
+        ("EPSG:3857", [-web_mercator[0], web_mercator[1]], 20.0),
+    ]
+}
+
+#[test]
+fn a_scene_across_the_antimeridian_is_shown_at_both_ends_of_the_map() {
+    for (crs, middle, pixel_side) in middles() {
+        let folder = tempfile::tempdir().unwrap();
+        let reader = halves(&folder, crs, middle, pixel_side);
+        let bounds = reader.source().info().footprint.as_ref().unwrap().bounding_rect().unwrap();
+        assert!(bounds.min().x > 179.9 && bounds.max().x > 180.02 && bounds.max().x < 180.1, "{bounds:?}");
+        // at this zoom a tile is 39 km wide
+        let (zoom, last) = (10, 1_023);
+        let extent = reader.web_mercator_extent().unwrap().unwrap();
+        let [left, top, right, bottom] = web_mercator_limits(extent, zoom);
+        assert_eq!((left, right), (0, last), "{crs} {middle:?}");
+        let row = (top + bottom) / 2;
+        // a little off the edge: the middle of the picture is not exactly north to south
+        for (col, edge, value) in [(last, 250, WEST_OF_LINE), (0, 5, EAST_OF_LINE)] {
+            let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();
+            assert_eq!(tile.observed, Observed::Parts);
+            let at = |row: usize| pixel(&tile, row, edge);
+            let seen = (0..256).filter(|row| at(*row)[3] > 0).collect::<Vec<_>>();
+            let middle = seen[seen.len() / 2];
+            assert_eq!(f32::from(at(middle)[0]), value, "{crs} {middle:?}, column {col}");
+        }
+        assert!(reader.web_mercator_tile(zoom, 512, row, &Render::plain(256)).unwrap().is_none());
+    }
+}
+
+#[test]
+fn both_ends_of_the_map_are_what_gdalwarp_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [x, y] = Reprojection::to_epsg(32760).unwrap().forward(&[[180.0, -17.0]]).unwrap()[0];
+    let origin = MapPoint { x: x - 225.0, y: y + 225.0 };
+    let reference = Reference::Projected("EPSG:32760".to_owned());
+    let reader = reader(&folder, &picture(Grid { rows: 900, cols: 900, origin, pixel_m: 0.5, reference }, 0));
+    // pixels a little smaller than those of the scene: GDAL blurs where it reduces
+    let zoom = 19;
+    let [left, top, right, bottom] =
+        web_mercator_limits(reader.web_mercator_extent().unwrap().unwrap(), zoom);
+    for col in [left, right] {
+        must_be_as_gdalwarp_makes_it(&folder, &reader, [zoom, col, (top + bottom) / 2]);
+    }
+}
+
+#[test]
+fn a_map_of_the_whole_world_shows_both_ends_of_a_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    let middle = Reprojection::to_epsg(3832).unwrap().forward(&[[180.0, -17.0]]).unwrap()[0];
+    let reader = halves(&folder, "EPSG:3832", middle, 15_000.0);
+    let world = reader.web_mercator_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!(world.observed, Observed::Parts);
+    let row = 140;
+    let shown = |col: usize| pixel(&world, row, col);
+    assert_eq!([shown(255)[0], shown(255)[3]], [100, 255]);
+    assert_eq!([shown(0)[0], shown(0)[3]], [200, 255]);
+    assert_eq!(shown(128)[3], 0);
 }
 
 #[test]

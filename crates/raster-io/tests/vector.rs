@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use geo::polygon;
+use geo::{MultiPolygon, polygon};
 use raster_io::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
 
 fn hall() -> Table {
@@ -18,10 +18,10 @@ fn hall() -> Table {
             column("start_datetime", "start_dt", ColumnKind::Time),
         ],
         rows: vec![(
-            polygon![
+            MultiPolygon::from(polygon![
                 exterior: [(x: 127.6, y: 39.9), (x: 127.61, y: 39.9), (x: 127.61, y: 39.91), (x: 127.6, y: 39.91)],
                 interiors: [[(x: 127.602, y: 39.902), (x: 127.602, y: 39.904), (x: 127.604, y: 39.904)]],
-            ],
+            ]),
             vec![
                 Cell::Text("조립동 – hall".to_owned()),
                 Cell::Real(1_234.5),
@@ -32,15 +32,46 @@ fn hall() -> Table {
     }
 }
 
+const PLACEMARKS: PlacemarkColumns =
+    PlacemarkColumns { name: "title", description: "title", begin: "start_datetime", end: "start_datetime" };
+
+#[test]
+fn an_outline_that_is_cut_at_the_antimeridian_keeps_both_parts_beside_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = hall();
+    let cells = table.rows[0].1.clone();
+    let both = vec![
+        polygon![(x: 179.5, y: 1.0), (x: 180.0, y: 1.0), (x: 180.0, y: 2.0), (x: 179.5, y: 2.0)],
+        polygon![(x: -180.0, y: 1.0), (x: -179.5, y: 1.0), (x: -179.5, y: 2.0), (x: -180.0, y: 2.0)],
+    ];
+    table.rows.push((MultiPolygon::new(both), cells));
+    for format in [
+        VectorFormat::GeoPackage,
+        VectorFormat::FlatGeobuf,
+        VectorFormat::Kmz,
+        VectorFormat::Shapefile,
+        VectorFormat::Csv,
+    ] {
+        let path = folder.path().join("made").with_extension(format.extension());
+        write_table(&path, format, &table, PLACEMARKS).unwrap();
+        let read = Command::new("ogrinfo").arg("-al").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&read.stdout);
+        assert!(said.contains("Feature Count: 2"), "{format:?}: {said}");
+        assert!(
+            said.contains("179.5 ") && said.contains("-179.5 ") && said.contains("127.602 39.904"),
+            "{said}"
+        );
+        assert!(read.stderr.is_empty(), "{format:?}: {}", String::from_utf8_lossy(&read.stderr));
+    }
+    let parquet = folder.path().join("made.parquet");
+    write_table(&parquet, VectorFormat::GeoParquet, &table, PLACEMARKS).unwrap();
+    let text = String::from_utf8_lossy(&std::fs::read(&parquet).unwrap()).into_owned();
+    assert!(text.contains(r#""geometry_types":["Polygon","MultiPolygon"]"#));
+}
+
 #[test]
 fn every_format_comes_back_as_it_was_said() {
     let folder = tempfile::tempdir().unwrap();
-    let placemarks = PlacemarkColumns {
-        name: "title",
-        description: "title",
-        begin: "start_datetime",
-        end: "start_datetime",
-    };
     for format in [
         VectorFormat::GeoPackage,
         VectorFormat::FlatGeobuf,
@@ -50,7 +81,7 @@ fn every_format_comes_back_as_it_was_said() {
     ] {
         let path = folder.path().join("made").with_extension(format.extension());
         for _ in 0..2 {
-            write_table(&path, format, &hall(), placemarks).unwrap();
+            write_table(&path, format, &hall(), PLACEMARKS).unwrap();
         }
         let read = Command::new("ogrinfo").arg("-al").arg(&path).output().unwrap();
         let said = String::from_utf8_lossy(&read.stdout);
@@ -63,7 +94,7 @@ fn every_format_comes_back_as_it_was_said() {
         );
     }
     let parquet = folder.path().join("made.parquet");
-    write_table(&parquet, VectorFormat::GeoParquet, &hall(), placemarks).unwrap();
+    write_table(&parquet, VectorFormat::GeoParquet, &hall(), PLACEMARKS).unwrap();
     let bytes = std::fs::read(&parquet).unwrap();
     assert!(String::from_utf8_lossy(&bytes).contains("\"primary_column\":\"geometry\""));
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The one place where things become GeoJSON (RFC 7946) and GeoJSON becomes things.
 
-use geo::{BoundingRect, Coord, GeodesicArea, LineString, Orient, Polygon, orient::Direction};
+use geo::{BoundingRect, Coord, GeodesicArea, LineString, MultiPolygon, Orient, Polygon, orient::Direction};
 use geojson::Geometry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     annotation::Annotation,
+    antimeridian::{self, ANTIMERIDIAN_DEG, TURN_DEG},
     candidate::{Candidate, Detector, Fit, NewCandidate},
     id::{AnnotationId, CandidateId, SiteId},
     site::Site,
@@ -134,42 +135,64 @@ impl GeoJsonError {
 
 /// A polygon from an untrusted GeoJSON geometry: checked, and wound as RFC 7946 wants it.
 ///
+/// A MultiPolygon of one part, as many desktop programs write every polygon, is that part; one of parts that meet at
+/// the antimeridian is the outline that was cut there, and its longitudes go on beyond 180.
+///
 /// # Errors
 /// When it is not a polygon, has too many positions or one outside the world, a ring that is open, or
-/// a boundary that crosses itself. Wrong winding is not an error; it is mended. A MultiPolygon of one part, as
-/// many desktop programs write every polygon, is that part.
+/// a boundary that crosses itself. Wrong winding is not an error; it is mended.
 pub fn read_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
-    let coordinates = match (geometry["type"].as_str(), &geometry["coordinates"]) {
-        (Some("Polygon"), coordinates) => coordinates,
-        (Some("MultiPolygon"), Value::Array(parts)) if parts.len() == 1 => &parts[0],
+    let parts = match (geometry["type"].as_str(), &geometry["coordinates"]) {
+        (Some("Polygon"), coordinates) => std::slice::from_ref(coordinates),
+        (Some("MultiPolygon"), Value::Array(parts)) if !parts.is_empty() => parts,
         _ => return Err(GeoJsonError::member("geometry.type", &geometry["type"], "\"Polygon\"")),
     };
+    let of_ring = |ring: &Value| ring.as_array().map_or(0, Vec::len);
+    let of_part = |part: &Value| part.as_array().into_iter().flatten().map(of_ring).sum::<usize>();
+    let got: usize = parts.iter().map(of_part).sum();
+    if got > POSITIONS_MAX {
+        return Err(GeoJsonError::TooManyPositions { got });
+    }
+    let [only] = parts else { return read_parts(parts) };
+    checked(read_part("geometry.coordinates", only)?)
+}
+
+fn read_parts(parts: &[Value]) -> Result<Polygon<f64>, GeoJsonError> {
+    let read = parts
+        .iter()
+        .enumerate()
+        .map(|(at, part)| checked(read_part(&format!("geometry.coordinates[{at}]"), part)?))
+        .collect::<Result<Vec<_>, _>>()?;
+    let joined = antimeridian::join(read).ok_or_else(|| GeoJsonError::Member {
+        member: "geometry".to_owned(),
+        got: format!("a MultiPolygon of {} parts", parts.len()),
+        wanted: "a Polygon, or a MultiPolygon of parts that meet along the antimeridian".to_owned(),
+    })?;
+    checked(joined)
+}
+
+fn read_part(member: &str, coordinates: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     let rings = coordinates
         .as_array()
-        .ok_or_else(|| GeoJsonError::member("geometry.coordinates", coordinates, "an array of rings"))?;
-    let positions: usize = rings.iter().map(|ring| ring.as_array().map_or(0, Vec::len)).sum();
-    if positions > POSITIONS_MAX {
-        return Err(GeoJsonError::TooManyPositions { got: positions });
-    }
+        .ok_or_else(|| GeoJsonError::member(member, coordinates, "an array of rings"))?;
     let mut rings = rings
         .iter()
         .enumerate()
-        .map(|(index, ring)| read_ring(index, ring))
+        .map(|(index, ring)| read_ring(index, &format!("{member}[{index}]"), ring))
         .collect::<Result<Vec<_>, _>>()?
         .into_iter();
-    let exterior = rings.next().ok_or_else(|| {
-        GeoJsonError::member("geometry.coordinates", &Value::Array(Vec::new()), "at least one ring")
-    })?;
-    checked(Polygon::new(exterior, rings.collect()))
+    let exterior = rings
+        .next()
+        .ok_or_else(|| GeoJsonError::member(member, &Value::Array(Vec::new()), "at least one ring"))?;
+    Ok(Polygon::new(exterior, rings.collect()))
 }
 
-fn read_ring(index: usize, ring: &Value) -> Result<LineString<f64>, GeoJsonError> {
-    let member = format!("geometry.coordinates[{index}]");
+fn read_ring(index: usize, member: &str, ring: &Value) -> Result<LineString<f64>, GeoJsonError> {
     let positions =
-        ring.as_array().ok_or_else(|| GeoJsonError::member(&member, ring, "an array of positions"))?;
+        ring.as_array().ok_or_else(|| GeoJsonError::member(member, ring, "an array of positions"))?;
     if positions.len() < 4 {
         return Err(GeoJsonError::Member {
-            member,
+            member: member.to_owned(),
             got: format!("{} positions", positions.len()),
             wanted: "at least 4, the last equal to the first".to_owned(),
         });
@@ -209,18 +232,31 @@ pub fn geodesic_area_m2(polygon: &Polygon<f64>) -> f64 {
     polygon.geodesic_area_unsigned()
 }
 
-/// A polygon as a GeoJSON geometry, positions rounded to 0.1 mm, wound as RFC 7946 wants it.
+/// A polygon as a GeoJSON geometry, positions rounded to 0.1 mm, wound as RFC 7946 wants it: a MultiPolygon where it
+/// crosses the antimeridian and is cut there.
 pub fn polygon_value(polygon: &Polygon<f64>) -> Value {
+    let mut parts: Vec<Value> = antimeridian::cut(polygon).iter().map(coordinates).collect();
+    if parts.len() == 1 {
+        return json!({"type": "Polygon", "coordinates": parts.remove(0)});
+    }
+    json!({"type": "MultiPolygon", "coordinates": parts})
+}
+
+fn coordinates(polygon: &Polygon<f64>) -> Value {
     let polygon = polygon.orient(Direction::Default);
     let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
-    let coordinates: Vec<Value> = rings
+    rings
         .map(|ring| {
             ring.coords()
                 .map(|at| json!([rounded(at.x, DEGREE_DIGITS), rounded(at.y, DEGREE_DIGITS)]))
-                .collect()
+                .collect::<Value>()
         })
-        .collect();
-    json!({"type": "Polygon", "coordinates": coordinates})
+        .collect()
+}
+
+/// The parts of an outline on both sides of the antimeridian, within -180 to 180 degrees; one where it does not cross.
+pub fn parts(polygon: &Polygon<f64>) -> MultiPolygon<f64> {
+    MultiPolygon::new(antimeridian::cut(polygon))
 }
 
 /// A number with so many decimal digits after the point.
@@ -234,16 +270,40 @@ pub(crate) fn written_degrees(degrees: f64) -> f64 {
     rounded(degrees, DEGREE_DIGITS)
 }
 
-/// West, south, east, north of a polygon; zeros for an empty one.
+/// West, south, east, north of a polygon as a `bbox`: west is greater than east where it crosses the antimeridian (RFC
+/// 7946, section 5.2). Zeros for an empty one.
 pub fn bounds(polygon: &Polygon<f64>) -> [f64; 4] {
-    polygon.bounding_rect().map_or([0.0; 4], |rect| [rect.min().x, rect.min().y, rect.max().x, rect.max().y])
+    let [west, south, east, north] = flat_bounds(polygon);
+    match polygon.bounding_rect() {
+        // around a pole all longitudes are met
+        Some(rect) if antimeridian::is_crossed_by(polygon) && rect.width() < TURN_DEG => {
+            [rect.min().x, south, rect.max().x - TURN_DEG, north]
+        }
+        _ => [west, south, east, north],
+    }
+}
+
+/// The same for who knows no box across the antimeridian: from -180 to 180 there.
+pub fn flat_bounds(polygon: &Polygon<f64>) -> [f64; 4] {
+    let Some(rect) = polygon.bounding_rect() else { return [0.0; 4] };
+    let (south, north) = (rect.min().y, rect.max().y);
+    if antimeridian::is_crossed_by(polygon) {
+        return [-ANTIMERIDIAN_DEG, south, ANTIMERIDIAN_DEG, north];
+    }
+    [rect.min().x, south, rect.max().x, north]
 }
 
 /// The polygon of a geometry that was checked when it was recorded.
 pub(crate) fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     let malformed = |cause: String| GeoJsonError::Malformed { member: "geometry".to_owned(), cause };
     let geometry = Geometry::deserialize(geometry).map_err(|error| malformed(error.to_string()))?;
-    Polygon::try_from(geometry).map_err(|error| malformed(error.to_string()))
+    match geo::Geometry::try_from(geometry) {
+        Ok(geo::Geometry::Polygon(polygon)) => Ok(polygon),
+        Ok(geo::Geometry::MultiPolygon(parts)) => antimeridian::join(parts.0)
+            .ok_or_else(|| malformed("its parts do not meet along the antimeridian".to_owned())),
+        Ok(_) => Err(malformed("it is no polygon".to_owned())),
+        Err(error) => Err(malformed(error.to_string())),
+    }
 }
 
 // ---- features ----
@@ -677,8 +737,44 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_that_was_cut_at_the_antimeridian_is_one_and_is_cut_again() {
+        let part = |west: f64, east: f64, south: f64| {
+            json!([[[west, south], [east, south], [east, south + 1.0], [west, south + 1.0], [west, south]]])
+        };
+        let cut = |parts: Value| json!({"type": "MultiPolygon", "coordinates": parts});
+        let given = cut(json!([part(179.5, 180.0, -17.0), part(-180.0, -179.0, -17.0)]));
+        let whole = read_polygon(&given).unwrap();
+        assert_eq!(bounds(&whole), [179.5, -17.0, -179.0, -16.0]);
+        assert_eq!(flat_bounds(&whole), [-180.0, -17.0, 180.0, -16.0]);
+        // 1.5 degrees of 106 km by one of 111 km
+        let area_km2 = geodesic_area_m2(&whole) / 1e6;
+        assert!((17_600.0..17_800.0).contains(&area_km2), "{area_km2}");
+        let written = polygon_value(&whole);
+        assert_eq!(written["type"], "MultiPolygon");
+        assert_eq!(read_polygon(&written).unwrap(), stored_polygon(&written).unwrap());
+        assert_eq!(
+            polygon_value(&read_polygon(&written).unwrap())["coordinates"].as_array().unwrap().len(),
+            2
+        );
+        let apart = cut(json!([part(179.5, 180.0, -17.0), part(-180.0, -179.0, 3.0)]));
+        assert!(read_polygon(&apart).unwrap_err().to_string().contains("meet along the antimeridian"));
+        let corner = cut(json!([part(179.5, 180.0, -17.0), part(-180.0, -179.0, -16.0)]));
+        assert!(read_polygon(&corner).is_err(), "a corner is not enough");
+        let alone = read_polygon(&cut(json!([part(179.5, 180.0, -17.0)]))).unwrap();
+        assert_eq!(bounds(&alone), [179.5, -17.0, 180.0, -16.0]);
+    }
+
+    #[test]
     fn a_site_survives_the_round_trip() {
         let area = read_polygon(&polygon(json!([[[0, 0], [1, 0], [1, 1], [0, 0]]]))).unwrap();
+        site_survives(area);
+        let across = [[179.0, 0.0], [181.0, 0.0], [181.0, 1.0], [180.0, 1.0], [179.0, 1.0], [179.0, 0.0]];
+        let across = Polygon::new(across.into_iter().collect(), Vec::new());
+        let once = stored_polygon(&polygon_value(&across)).unwrap();
+        site_survives(once);
+    }
+
+    fn site_survives(area: Polygon<f64>) {
         let site = Site {
             id: SiteId("plant".to_owned()),
             name: "Plant".to_owned(),

@@ -6,6 +6,7 @@
 
 pub mod agreement;
 pub mod annotation;
+mod antimeridian;
 pub mod blobs;
 pub mod candidate;
 mod error;

@@ -58,7 +58,8 @@ pub struct NewScene {
     /// How it was placed, where that was done by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<HandPlacement>,
-    /// Where it lies: longitude and latitude in degrees. `None` where nothing is known.
+    /// Where it lies: longitude and latitude in degrees, longitudes beyond 180 where it crosses the antimeridian. `None`
+    /// where nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "polygon")]
     pub footprint: Option<Polygon<f64>>,
     /// The original, byte for byte.
@@ -212,32 +213,33 @@ impl NewScene {
         *self = NewScene { datetime, platform, provider, license, details, ..self.clone() };
     }
 
-    /// West, south, east, north in degrees, where it lies somewhere.
-    pub(crate) fn bounds(&self) -> Option<[f64; 4]> {
-        self.footprint.as_ref().map(crate::geojson::bounds)
+    /// West, south, east, north in degrees, where it lies somewhere; all longitudes where it crosses the antimeridian.
+    pub(crate) fn flat_bounds(&self) -> Option<[f64; 4]> {
+        self.footprint.as_ref().map(crate::geojson::flat_bounds)
     }
 }
 
 mod polygon {
-    //! A polygon as a GeoJSON geometry.
+    //! A polygon as a GeoJSON geometry, cut at the antimeridian.
 
     use geo::Polygon;
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
 
+    use crate::geojson::{parts, stored_polygon};
+
     pub(super) fn serialize<S: Serializer>(polygon: &Option<Polygon<f64>>, to: S) -> Result<S::Ok, S::Error> {
-        match polygon {
-            None => to.serialize_none(),
-            Some(polygon) => {
-                let value =
-                    serde_json::to_value(geojson::Geometry::from(polygon)).map_err(S::Error::custom)?;
-                serde::Serialize::serialize(&value, to)
-            }
-        }
+        let Some(polygon) = polygon else { return to.serialize_none() };
+        let parts = parts(polygon);
+        let geometry = match parts.0.as_slice() {
+            [only] => geojson::Geometry::from(only),
+            _ => geojson::Geometry::from(&parts),
+        };
+        serde::Serialize::serialize(&serde_json::to_value(geometry).map_err(S::Error::custom)?, to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Polygon<f64>>, D::Error> {
-        Option::<geojson::Geometry>::deserialize(from)?
-            .map(|geometry| Polygon::try_from(geometry).map_err(D::Error::custom))
+        Option::<serde_json::Value>::deserialize(from)?
+            .map(|geometry| stored_polygon(&geometry).map_err(D::Error::custom))
             .transpose()
     }
 }

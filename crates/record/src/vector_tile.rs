@@ -8,10 +8,13 @@
 
 use std::{collections::HashMap, f64::consts::PI};
 
-use geo::{Coord, LineString, Polygon};
+use geo::{Coord, LineString, Polygon, Translate};
 use serde_json::Value;
 
-use crate::geojson::{self, GeoJsonError};
+use crate::{
+    antimeridian,
+    geojson::{self, GeoJsonError},
+};
 
 /// Most features in a tile.
 pub const FEATURES_PER_TILE_MAX: u32 = 5_000;
@@ -99,23 +102,29 @@ pub fn encode(
 // ---- geometry ----
 
 fn outline_commands(tile: TileAddress, outline: &Polygon<f64>) -> Vec<u32> {
+    let mut pen = Pen::default();
+    draw(tile, outline, &mut pen);
+    if antimeridian::is_crossed_by(outline) {
+        // what lies beyond is at the other end of the map
+        draw(tile, &outline.translate(-antimeridian::TURN_DEG, 0.0), &mut pen);
+    }
+    pen.commands
+}
+
+fn draw(tile: TileAddress, outline: &Polygon<f64>, pen: &mut Pen) {
     let ring = |line: &LineString<f64>| -> Vec<Coord<f64>> {
         // the closing position is told by a command
         let open = &line.0[..line.0.len().saturating_sub(1)];
         open.iter().map(|at| tile.project(*at)).collect()
     };
     let exterior = ring(outline.exterior());
-    let mut pen = Pen::default();
     if let Some(speck) = speck(&exterior) {
         pen.ring(&rounded(&clipped(speck)), Winding::Exterior);
-        return pen.commands;
-    }
-    if pen.ring(&rounded(&clipped(exterior)), Winding::Exterior) {
+    } else if pen.ring(&rounded(&clipped(exterior)), Winding::Exterior) {
         for hole in outline.interiors() {
             pen.ring(&rounded(&clipped(ring(hole))), Winding::Hole);
         }
     }
-    pen.commands
 }
 
 /// A square in the place of a ring that is smaller than one.
@@ -357,6 +366,24 @@ mod tests {
 
     fn commands(tile: TileAddress, feature: &Value) -> Vec<u32> {
         outline_commands(tile, &geojson::stored_polygon(&feature["geometry"]).unwrap())
+    }
+
+    #[test]
+    fn an_outline_across_the_antimeridian_is_drawn_at_both_ends_of_the_map() {
+        let outline = |west: f64, east: f64| {
+            json!([[[west, -17.0], [east, -17.0], [east, -15.0], [west, -15.0], [west, -17.0]]])
+        };
+        let feature = json!({"geometry": {"type": "MultiPolygon",
+            "coordinates": [outline(179.0, 180.0), outline(-180.0, -178.0)]}});
+        let ends = |col: u32| {
+            let drawn = drawn(&commands(TileAddress::new(6, 34, col).unwrap(), &feature));
+            let x = || drawn.iter().map(|[x, _]| *x);
+            (x().min(), x().max())
+        };
+        // 5.625 degrees a tile, and the edge beyond it so that no line is drawn along the antimeridian
+        assert_eq!(ends(63), (Some(3_368), Some(4_160)));
+        assert_eq!(ends(0), (Some(-64), Some(1_456)));
+        assert_eq!(ends(32), (None, None));
     }
 
     /// The positions that commands draw.

@@ -94,6 +94,68 @@ fn key(property: &str, descending: bool) -> SortKey {
     SortKey { property: property.to_owned(), descending }
 }
 
+/// A scene whose footprint is this geometry.
+fn add_at(store: &Store, day: u32, footprint: &Value) -> Scene {
+    let footprint = Some(read_polygon(footprint).unwrap());
+    let scene = NewScene { footprint, ..facts(store, day, 127.6, None) };
+    store.add_scene(&ann(), &SiteId("plant".to_owned()), scene).unwrap()
+}
+
+#[test]
+fn a_box_in_a_corner_that_a_slanted_footprint_leaves_free_does_not_find_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let diamond = json!({"type": "Polygon", "coordinates":
+        [[[127.60, 39.95], [127.65, 39.90], [127.70, 39.95], [127.65, 40.0], [127.60, 39.95]]]});
+    add_at(&store, 1, &diamond);
+    let meet = |boxes: &[[f64; 4]]| days(&store, &SceneQuery { boxes: boxes.to_vec(), ..any() });
+    assert_eq!(meet(&[[127.60, 39.90, 127.62, 39.92]]), [0_i8; 0], "in its bounds alone");
+    assert_eq!(meet(&[[127.60, 39.90, 127.63, 39.93]]), [1], "across its edge");
+    assert_eq!(meet(&[[127.64, 39.94, 127.66, 39.96]]), [1], "within it");
+    assert_eq!(meet(&[[127.0, 39.0, 128.0, 41.0]]), [1], "around it");
+    assert_eq!(meet(&[[127.6, 39.95, 127.6, 39.95]]), [1], "a point that is its corner");
+    assert_eq!(
+        meet(&[[127.60, 39.90, 127.62, 39.92], [127.69, 39.94, 127.8, 40.0]]),
+        [1],
+        "one of two boxes"
+    );
+}
+
+#[test]
+fn a_scene_across_the_antimeridian_is_found_from_either_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let part = |west: f64, east: f64| {
+        json!([[[west, -17.0], [east, -17.0], [east, -16.0], [west, -16.0], [west, -17.0]]])
+    };
+    let cut = json!({"type": "MultiPolygon", "coordinates": [part(179.9, 180.0), part(-180.0, -179.8)]});
+    let recorded = add_at(&store, 1, &cut);
+    add(&store, "plant", 2, 0.0, None);
+    let read = store.scene(&recorded.id).unwrap();
+    assert_eq!(read, recorded, "what is read is what was answered");
+    let footprint = read.facts.footprint.as_ref().unwrap();
+    assert_eq!(record::geojson::bounds(footprint), [179.9, -17.0, -179.8, -16.0]);
+    let written = record::geojson::polygon_value(footprint);
+    assert_eq!(
+        (&written["type"], written["coordinates"].as_array().unwrap().len()),
+        (&json!("MultiPolygon"), 2)
+    );
+    let event = &store.scene_versions(&recorded.id).unwrap()[0];
+    assert!(serde_json::to_string(event).unwrap().contains("MultiPolygon"), "so does the log");
+
+    let meet = |boxes: &[[f64; 4]]| days(&store, &SceneQuery { boxes: boxes.to_vec(), ..any() });
+    assert_eq!(meet(&[[179.0, -18.0, 179.95, -15.0]]), [1]);
+    assert_eq!(meet(&[[-179.9, -18.0, -179.0, -15.0]]), [1]);
+    assert_eq!(meet(&[[179.0, -18.0, 180.0, -15.0], [-180.0, -18.0, -179.0, -15.0]]), [1]);
+    assert_eq!(meet(&[[-170.0, -18.0, 170.0, -15.0]]), [0_i8; 0]);
+    let by =
+        |text: &str| days(&store, &SceneQuery { filter: Some(Filter::from_text(text).unwrap()), ..any() });
+    assert_eq!(by("S_INTERSECTS(geometry, POINT(179.95 -16.5))"), [1]);
+    assert_eq!(by("S_INTERSECTS(geometry, POINT(-179.85 -16.5))"), [1]);
+    assert_eq!(by("S_INTERSECTS(geometry, POINT(100 -16.5))"), [0_i8; 0]);
+    assert_eq!(by("S_INTERSECTS(geometry, BBOX(179.5, -17, -179.5, -16))"), [1]);
+}
+
 #[test]
 fn scenes_are_found_by_site_id_place_time_and_filter() {
     let folder = tempfile::tempdir().unwrap();

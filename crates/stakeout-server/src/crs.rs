@@ -1,7 +1,11 @@
 //! Coordinate reference systems of features (OGC API Features Part 2).
 
+use geo::{Coord, LineString, Polygon};
 use raster_io::Reprojection;
-use record::filter::turn_coordinates;
+use record::{
+    filter::turn_coordinates,
+    geojson::{POSITIONS_MAX, polygon_value},
+};
 use serde_json::{Value, json};
 
 use crate::ApiError;
@@ -11,6 +15,10 @@ const BOX_EDGE_STEPS: u32 = 16;
 /// Farthest a projected position may lie from its origin, metres: twice around the Earth. Farther out GDAL 3.6 turns
 /// longitudes back one by one, for ever.
 const METRES_MAX: f64 = 8e7;
+/// A turn around the Earth, degrees.
+const TURN_DEG: f64 = 360.0;
+/// Web Mercator, by EPSG.
+const WEB_MERCATOR_CODE: u32 = 3857;
 /// Digits after the point of a projected metre: 0.1 mm.
 const METRE_DIGITS: f64 = 1e4;
 
@@ -29,7 +37,7 @@ impl FeatureCrs {
     /// All of them, the storage CRS first.
     pub(crate) fn all() -> impl Iterator<Item = FeatureCrs> {
         let utm = (1..=60).flat_map(|zone| [32_600 + zone, 32_700 + zone]);
-        let projected = std::iter::once(3857).chain(utm).map(FeatureCrs::Projected);
+        let projected = std::iter::once(WEB_MERCATOR_CODE).chain(utm).map(FeatureCrs::Projected);
         [FeatureCrs::Crs84, FeatureCrs::Epsg4326].into_iter().chain(projected)
     }
 
@@ -79,7 +87,10 @@ impl FeatureCrs {
         Ok(match self {
             FeatureCrs::Crs84 => Way::Same,
             FeatureCrs::Epsg4326 => Way::Swapped,
-            FeatureCrs::Projected(code) => Way::Projected(Reprojection::to_epsg(code)?),
+            FeatureCrs::Projected(WEB_MERCATOR_CODE) => {
+                Way::WebMercator(Reprojection::to_epsg(WEB_MERCATOR_CODE)?)
+            }
+            FeatureCrs::Projected(code) => Way::Utm(Reprojection::to_epsg(code)?),
         })
     }
 }
@@ -88,7 +99,10 @@ impl FeatureCrs {
 pub(crate) enum Way {
     Same,
     Swapped,
-    Projected(Reprojection),
+    /// Ends at the antimeridian, like degrees.
+    WebMercator(Reprojection),
+    /// Goes on across the antimeridian.
+    Utm(Reprojection),
 }
 
 impl Way {
@@ -96,7 +110,7 @@ impl Way {
         Ok(match self {
             Way::Same => [lon, lat],
             Way::Swapped => [lat, lon],
-            Way::Projected(way) => {
+            Way::WebMercator(way) | Way::Utm(way) => {
                 way.forward(&[[lon, lat]])?[0].map(|metres| (metres * METRE_DIGITS).round() / METRE_DIGITS)
             }
         })
@@ -106,7 +120,7 @@ impl Way {
         Ok(match self {
             Way::Same => [x, y],
             Way::Swapped => [y, x],
-            Way::Projected(way) => way.inverse(&[on_earth([x, y])?])?[0],
+            Way::WebMercator(way) | Way::Utm(way) => way.inverse(&[on_earth([x, y])?])?[0],
         })
     }
 
@@ -127,6 +141,9 @@ impl Way {
         if let Some(coordinates) = feature.pointer_mut("/geometry/coordinates") {
             turn_coordinates(coordinates, &mut |position| self.to_degrees(position))?;
         }
+        if let (Way::Utm(_), Some(geometry)) = (self, feature.get_mut("geometry")) {
+            cut_at_antimeridian(geometry);
+        }
         Ok(feature)
     }
 
@@ -135,7 +152,7 @@ impl Way {
     pub(crate) fn box_outlines(&self, corners: [f64; 4]) -> Result<Vec<Value>, ApiError> {
         let edge = box_edge(corners);
         let mut ring = match self {
-            Way::Projected(way) => {
+            Way::WebMercator(way) | Way::Utm(way) => {
                 corners.chunks_exact(2).try_for_each(|at| on_earth([at[0], at[1]]).map(drop))?;
                 way.inverse(&edge)?
             }
@@ -164,6 +181,31 @@ impl Way {
     }
 }
 
+/// Cuts a polygon out of a UTM zone where it crosses the antimeridian: its positions are near each other on its own
+/// map, but their longitudes jump. What is no such polygon stays as it is.
+fn cut_at_antimeridian(geometry: &mut Value) {
+    let rings: Vec<Vec<[f64; 2]>> = match serde_json::from_value(geometry["coordinates"].clone()) {
+        Ok(rings) if geometry["type"] == "Polygon" => rings,
+        _ => return,
+    };
+    let jumps =
+        rings.iter().any(|ring| ring.windows(2).any(|pair| (pair[1][0] - pair[0][0]).abs() > TURN_DEG / 2.0));
+    let is_closed = |ring: &Vec<[f64; 2]>| ring.first() == ring.last();
+    let positions: usize = rings.iter().map(Vec::len).sum();
+    if !jumps || positions > POSITIONS_MAX || !rings.iter().all(is_closed) {
+        return;
+    }
+    let first = rings[0].first().map_or(0.0, |at| at[0]);
+    let beside = |lon: f64| first + turned(lon - first);
+    let west = rings.iter().flatten().map(|at| beside(at[0])).fold(f64::INFINITY, f64::min);
+    let turn = if west < -TURN_DEG / 2.0 { TURN_DEG } else { 0.0 };
+    let ring = |ring: &Vec<[f64; 2]>| -> LineString<f64> {
+        ring.iter().map(|[lon, lat]| Coord { x: beside(*lon) + turn, y: *lat }).collect()
+    };
+    let whole = Polygon::new(ring(&rings[0]), rings[1..].iter().map(ring).collect());
+    *geometry = polygon_value(&whole);
+}
+
 /// A projected position, if it can be one at all.
 fn on_earth(at: [f64; 2]) -> Result<[f64; 2], ApiError> {
     if at.iter().all(|metres| metres.abs() <= METRES_MAX) {
@@ -175,7 +217,7 @@ fn on_earth(at: [f64; 2]) -> Result<[f64; 2], ApiError> {
 
 /// A difference of longitudes the short way round.
 fn turned(difference_deg: f64) -> f64 {
-    difference_deg - 360.0 * (difference_deg / 360.0).round()
+    difference_deg - TURN_DEG * (difference_deg / TURN_DEG).round()
 }
 
 /// Positions along the edge of a box, counter-clockwise from its lower left corner back to it.
@@ -249,6 +291,24 @@ mod tests {
         let widths: Vec<f64> = outlines.iter().map(bounds).map(|[w, _, e, _]| e - w).collect();
         assert_eq!(outlines.len(), 2);
         assert!(widths.iter().all(|width| (2.0..4.0).contains(width)), "{widths:?}");
+    }
+
+    #[test]
+    fn a_projected_outline_across_the_antimeridian_is_cut_there() {
+        let way = FeatureCrs::Projected(32760).way().unwrap();
+        let feature = |west: f64, east: f64| {
+            let corners =
+                [[west, 8_110_000.0], [east, 8_110_000.0], [east, 8_130_000.0], [west, 8_130_000.0]];
+            let ring: Vec<[f64; 2]> = corners.into_iter().chain([corners[0]]).collect();
+            json!({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}})
+        };
+        for (east, kind) in [(810_000.0, "Polygon"), (830_000.0, "MultiPolygon")] {
+            let read = way.read(feature(800_000.0, east)).unwrap();
+            assert_eq!(read["geometry"]["type"], kind, "{read}");
+            let outline = record::geojson::read_polygon(&read["geometry"]).unwrap();
+            let [west, _, east, _] = record::geojson::bounds(&outline);
+            assert!(west > 179.7 && !(-179.8..=179.7).contains(&east), "{west} {east}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use raster_io::{
 };
 use record::{
     Collection, PageStart, Query, RecordError, SiteId, Store, Timestamp,
-    geojson::read_polygon,
+    geojson::{parts, read_polygon},
     schema::{Kind, Property, properties},
 };
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordErro
     let rows = features
         .iter()
         .map(|feature| {
-            let outline = read_polygon(&feature["geometry"])?;
+            let outline = parts(&read_polygon(&feature["geometry"])?);
             let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
             let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
             Ok((outline, cells.collect()))

@@ -94,7 +94,8 @@ impl TileCache {
         })
     }
 
-    /// Opens a scene anew when it is asked for next: it was placed anew, or is no more.
+    /// Opens a scene anew when it is asked for next: it was placed anew, or is no more. A thread that is opening it
+    /// meanwhile, as it was before, keeps that to itself.
     pub(crate) fn forget(&self, id: &SceneId) {
         self.scenes.remove(id);
     }
@@ -106,12 +107,22 @@ impl TileCache {
 
     /// A scene, opened where it is not.
     pub(crate) fn scene(&self, app: &App, id: &SceneId) -> Result<Arc<OpenScene>, ApiError> {
-        self.scenes.get_or_insert_with(id, || {
+        self.scene_or(id, || {
             let facts = app.store.scene(id)?.facts;
             let reader = TileReader::open(&app.store.blobs().path(&facts.working)?, &self.blocks)?;
             let version = version(&facts.working);
-            Ok(Arc::new(OpenScene { reader, version, stretch: facts.raster.stretch }))
+            Ok(OpenScene { reader, version, stretch: facts.raster.stretch })
         })
+    }
+
+    /// A scene, opened by `open` where it is not. The cache takes what is opened only if the scene was not forgotten
+    /// since it was begun.
+    fn scene_or(
+        &self,
+        id: &SceneId,
+        open: impl FnOnce() -> Result<OpenScene, ApiError>,
+    ) -> Result<Arc<OpenScene>, ApiError> {
+        self.scenes.get_or_insert_with(id, || open().map(Arc::new))
     }
 
     /// What the caches hold and have done, by name.
@@ -123,5 +134,43 @@ impl TileCache {
             missed: self.made.load(Relaxed),
         };
         [("tiles", tiles), ("blocks", self.blocks.state())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use imagery_diff::{Grid, Raster};
+
+    use super::*;
+
+    #[test]
+    fn a_scene_that_is_placed_anew_while_it_is_opened_is_not_kept_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scene.tif");
+        let raster = Raster::new(Grid::pixels(8, 8), 1, vec![9.0; 64], vec![true; 64]).unwrap();
+        raster_io::write_geotiff(&file, &raster).unwrap();
+        let cache = TileCache::new(1 << 20, 1 << 20, 8);
+        let id = SceneId("a".to_owned());
+        let opened = |version: &str| {
+            let reader = TileReader::open(&file, &cache.blocks).unwrap();
+            Ok(OpenScene { reader, version: version.to_owned(), stretch: Vec::new() })
+        };
+        let version = |scene: Option<Arc<OpenScene>>| scene.map(|scene| scene.version.clone());
+
+        let slow = cache.scene_or(&id, || {
+            // what was read of the record is old when it is opened
+            cache.forget(&id);
+            let other = cache.scene_or(&id, || opened("new")).map_err(|_| "opened").unwrap();
+            assert_eq!(other.version, "new", "who comes after the change does not wait for the old");
+            opened("old")
+        });
+        assert_eq!(version(slow.ok()).as_deref(), Some("old"), "who came before the change is answered");
+        assert_eq!(version(cache.open_scene(&id)).as_deref(), Some("new"));
+
+        let alone = cache.scene_or(&SceneId("b".to_owned()), || {
+            cache.forget(&SceneId("b".to_owned()));
+            opened("old")
+        });
+        assert!(alone.is_ok() && cache.open_scene(&SceneId("b".to_owned())).is_none());
     }
 }

@@ -278,16 +278,31 @@ pub(crate) fn native_tiling(scene: &Scene) -> NativeTiling {
     NativeTiling::of(raster.cols, raster.rows, raster.geotransform)
 }
 
-/// West, south, east, north of a scene.
+/// West, south, east, north of a scene; all longitudes where it crosses the antimeridian, since neither WMTS nor
+/// TileJSON know a box that does.
 pub(crate) fn degrees(scene: &Scene) -> Option<[f64; 4]> {
-    let bounds = scene.facts.footprint.as_ref()?.bounding_rect()?;
-    Some([bounds.min().x, bounds.min().y, bounds.max().x, bounds.max().y])
+    scene.facts.footprint.as_ref().map(record::geojson::flat_bounds)
 }
 
+/// The same in metres, beyond the edge of the map where it crosses the antimeridian.
 fn web_mercator_extent(scene: &Scene) -> Option<[f64; 4]> {
-    let [west, south, east, north] = degrees(scene)?;
-    let ([left, bottom], [right, top]) = (web_mercator_of([west, south]), web_mercator_of([east, north]));
+    let bounds = scene.facts.footprint.as_ref()?.bounding_rect()?;
+    let ([left, bottom], [right, top]) = (
+        web_mercator_of([bounds.min().x, bounds.min().y]),
+        web_mercator_of([bounds.max().x, bounds.max().y]),
+    );
     Some([left, bottom, right, top])
+}
+
+/// Longitude and latitude of the middle of a scene, and the zoom of Web Mercator at which it fits on a tile.
+pub(crate) fn center(scene: &Scene) -> Option<[f64; 3]> {
+    let bounds = scene.facts.footprint.as_ref()?.bounding_rect()?;
+    let [west, south, east, north] = web_mercator_extent(scene)?;
+    let side = (east - west).max(north - south).max(f64::MIN_POSITIVE);
+    let zoom = (2.0 * WEB_MERCATOR_HALF_M / side).log2().floor();
+    let middle = bounds.center();
+    let lon = if middle.x > 180.0 { middle.x - 360.0 } else { middle.x };
+    Some([lon, middle.y, zoom.clamp(0.0, f64::from(zoom_max(scene)))])
 }
 
 /// The zoom of Web Mercator at which a scene's pixels are about those of the screen; clients enlarge beyond.

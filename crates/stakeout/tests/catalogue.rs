@@ -265,3 +265,83 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
     server.kill();
     assert!(run(&["verify", "--data", text(&data)]).status.success());
 }
+
+/// A picture of two halves, 12 km wide, whose middle lies on the antimeridian over Fiji.
+fn fiji(folder: &Path) -> std::path::PathBuf {
+    let (plain, file) = (folder.join("plain.tif"), folder.join("fiji.tif"));
+    let value = |at: u32| if at % 300 < 150 { 90.0 } else { 200.0 };
+    let values = (0..3 * 300 * 300).map(value).collect();
+    let raster =
+        imagery_diff::Raster::new(imagery_diff::Grid::pixels(300, 300), 3, values, vec![true; 300 * 300]);
+    raster_io::write_geotiff(&plain, &raster.unwrap()).unwrap();
+    // easting and northing of 180 degrees east, 17 degrees south in zone 60
+    let [x, y] = raster_io::Reprojection::to_epsg(32760).unwrap().forward(&[[180.0, -17.0]]).unwrap()[0];
+    let corners = [x - 6e3, y + 6e3, x + 6e3, y - 6e3].map(|number| number.to_string());
+    let done = Command::new("gdal_translate")
+        .args(["-q", "-a_srs", "EPSG:32760", "-a_ullr"])
+        .args(corners)
+        .args([&plain, &file])
+        .status()
+        .unwrap();
+    assert!(done.success());
+    file
+}
+
+#[test]
+fn a_scene_across_the_antimeridian_is_catalogued_and_shown_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let part = |west: f64, east: f64| {
+        json!([[[west, -17.2], [east, -17.2], [east, -16.8], [west, -16.8], [west, -17.2]]])
+    };
+    let area = json!({"type": "MultiPolygon", "coordinates": [part(179.8, 180.0), part(-180.0, -179.8)]});
+    let site =
+        json!({"type": "Feature", "id": "taveuni", "geometry": area, "properties": {"name": "Taveuni"}});
+    let made = server.post("/ogc/collections/sites/items", &site, &[]);
+    assert_eq!((made.status, &made.body["geometry"]["type"]), (201, &json!("MultiPolygon")), "{}", made.body);
+    server.add_site("plant");
+    let scene = server.add_scene("taveuni", &fiji(folder.path()), "2024-05-14T02:10:00Z");
+
+    let item = server.get(&format!("/stac/collections/taveuni/items/{scene}")).body;
+    let parts = item["geometry"]["coordinates"].as_array().unwrap();
+    assert_eq!((&item["geometry"]["type"], parts.len()), (&json!("MultiPolygon"), 2));
+    let bbox: Vec<f64> = item["bbox"].as_array().unwrap().iter().map(|end| end.as_f64().unwrap()).collect();
+    assert!((179.9..180.0).contains(&bbox[0]) && (-180.0..-179.9).contains(&bbox[2]), "{bbox:?}");
+    let collection = server.get("/stac/collections/taveuni").body;
+    assert_eq!(collection["extent"]["spatial"]["bbox"], json!([[179.8, -17.2, -179.8, -16.8]]));
+
+    for (bbox, finds) in [
+        ("179,-18,179.99,-16", true),
+        ("-179.99,-18,-179,-16", true),
+        ("179.99,-18,-179.99,-16", true),
+        ("-179,-18,179,-16", false),
+    ] {
+        assert_eq!(ids(&server.get(&format!("/stac/search?bbox={bbox}")).body).len() == 1, finds, "{bbox}");
+        let sites = server.get(&format!("/ogc/collections/sites/items?bbox={bbox}")).body;
+        assert_eq!(ids(&sites) == ["taveuni"], finds, "{bbox}");
+    }
+    let point = |lon: f64| json!({"intersects": {"type": "Point", "coordinates": [lon, -17.0]}});
+    for (lon, finds) in [(179.97, true), (-179.97, true), (0.0, false)] {
+        assert_eq!(ids(&server.post("/stac/search", &point(lon), &[]).body).len() == 1, finds, "{lon}");
+    }
+
+    let tilejson = server.get(&format!("/tiles/{scene}/tilejson.json")).body;
+    let ends = [0, 2].map(|at| tilejson["bounds"][at].as_f64().unwrap());
+    assert_eq!(ends, [-180.0, 180.0], "TileJSON knows no bounds across the antimeridian");
+    // pixels of 40 m on the ground, 42 of Web Mercator
+    assert_eq!(tilejson["maxzoom"], 12);
+    // 17 degrees south at zoom 10; nothing of the scene is at the middle of the map
+    for (col, status) in [(0, 200), (1_023, 200), (512, 404)] {
+        let tile = server.head_of("GET", &format!("/tiles/{scene}/WebMercatorQuad/10/561/{col}.png"), &[]);
+        assert_eq!(tile.0, status, "{col}");
+    }
+    let capabilities = server.get(&format!("/tiles/{scene}/WMTSCapabilities.xml")).body;
+    assert!(capabilities.as_str().unwrap().contains("<ows:LowerCorner>-180 "), "{capabilities}");
+    // rows as they are written are read again: nothing is lost by a change
+    let renamed = server.patch(
+        "/ogc/collections/sites/items/taveuni",
+        &json!({"properties": {"name": "Waiyevo"}}),
+        &[("if-match", &server.get("/ogc/collections/sites/items/taveuni").etag)],
+    );
+    assert_eq!((renamed.status, &renamed.body["geometry"]), (200, &made.body["geometry"]));
+}

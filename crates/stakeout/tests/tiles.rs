@@ -157,6 +157,33 @@ fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
 }
 
 #[test]
+fn both_documents_of_capabilities_tell_their_faults_as_exception_reports() {
+    let (_folder, server, scene) = with_scene();
+    for document in ["/tiles/WMTSCapabilities.xml".to_owned(), format!("/tiles/{scene}/WMTSCapabilities.xml")]
+    {
+        assert_eq!(get(&server, &document, "").status, 200);
+        for (query, locator) in [
+            ("service=WMS", "service"),
+            ("colour=red", "colour"),
+            ("request=GetTile", "request"),
+            ("gamma=0", "gamma"),
+        ] {
+            let told = get(&server, &format!("{document}?{query}"), "");
+            assert_eq!(
+                (told.status, told.header("content-type")),
+                (400, "application/xml"),
+                "{document}?{query}"
+            );
+            let report = String::from_utf8(told.body).unwrap();
+            assert!(
+                report.contains("<ExceptionReport") && report.contains(&format!("locator=\"{locator}\"")),
+                "{report}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_range_of_values_is_told_so_that_clients_can_stretch_by_hand() {
     let (_folder, server, scene) = with_scene();
     for name in ["tilejson", "native"] {

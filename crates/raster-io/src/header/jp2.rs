@@ -26,7 +26,8 @@ pub(super) fn inspect<R: Read + Seek>(view: &mut View<'_, R>) -> Result<Header, 
             b"jp2c" => return Err(Refusal::Broken { what: "a second codestream" }),
             // A fragment table or a data reference points into other files.
             b"ftbl" | b"dtbl" | b"url " => return Err(Refusal::NamesFile { word: "fragment table" }),
-            _ => named_files::refuse(&view.metadata("a box", part.data, part.end - part.data)?)?,
+            // a GeoTIFF or GML may be in it
+            _ => named_files::refuse_of_crs(&view.metadata("a box", part.data, part.end - part.data)?)?,
         }
         at = part.end;
     }

@@ -74,6 +74,22 @@ pub struct HeaderLimits {
     pub metadata_bytes_max: u64,
     /// Bytes of one tile or strip, decoded.
     pub block_bytes_max: u64,
+    /// Formats that it may have.
+    pub formats: &'static [Format],
+    /// Compressions that a TIFF may have.
+    pub compressions: &'static [u64],
+}
+
+impl HeaderLimits {
+    /// For what the decoding process hands over. Should a hostile file have taken that process over, it is as hostile;
+    /// then what decodes it here is to be little: deflate alone.
+    pub fn of_working_copies() -> HeaderLimits {
+        HeaderLimits {
+            formats: &[Format::Tiff],
+            compressions: &tiff::OF_WORKING_COPIES,
+            ..HeaderLimits::default()
+        }
+    }
 }
 
 impl Default for HeaderLimits {
@@ -89,6 +105,8 @@ impl Default for HeaderLimits {
             parts_max: 100_000,
             metadata_bytes_max: 16 << 20,
             block_bytes_max: 512 << 20,
+            formats: &[Format::Tiff, Format::Png, Format::Jpeg, Format::Jpeg2000],
+            compressions: &tiff::COMPRESSIONS,
         }
     }
 }
@@ -205,7 +223,9 @@ pub fn inspect<R: Read + Seek>(
     bytes.seek(SeekFrom::Start(0)).map_err(Refusal::Unreadable)?;
     let mut start = Vec::with_capacity(START_BYTES);
     bytes.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(Refusal::Unreadable)?;
-    let format = Format::of_content(&start).ok_or(Refusal::UnknownFormat)?;
+    let format = Format::of_content(&start)
+        .filter(|format| limits.formats.contains(format))
+        .ok_or(Refusal::UnknownFormat)?;
     let mut view = View { bytes, file_bytes, metadata_bytes: 0, limits };
     let header = match format {
         Format::Tiff => tiff::inspect(&mut view),
@@ -378,6 +398,20 @@ mod tests {
         jp2.extend(b"xml ");
         jp2.extend(xml);
         assert!(matches!(checked(&jp2), Err(Refusal::NamesFile { word: "overview_file" })));
+    }
+
+    #[test]
+    fn a_reference_system_that_names_a_file_is_refused_in_a_tiff_and_in_a_jp2() {
+        let text =
+            br#"ESRI PE String = PROJCS["x",EXTENSION["PROJ4","+proj=merc +nadgrids=/pipe +wktext"]]|"#;
+        let place = 8 + 2 + 12 + 4;
+        let bytes = tiff_of(&[(34737, 2, text.len() as u32, place)], 0, text);
+        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "proj4" })));
+        let mut jp2 = vec![0, 0, 0, 12, b'j', b'P', b' ', b' ', b'\r', b'\n', 0x87, b'\n'];
+        jp2.extend((8 + bytes.len() as u32).to_be_bytes());
+        jp2.extend(b"uuid");
+        jp2.extend(bytes);
+        assert!(matches!(checked(&jp2), Err(Refusal::NamesFile { word: "proj4" })));
     }
 
     #[test]

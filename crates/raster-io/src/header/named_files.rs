@@ -12,11 +12,26 @@ const WORDS: [&str; 6] = [
     "derived_subdatasets",
 ];
 
+/// Words that no code or name of a coordinate reference system needs: in the text of one (WKT, PROJ) they name files
+/// of shifts or definitions, which PROJ opens wherever they are, a pipe that never ends too.
+const WORDS_OF_CRS: [&str; 5] = ["proj4", "parameterfile", "grids=", "+init", "+proj"];
+
 /// Refuses metadata that names another file; entities of XML are read as the characters they stand for.
 pub(super) fn refuse(metadata: &[u8]) -> Result<(), Refusal> {
+    refuse_words(metadata, &WORDS)
+}
+
+/// The same for metadata that may hold the text of a coordinate reference system.
+pub(super) fn refuse_of_crs(metadata: &[u8]) -> Result<(), Refusal> {
+    refuse(metadata)?;
+    refuse_words(metadata, &WORDS_OF_CRS)
+}
+
+fn refuse_words(metadata: &[u8], words: &[&'static str]) -> Result<(), Refusal> {
     let plain = without_entities(metadata);
-    let found = WORDS
-        .into_iter()
+    let found = words
+        .iter()
+        .copied()
         .find(|word| plain.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())));
     match found {
         Some(word) => Err(Refusal::NamesFile { word }),
@@ -65,6 +80,23 @@ mod tests {
     fn a_named_file_is_found_in_any_disguise() {
         for text in ["<Item name=\"OVERVIEW_FILE\"", "overview&#95;file", "&#x4F;VERVIEW_FILE", "/vsicurl/"] {
             assert!(matches!(refuse(text.as_bytes()), Err(Refusal::NamesFile { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_system_that_names_a_file_is_found() {
+        for text in [
+            r#"ESRI PE String = PROJCS["x",EXTENSION["PROJ4","+proj=merc +nadgrids=/pipe"]]"#,
+            r#"BOUNDCRS[...,PARAMETERFILE["Latitude and longitude difference file","/pipe"]]"#,
+            "+proj=vgridshift +grids=/pipe",
+            "+init=/etc/passwd:1",
+        ] {
+            assert!(matches!(refuse_of_crs(text.as_bytes()), Err(Refusal::NamesFile { .. })), "{text}");
+        }
+        for text in
+            ["WGS 84 / UTM zone 52N|WGS 84|", "PCS Name = Korea 2000 / Unified CS|GCS Name = KGD2002|"]
+        {
+            assert!(refuse_of_crs(text.as_bytes()).is_ok(), "{text}");
         }
     }
 

@@ -23,11 +23,15 @@ const TILE_BYTE_COUNTS: u16 = 325;
 const SUB_IFDS: u16 = 330;
 const SAMPLE_FORMAT: u16 = 339;
 const XMP: u16 = 700;
+/// Names and texts of the coordinate reference system.
+const GEO_ASCII_PARAMS: u16 = 34737;
 const GDAL_METADATA: u16 = 42112;
 
 /// Schemes whose decoders are maintained: none, CCITT, LZW, JPEG, Deflate, PackBits, LERC, LZMA, ZSTD,
 /// WebP. Old-style JPEG (6), JPEG 2000 and JPEG XL in TIFF and the vendors' own are left out.
-const COMPRESSIONS: [u64; 13] = [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34887, 34925, 50000, 50001];
+pub(super) const COMPRESSIONS: [u64; 13] = [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34887, 34925, 50000, 50001];
+/// None and Deflate: what working copies are written with.
+pub(super) const OF_WORKING_COPIES: [u64; 2] = [1, 8];
 
 /// Entries of one directory; the standard knows fewer than two hundred tags.
 const ENTRIES_MAX: u64 = 1_000;
@@ -166,6 +170,7 @@ impl Directory {
             STRIP_BYTE_COUNTS | TILE_BYTE_COUNTS => self.block_bytes = Some(entry.numbers(view, layout)?),
             SUB_IFDS => self.sub_directories = entry.numbers(view, layout)?,
             GDAL_METADATA | XMP => named_files::refuse(&entry.bytes(view, layout)?)?,
+            GEO_ASCII_PARAMS => named_files::refuse_of_crs(&entry.bytes(view, layout)?)?,
             _ => (),
         }
         Ok(())
@@ -174,7 +179,7 @@ impl Directory {
     /// Holds the directory against the limits and the length of the file.
     fn check<R: Read + Seek>(&self, view: &View<'_, R>) -> Result<Header, Refusal> {
         let compression = self.compression.unwrap_or(1);
-        if !COMPRESSIONS.contains(&compression) {
+        if !view.limits.compressions.contains(&compression) {
             return Err(Refusal::Compression { scheme: compression });
         }
         let samples = self.samples.unwrap_or(1);

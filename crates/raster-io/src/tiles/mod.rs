@@ -28,7 +28,7 @@ pub use tiling::{
 use crate::{
     RasterError,
     lattice::Lattice,
-    placement::{Affine, Placement, spatial_ref, transform, transform_points},
+    placement::{Affine, Placement, spatial_ref},
     sampling::Placed,
     source::{Colours, Source, open},
 };
@@ -89,11 +89,34 @@ pub enum Observed {
     Everything,
 }
 
+impl Observed {
+    fn of(observed: usize, all: usize) -> Observed {
+        match observed {
+            0 => Observed::Nothing,
+            whole if whole == all => Observed::Everything,
+            _ => Observed::Parts,
+        }
+    }
+}
+
 impl Tile {
     /// A transparent picture.
     pub fn empty(cols: u32, rows: u32) -> Tile {
         let rgba = vec![0; cols as usize * rows as usize * 4];
         Tile { cols, rows, rgba, observed: Observed::Nothing }
+    }
+
+    /// This picture, and where it shows nothing another one of the same size.
+    fn over(mut self, under: Tile) -> Tile {
+        let mut observed = 0;
+        for (above, below) in self.rgba.chunks_exact_mut(4).zip(under.rgba.chunks_exact(4)) {
+            if above[3] == 0 {
+                above.copy_from_slice(below);
+            }
+            observed += usize::from(above[3] > 0);
+        }
+        self.observed = Observed::of(observed, self.rgba.len() / 4);
+        self
     }
 }
 
@@ -189,13 +212,20 @@ impl TileReader {
     ) -> Result<Option<Tile>, RasterError> {
         let Some(square) = web_mercator_square(zoom, col, row) else { return Ok(None) };
         let Some(mercator) = self.web_mercator()? else { return Ok(None) };
-        if !square.meets(mercator.extent) {
-            return Ok(None);
-        }
-        self.tile(&mercator.ground, square, render).map(Some)
+        // what lies beyond the antimeridian is at the other end of the map; a tile of the whole world shows both
+        let mut drawn = [square, square.a_turn_east()]
+            .into_iter()
+            .filter(|square| square.meets(mercator.extent))
+            .map(|square| self.tile(&mercator.ground, square, render));
+        let Some(first) = drawn.next().transpose()? else { return Ok(None) };
+        Ok(Some(match drawn.next().transpose()? {
+            None => first,
+            Some(second) => first.over(second),
+        }))
     }
 
-    /// West, south, east, north in Web Mercator metres; `None` without georeference.
+    /// West, south, east, north in Web Mercator metres, beyond the edge of the map where it crosses the antimeridian;
+    /// `None` without georeference.
     ///
     /// # Errors
     /// When the CRS cannot be used.
@@ -270,9 +300,11 @@ impl WebMercator {
         let [east, north] = web_mercator_of([bounds.max().x, bounds.max().y]);
         let extent = [west, south, east, north];
         let pixel = ((east - west) * (north - south) / (f64::from(rows) * f64::from(cols))).sqrt();
-        let there = transform(&spatial_ref("EPSG:3857")?, &placement.crs()?)?;
-        let to_scene = |places: &[[f64; 2]]| transform_points(&there, places);
-        Ok(WebMercator { extent, ground: Ground::over(extent, pixel, &to_scene, &placement.affine)? })
+        let way = placement.way_from(&spatial_ref("EPSG:3857")?, rows, cols)?;
+        Ok(WebMercator {
+            extent,
+            ground: Ground::over(extent, pixel, &|places| way.apply(places), &placement.affine)?,
+        })
     }
 }
 

@@ -128,11 +128,7 @@ impl Canvas<'_> {
                 }
             }
         }
-        tile.observed = match observed {
-            0 => Observed::Nothing,
-            all if all == self.cols * self.rows => Observed::Everything,
-            _ => Observed::Parts,
-        };
+        tile.observed = Observed::of(observed, self.cols * self.rows);
     }
 }
 

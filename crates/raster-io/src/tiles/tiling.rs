@@ -77,6 +77,12 @@ impl Square {
         let MapPoint { x, y } = self.upper_left;
         x < east && west < x + self.side && y - self.side < north && south < y
     }
+
+    /// The same square of Web Mercator as it is reached around the Earth, beyond the eastern edge of the map.
+    pub(crate) fn a_turn_east(mut self) -> Square {
+        self.upper_left.x += 2.0 * WEB_MERCATOR_HALF_M;
+        self
+    }
 }
 
 /// The square of a tile of WebMercatorQuad; `None` where there is no such tile.
@@ -91,11 +97,12 @@ pub(crate) fn web_mercator_square(zoom: u32, col: u32, row: u32) -> Option<Squar
 }
 
 /// First column, first row, last column, last row of the tiles of a zoom that an extent in Web Mercator metres
-/// reaches.
+/// reaches: all columns, where it goes on beyond the edge of the map and so begins at the other.
 pub fn web_mercator_limits(extent: [f64; 4], zoom: u32) -> [u32; 4] {
     let side = 2.0 * WEB_MERCATOR_HALF_M / 2.0_f64.powi(zoom as i32);
     let tiles = 2.0_f64.powi(zoom as i32);
     let [west, south, east, north] = extent;
+    let west = if east > WEB_MERCATOR_HALF_M { -WEB_MERCATOR_HALF_M } else { west };
     let from_west = |x: f64| ((x + WEB_MERCATOR_HALF_M) / side).clamp(0.0, tiles);
     let from_north = |y: f64| ((WEB_MERCATOR_HALF_M - y) / side).clamp(0.0, tiles);
     // an extent that ends on the edge of a tile does not reach the next
@@ -105,7 +112,8 @@ pub fn web_mercator_limits(extent: [f64; 4], zoom: u32) -> [u32; 4] {
     [first_col, first_row, end(from_west(east)).max(first_col), end(from_north(south)).max(first_row)]
 }
 
-/// Web Mercator metres of a place in degrees; latitudes that it does not reach are cut.
+/// Web Mercator metres of a place in degrees; latitudes that it does not reach are cut, longitudes beyond 180 lie
+/// beyond the edge of the map.
 pub fn web_mercator_of([lon, lat]: [f64; 2]) -> [f64; 2] {
     let radius = WEB_MERCATOR_HALF_M / std::f64::consts::PI;
     let y = (std::f64::consts::FRAC_PI_4 + lat.clamp(-89.9, 89.9).to_radians() / 2.0).tan().ln() * radius;
@@ -147,6 +155,9 @@ mod tests {
         assert!(square.meets([x, y, x + 1e-3, y + 1e-3]));
         assert_eq!(web_mercator_limits([x, y, x + 1e-3, y + 1e-3], 17), [111_994, 49_668, 111_994, 49_668]);
         assert_eq!(web_mercator_limits([-1.0, -1.0, 1.0, 1.0], 1), [0, 0, 1, 1]);
+        let (half, beyond) = (WEB_MERCATOR_HALF_M, WEB_MERCATOR_HALF_M + 1.0);
+        assert_eq!(web_mercator_limits([half - 1.0, 1.0, half, 2.0], 3), [7, 3, 7, 3]);
+        assert_eq!(web_mercator_limits([half - 1.0, 1.0, beyond, 2.0], 3), [0, 3, 7, 3]);
         assert_eq!(web_mercator_square(2, 4, 0), None);
         assert_eq!(web_mercator_square(25, 0, 0), None);
         assert_eq!(web_mercator_of([180.0, 90.0]), [WEB_MERCATOR_HALF_M; 2]);

@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::Path, sync::Arc};
 
-use geo::{BoundingRect, Polygon, Rect};
+use geo::{BoundingRect, MultiPolygon, Polygon, Rect};
 use parquet::{
     basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical},
     data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
@@ -19,6 +19,8 @@ use crate::RasterError;
 const GEOMETRY: &str = "geometry";
 /// WKB: little-endian, then the number of a polygon.
 const WKB_POLYGON: [u8; 5] = [1, 3, 0, 0, 0];
+/// The same of several polygons.
+const WKB_MULTI_POLYGON: [u8; 5] = [1, 6, 0, 0, 0];
 
 pub(super) fn write(path: &Path, table: &Table) -> Result<(), RasterError> {
     let fails = |source| RasterError::Write { path: path.to_owned(), source };
@@ -73,7 +75,7 @@ fn write_to(file: File, table: &Table) -> Result<(), ParquetError> {
         to.close()?;
     }
     let outlines: Vec<ByteArray> =
-        table.rows.iter().map(|(outline, _)| ByteArray::from(wkb(outline))).collect();
+        table.rows.iter().map(|(outline, _)| ByteArray::from(wkb(outline, outline.0.len() == 1))).collect();
     let mut to = group.next_column()?.ok_or_else(no_column)?;
     to.typed::<ByteArrayType>().write_batch(&outlines, None, None)?;
     to.close()?;
@@ -109,18 +111,38 @@ fn metadata(table: &Table) -> String {
             (one.max().x.max(other.max().x), one.max().y.max(other.max().y)),
         )
     });
-    let mut column =
-        json!({"encoding": "WKB", "geometry_types": ["Polygon"], "orientation": "counterclockwise"});
+    let kinds = [("Polygon", true), ("MultiPolygon", false)];
+    let kinds = kinds.into_iter().filter(|(_, single)| {
+        // a table without rows has none of either
+        *single && table.rows.is_empty()
+            || table.rows.iter().any(|(outline, _)| (outline.0.len() == 1) == *single)
+    });
+    let kinds: Vec<&str> = kinds.map(|(kind, _)| kind).collect();
+    let mut column = json!({"encoding": "WKB", "geometry_types": kinds, "orientation": "counterclockwise"});
     if let Some(bounds) = bounds {
         column["bbox"] = json!([bounds.min().x, bounds.min().y, bounds.max().x, bounds.max().y]);
     }
     json!({"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}).to_string()
 }
 
-/// A polygon in the well-known binary form of OGC Simple Features.
-pub(super) fn wkb(outline: &Polygon<f64>) -> Vec<u8> {
-    let rings = || std::iter::once(outline.exterior()).chain(outline.interiors());
-    let mut bytes = WKB_POLYGON.to_vec();
+/// An outline in the well-known binary form of OGC Simple Features: as a polygon where it has one part and that is
+/// wanted, else as several.
+pub(super) fn wkb(outline: &MultiPolygon<f64>, as_polygon: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match outline.0.as_slice() {
+        [only] if as_polygon => add_wkb(only, &mut bytes),
+        parts => {
+            bytes.extend(WKB_MULTI_POLYGON);
+            bytes.extend((parts.len() as u32).to_le_bytes());
+            parts.iter().for_each(|part| add_wkb(part, &mut bytes));
+        }
+    }
+    bytes
+}
+
+fn add_wkb(polygon: &Polygon<f64>, bytes: &mut Vec<u8>) {
+    let rings = || std::iter::once(polygon.exterior()).chain(polygon.interiors());
+    bytes.extend(WKB_POLYGON);
     bytes.extend((rings().count() as u32).to_le_bytes());
     for ring in rings() {
         bytes.extend((ring.0.len() as u32).to_le_bytes());
@@ -129,5 +151,4 @@ pub(super) fn wkb(outline: &Polygon<f64>) -> Vec<u8> {
             bytes.extend(position.y.to_le_bytes());
         }
     }
-    bytes
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use geo::Polygon;
+use geo::MultiPolygon;
 
 use crate::{RasterError, whole::folder_of};
 
@@ -89,8 +89,16 @@ pub struct Table {
     pub name: String,
     /// Columns.
     pub columns: Vec<Column>,
-    /// Rows: an outline and as many cells as there are columns, each `Null` or of its column's kind.
-    pub rows: Vec<(Polygon<f64>, Vec<Cell>)>,
+    /// Rows: an outline and as many cells as there are columns, each `Null` or of its column's kind. An outline has one
+    /// part, or several where it is cut at the antimeridian.
+    pub rows: Vec<(MultiPolygon<f64>, Vec<Cell>)>,
+}
+
+impl Table {
+    /// Whether every outline has one part, so that they are polygons.
+    fn is_of_polygons(&self) -> bool {
+        self.rows.iter().all(|(outline, _)| outline.0.len() == 1)
+    }
 }
 
 /// Which columns a viewer of KML shows as a placemark's name, text and time span.

@@ -85,7 +85,11 @@ pub(super) fn write(
         .create_layer(LayerOptions {
             name: &table.name,
             srs: Some(&degrees),
-            ty: OGRwkbGeometryType::wkbPolygon,
+            ty: if table.is_of_polygons() {
+                OGRwkbGeometryType::wkbPolygon
+            } else {
+                OGRwkbGeometryType::wkbMultiPolygon
+            },
             options: Some(options),
         })
         .map_err(&fails)?;
@@ -94,7 +98,9 @@ pub(super) fn write(
     layer.create_defn_fields(&fields).map_err(&fails)?;
     for (outline, cells) in &table.rows {
         let mut feature = Feature::new(layer.defn()).map_err(&fails)?;
-        feature.set_geometry(Geometry::from_wkb(&wkb(outline)).map_err(&fails)?).map_err(&fails)?;
+        feature
+            .set_geometry(Geometry::from_wkb(&wkb(outline, table.is_of_polygons())).map_err(&fails)?)
+            .map_err(&fails)?;
         for (index, cell) in cells.iter().enumerate() {
             match cell {
                 Cell::Null => feature.set_field_null(index),

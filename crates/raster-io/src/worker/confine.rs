@@ -18,6 +18,21 @@ use super::WorkerLimits;
 const OPEN_FILES_MAX: u64 = 64;
 /// `prctl` operation that names a thread.
 const PR_SET_NAME: u64 = 15;
+/// `fcntl` operations on descriptors and locks. Those that have signals sent, to whatever process, are left out.
+const FCNTL_ALLOWED: [i32; 12] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_GETLK,
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_OFD_GETLK,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
+];
 
 /// System calls that decoding takes. Everything else (sockets, starting programs, looking into other processes,
 /// `io_uring`, mounts) answers "not permitted".
@@ -47,7 +62,6 @@ const ALLOWED: &[i64] = &[
     libc::SYS_unlinkat,
     libc::SYS_renameat,
     libc::SYS_renameat2,
-    libc::SYS_fcntl,
     libc::SYS_ioctl,
     libc::SYS_dup,
     libc::SYS_mmap,
@@ -65,7 +79,6 @@ const ALLOWED: &[i64] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
     libc::SYS_getpid,
@@ -76,7 +89,6 @@ const ALLOWED: &[i64] = &[
     libc::SYS_getegid,
     libc::SYS_uname,
     libc::SYS_sysinfo,
-    libc::SYS_prlimit64,
     libc::SYS_getrusage,
     libc::SYS_clock_gettime,
     libc::SYS_clock_getres,
@@ -185,12 +197,18 @@ fn give_up_calls() -> Result<(), ConfineError> {
     let architecture = std::env::consts::ARCH.try_into()?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ALLOWED.iter().chain(ALLOWED_OLDER).map(|call| (*call, Vec::new())).collect();
+    use SeccompCmpArgLen::{Dword, Qword};
+    let is = |argument, length, value| SeccompCondition::new(argument, length, SeccompCmpOp::Eq, value);
     let thread = libc::CLONE_THREAD as u64;
-    let is_thread =
-        SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), thread)?;
-    let names_thread = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, PR_SET_NAME)?;
+    let is_thread = SeccompCondition::new(0, Qword, SeccompCmpOp::MaskedEq(thread), thread)?;
+    let fcntl = FCNTL_ALLOWED.map(|operation| SeccompRule::new(vec![is(1, Dword, operation as u64)?]));
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![is_thread])?]);
-    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![names_thread])?]);
+    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![is(0, Dword, PR_SET_NAME)?])?]);
+    rules.insert(libc::SYS_fcntl, fcntl.into_iter().collect::<Result<_, _>>()?);
+    // signals to its own threads, its own limits to read: never those of the service, which runs as the same user
+    let own = u64::from(std::process::id());
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![is(0, Dword, own)?])?]);
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![is(0, Dword, 0)?, is(2, Qword, 0)?])?]);
     let not_permitted = SeccompAction::Errno(libc::EPERM as u32);
     let few = SeccompFilter::new(rules, not_permitted, SeccompAction::Allow, architecture)?;
     let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
@@ -210,6 +228,8 @@ mod tests {
     use super::*;
 
     const FOLDER: &str = "CONFINED_IN";
+    /// `fcntl` operation that chooses the signal for input on a file.
+    const F_SETSIG: i32 = 10;
 
     /// Runs the test `inside` in a process of its own, since what it gives up does not come back.
     #[test]
@@ -246,6 +266,7 @@ mod tests {
         let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
         let port: u16 = std::env::var("PORT").unwrap().parse().unwrap();
         let made = folder.join("made");
+        let parent = std::os::unix::process::parent_id() as i32;
         confine(&folder.join("input"), &made.join("output"), &[], &WorkerLimits::default()).unwrap();
 
         assert_eq!(std::fs::read_to_string(folder.join("input")).unwrap(), "in");
@@ -264,5 +285,22 @@ mod tests {
         denied("a link", std::os::unix::fs::symlink("/etc/passwd", made.join("link")).err().map(kind));
         denied("the network", TcpStream::connect(("127.0.0.1", port)).err().map(kind));
         denied("a program", Command::new("/bin/true").spawn().err().map(kind));
+
+        let refused = |what: &str, answer: libc::c_long| {
+            let error = std::io::Error::last_os_error();
+            assert_eq!((answer, error.kind()), (-1, ErrorKind::PermissionDenied), "{what}");
+        };
+        let limit = libc::rlimit { rlim_cur: 1 << 40, rlim_max: 1 << 40 };
+        let old = std::ptr::null_mut::<libc::rlimit>();
+        // SAFETY: what the calls are given outlives them, and none of them is let through
+        unsafe {
+            let prlimit =
+                |pid: i32| libc::syscall(libc::SYS_prlimit64, pid, libc::RLIMIT_AS, &raw const limit, old);
+            refused("limits of its parent", prlimit(parent));
+            refused("limits of its own", prlimit(0));
+            refused("a signal to its parent", libc::syscall(libc::SYS_tgkill, parent, parent, 0));
+            refused("a signal to its parent, by a file", libc::fcntl(0, libc::F_SETOWN, parent).into());
+            refused("a signal of choice", libc::fcntl(0, F_SETSIG, libc::SIGKILL).into());
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     RasterError, checked_file,
     ingest::{IngestRequest, IngestedScene, make_working_copy},
     placing::{Fitted, fit},
-    source::open,
+    source::{Source, open},
 };
 
 /// Longest order or report, bytes.
@@ -108,7 +108,10 @@ impl IngestWorker {
         if !whole {
             return Err(refused(request, format!("{} was not made", request.output.display())));
         }
-        let working = open(&request.output)?;
+        let working = accept(&request.output, &stretch).map_err(|cause| {
+            sweep(&request.output);
+            refused(request, format!("what was made of it is no working copy: {cause}"))
+        })?;
         let media_type = header.format.media_type();
         Ok(IngestedScene { info: working.info().clone(), media_type, stretch, residual_m })
     }
@@ -183,6 +186,15 @@ impl IngestWorker {
             None => format!("the process that decoded it failed ({status})"),
         }
     }
+}
+
+/// Opens what a child made, if it is what an honest one makes.
+fn accept(output: &Path, stretch: &[[f64; 2]]) -> Result<Source, String> {
+    let working = checked_file::check_working_copy(output)
+        .and_then(|_| open(output))
+        .map_err(|error| with_causes(&error))?;
+    let (got, bands) = (stretch.len(), working.info().bands);
+    if got == bands as usize { Ok(working) } else { Err(format!("{got} display ranges for {bands} bands")) }
 }
 
 fn refused(request: &IngestRequest, cause: String) -> RasterError {

@@ -44,10 +44,22 @@ impl Sql {
     }
 }
 
-/// Rows whose geometry meets one of some boxes (west, south, east, north).
-///
+/// Rows of `item` whose geometry meets one of some boxes (west, south, east, north).
+pub(super) fn items_meet_boxes(boxes: &[[f64; 4]]) -> Sql {
+    Sql::of(
+        "({} AND {})",
+        &[&touches_boxes(boxes), &meets_boxes("json_extract(feature, '$.geometry')", boxes)],
+    )
+}
+
+/// The same for rows of `scene`.
+pub(super) fn scenes_meet_boxes(boxes: &[[f64; 4]]) -> Sql {
+    let footprint = "json_extract(document, '$.footprint')";
+    Sql::of("({} AND {})", &[&bounds_touch(boxes), &meets_boxes(footprint, boxes)])
+}
+
 /// Where the bounds lie within a box so does the geometry; only rows across the edge of a box are looked at exactly.
-pub(super) fn meets_boxes(boxes: &[[f64; 4]]) -> Sql {
+fn meets_boxes(geometry: &str, boxes: &[[f64; 4]]) -> Sql {
     let meeting: Vec<Sql> = boxes
         .iter()
         .map(|[west, south, east, north]| {
@@ -55,13 +67,15 @@ pub(super) fn meets_boxes(boxes: &[[f64; 4]]) -> Sql {
             let shape = Sql::bound(serde_json::json!({"bbox": [west, south, east, north]}).to_string());
             let [west, east, south, north] = numbers.each_ref();
             Sql::of(
-                "(minx >= {} AND maxx <= {} AND miny >= {} AND maxy <= {}) \
-                 OR spatial_relation('s_intersects', json_extract(feature, '$.geometry'), {})",
+                &format!(
+                    "(minx >= {{}} AND maxx <= {{}} AND miny >= {{}} AND maxy <= {{}}) \
+                     OR spatial_relation('s_intersects', {geometry}, {{}})"
+                ),
                 &[west, east, south, north, &shape],
             )
         })
         .collect();
-    Sql::of("({} AND {})", &[&touches_boxes(boxes), &Sql::joined(&meeting, " OR ")])
+    Sql::joined(&meeting, " OR ")
 }
 
 /// Rows whose bounds touch one of some boxes (west, south, east, north).

@@ -275,5 +275,5 @@ pub(super) fn word(value: impl serde::Serialize) -> Option<String> {
 }
 
 pub(super) fn polygon_bounds(polygon: &geo::Polygon<f64>) -> [f64; 4] {
-    geojson::bounds(polygon)
+    geojson::flat_bounds(polygon)
 }

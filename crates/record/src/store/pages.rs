@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params_from_iter, types::Val
 
 use super::{
     Store,
-    condition::{Sql, meets_boxes},
+    condition::{Sql, items_meet_boxes},
     cql2_sql::{self, Rows},
     items::{Collection, Item, item_from_row},
     sight,
@@ -337,7 +337,7 @@ fn condition(query: &Query) -> Result<Sql, RecordError> {
         condition.and(&Sql::of(&format!("{lead}site = {{}}"), &[&Sql::bound(site.clone())]));
     }
     if !query.boxes.is_empty() {
-        condition.and(&meets_boxes(&query.boxes));
+        condition.and(&items_meet_boxes(&query.boxes));
     }
     if let Some((from, to)) = query.interval_ms {
         if let Some(to) = to {

@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params_from_iter};
 
 use super::{
     Store,
-    condition::{Sql, bounds_touch},
+    condition::{Sql, scenes_meet_boxes},
     cql2_sql::{self, Rows},
     pages::Cursor,
     read_document,
@@ -30,7 +30,7 @@ pub struct SceneQuery {
     pub sites: Vec<String>,
     /// Of one of these ids; of any where there is none.
     pub ids: Vec<String>,
-    /// Touching any of these boxes: west, south, east, north in degrees.
+    /// Whose footprint meets any of these boxes: west, south, east, north in degrees.
     pub boxes: Vec<[f64; 4]>,
     /// Taken within this interval, in milliseconds since 1970; `None` is open.
     pub interval_ms: Option<(Option<i64>, Option<i64>)>,
@@ -83,7 +83,7 @@ fn condition(query: &SceneQuery) -> Result<Sql, RecordError> {
         }
     }
     if !query.boxes.is_empty() {
-        condition.and(&bounds_touch(&query.boxes));
+        condition.and(&scenes_meet_boxes(&query.boxes));
     }
     if let Some((from, to)) = query.interval_ms {
         for (end, comparison) in [(from, "datetime >= {}"), (to, "datetime <= {}")] {

@@ -251,7 +251,7 @@ fn write(change: &Change<'_>, scene: &Scene, kind: &str) -> Result<Scene, Record
     let document = serde_json::to_value(scene).expect("scenes are plain data");
     let event = change.event(&format!("scene/{}", scene.id), kind, &document)?;
     let text = document.to_string();
-    let [minx, miny, maxx, maxy] = scene.facts.bounds().map_or([None; 4], |bounds| bounds.map(Some));
+    let [minx, miny, maxx, maxy] = scene.facts.flat_bounds().map_or([None; 4], |bounds| bounds.map(Some));
     change
         .transaction
         .prepare_cached(

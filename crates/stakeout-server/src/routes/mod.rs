@@ -178,7 +178,7 @@ fn tile_routes() -> Router<App> {
         .route("/tiles/WMTSCapabilities.xml", get(wmts::all_document))
         .route("/tiles/{scene}", get(tilesets::of_scene))
         .route("/tiles/{scene}/wmts", get(wmts::of_scene))
-        .route("/tiles/{scene}/WMTSCapabilities.xml", get(wmts::of_scene))
+        .route("/tiles/{scene}/WMTSCapabilities.xml", get(wmts::one_document))
         .route("/tiles/{scene}/{set}", get(tilesets::tileset))
         .route("/tiles/{scene}/{set}/{level}/{row}/{col}", get(tiles::by_path))
 }

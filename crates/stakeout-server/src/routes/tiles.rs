@@ -160,7 +160,7 @@ pub(crate) async fn tilejson(
             .ok_or_else(|| ApiError::parameter("format", name, "png, jpg or webp"))?,
     };
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
-    let footprint = scene.facts.footprint.as_ref().ok_or_else(|| {
+    let bounds = tilesets::degrees(&scene).ok_or_else(|| {
         ApiError::not_found(format!("scene {} has no georeference; its tiles are at native.json", scene.id))
     })?;
     let mut query = format!("v={}", version(&scene.facts.working));
@@ -175,7 +175,8 @@ pub(crate) async fn tilejson(
         "name": scene.facts.original.file_name,
         "scheme": "xyz",
         "tiles": [base.to(&path)],
-        "bounds": record::geojson::bounds(footprint),
+        "bounds": bounds,
+        "center": tilesets::center(&scene),
         "minzoom": 0,
         "maxzoom": tilesets::zoom_max(&scene),
         "bands": values_of_bands(&scene),

@@ -48,14 +48,20 @@ pub(crate) async fn all(
 /// The capabilities over all scenes at an address of their own.
 pub(crate) async fn all_document(
     State(app): State<App>,
-    parameters: Parameters,
+    parameters: Result<Parameters, ApiError>,
     base: Base,
-) -> Result<Response, ApiError> {
-    let parameters = parameters.in_lower_case()?;
-    if is_tile(&parameters)? {
-        return Err(ApiError::parameter("request", "GetTile", "GetCapabilities at this address"));
-    }
-    capabilities_of_all(&app, &parameters, &base).await
+) -> Response {
+    told(capabilities(&app, None, parameters, &base).await)
+}
+
+/// The capabilities over one scene at an address of their own.
+pub(crate) async fn one_document(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Result<Parameters, ApiError>,
+    base: Base,
+) -> Response {
+    told(capabilities(&app, Some(id), parameters, &base).await)
 }
 
 /// The service over one scene.
@@ -88,9 +94,31 @@ async fn serve(
     if is_tile(&parameters)? {
         return by_parameters(app, &parameters, scene.as_deref(), headers).await;
     }
+    capabilities_of(app, scene, &parameters, base).await
+}
+
+async fn capabilities(
+    app: &App,
+    scene: Option<String>,
+    parameters: Result<Parameters, ApiError>,
+    base: &Base,
+) -> Result<Response, ApiError> {
+    let parameters = parameters?.in_lower_case()?;
+    if is_tile(&parameters)? {
+        return Err(ApiError::parameter("request", "GetTile", "GetCapabilities at this address"));
+    }
+    capabilities_of(app, scene, &parameters, base).await
+}
+
+async fn capabilities_of(
+    app: &App,
+    scene: Option<String>,
+    parameters: &Parameters,
+    base: &Base,
+) -> Result<Response, ApiError> {
     match scene {
-        Some(scene) => capabilities_of_one(app, scene, &parameters, base).await,
-        None => capabilities_of_all(app, &parameters, base).await,
+        Some(scene) => capabilities_of_one(app, scene, parameters, base).await,
+        None => capabilities_of_all(app, parameters, base).await,
     }
 }
 

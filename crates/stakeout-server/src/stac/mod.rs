@@ -3,7 +3,6 @@
 pub(crate) mod fields;
 pub(crate) mod search;
 
-use geo::BoundingRect;
 use record::{Scene, SceneDescription, Site};
 use serde_json::{Value, json};
 
@@ -26,7 +25,6 @@ fn extension(name: &str) -> String {
 pub(crate) fn item(scene: &Scene, base: &Base) -> Value {
     let facts = &scene.facts;
     let geometry = facts.footprint.as_ref().map(record::geojson::polygon_value);
-    let bounds = facts.footprint.as_ref().and_then(BoundingRect::bounding_rect);
     let properties = properties(scene);
     let site = format!("/stac/collections/{}", scene.site);
     let mut item = json!({
@@ -46,8 +44,8 @@ pub(crate) fn item(scene: &Scene, base: &Base) -> Value {
             base.link("version-history", "application/json", &format!("/api/scenes/{}/versions", scene.id), "All that was done to it"),
         ],
     });
-    if let Some(bounds) = bounds {
-        item["bbox"] = json!([bounds.min().x, bounds.min().y, bounds.max().x, bounds.max().y]);
+    if let Some(footprint) = &facts.footprint {
+        item["bbox"] = json!(record::geojson::bounds(footprint));
     }
     item
 }

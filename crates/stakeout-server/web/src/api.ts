@@ -6,6 +6,12 @@ export interface Feature<P> {
   readonly properties: P;
 }
 
+/** The outer ring of an outline; of its first part, where it is cut at the antimeridian. */
+export function outerRing({ type, coordinates }: Feature<unknown>["geometry"]): readonly number[][] {
+  const rings = type === "MultiPolygon" ? (coordinates as unknown as number[][][][])[0] : coordinates;
+  return rings?.[0] ?? [];
+}
+
 export interface SiteProperties { readonly name: string; readonly parent: string | null; readonly tags?: readonly string[] }
 /** Where a site stands; its parts are not counted in. */
 export interface SiteSummary {
@@ -48,7 +54,14 @@ export interface Job {
   readonly input?: { readonly before: string; readonly after: string };
   readonly result?: { readonly comparison: string; readonly site: string; readonly candidates: number } | null;
 }
-export interface TileJson { readonly tiles: string[]; readonly bounds: [number, number, number, number]; readonly maxzoom?: number }
+export interface TileJson {
+  readonly tiles: string[];
+  /** All longitudes, where the scene lies across the antimeridian. */
+  readonly bounds: [number, number, number, number];
+  /** Longitude, latitude, and the zoom at which the scene fits on one tile. */
+  readonly center: [number, number, number];
+  readonly maxzoom?: number;
+}
 
 /** An answer that is a problem: says what the server says. */
 export class Problem extends Error {
@@ -90,7 +103,7 @@ export type HandPlacement =
 
 export interface SceneItem {
   readonly id: string;
-  readonly geometry: { readonly type: "Polygon"; readonly coordinates: number[][][] } | null;
+  readonly geometry: Feature<unknown>["geometry"] | null;
   readonly bbox?: [number, number, number, number];
   readonly properties: {
     readonly datetime: string;

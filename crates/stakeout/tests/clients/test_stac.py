@@ -17,7 +17,7 @@ from offline_schemas import schema
 HERE = Path(__file__).parent
 CLASSES = [
     "core", "collections", "features",
-    "item-search", "item-search#sort", "item-search#fields", "filter",
+    "item-search", "item-search#sort", "item-search#fields", "features#sort", "features#fields", "filter",
 ]
 # What the validator sends against the standards: `between` with two operands, one of them a list; and the collections of
 # a POST as one text where the specification has a list.
@@ -31,7 +31,7 @@ SCHEMAS = [
 
 
 def test_stac_api_validator_finds_no_fault(server):
-    """Core, Collections, Features, Item Search, Sort, Fields and Filter; schemas as `offline_schemas.py` says.
+    """Core, Collections, Features, Item Search, Sort and Fields of both, and Filter; schemas as `offline_schemas.py` says.
 
     Its Transaction test makes an item of files elsewhere, with properties of any name, and sends no If-Match: this
     service refuses each of these, so that class is judged by `catalogue.rs`.

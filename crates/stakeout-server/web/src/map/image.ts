@@ -7,7 +7,8 @@ import TileGrid from "ol/tilegrid/TileGrid";
 import type { TileJson } from "../api";
 import { type Curve, type Histogram, histogram } from "./look";
 
-const HALF_M = 20_037_508.342_789_244;
+/** Half the side of Web Mercator's square, metres. */
+export const HALF_M = 20_037_508.342_789_244;
 const TILE_PX = 256;
 const ZOOM_MAX = 22;
 const RESOLUTIONS = Array.from({ length: ZOOM_MAX + 1 }, (_, zoom) => (2 * HALF_M) / TILE_PX / 2 ** zoom);
@@ -46,11 +47,13 @@ export class ImageLayer {
     if (address === this.address) return;
     this.address = address;
     if (!source) return this.layer.setSource(null);
-    this.bounds = transformExtent(source.bounds, "EPSG:4326", "EPSG:3857");
+    // an image across the antimeridian is whole where the map goes on beyond its edge
+    const wrapX = source.bounds[2] - source.bounds[0] >= 360;
+    this.bounds = wrapX ? [] : transformExtent(source.bounds, "EPSG:4326", "EPSG:3857");
     this.layOut();
     this.grid = new MovedGrid(Math.min(ZOOM_MAX, source.maxzoom ?? ZOOM_MAX));
     this.grid.moved = this.moved;
-    this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX: false }));
+    this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX }));
   }
 
   /** Moves the image by metres of the map. */

@@ -5,7 +5,7 @@ import Feature from "ol/Feature";
 import Map from "ol/Map";
 import View from "ol/View";
 import { Rotate, ScaleLine, defaults } from "ol/control";
-import { type Extent, boundingExtent } from "ol/extent";
+import { type Extent, boundingExtent, buffer } from "ol/extent";
 import GeoJSON from "ol/format/GeoJSON";
 import { DoubleClickZoom, defaults as interactions } from "ol/interaction";
 import Layer from "ol/layer/Layer";
@@ -15,7 +15,7 @@ import VectorSource from "ol/source/Vector";
 import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
-import { ImageLayer } from "./image";
+import { HALF_M, ImageLayer } from "./image";
 import { type Ahead, holdPreload, preload } from "./preload";
 
 export const DATA = "EPSG:4326";
@@ -117,8 +117,8 @@ export class Stage {
     this.left.show(before);
     this.after.show(after);
     this.frameElement.classList.toggle("has-pair", before !== null && after !== null);
-    const bounds = (after ?? before)?.bounds;
-    this.bounds = bounds ? transformExtent(bounds, DATA, VIEW) : null;
+    const shown = after ?? before;
+    this.bounds = shown && extentOf(shown);
     // a candidate may have been framed before its images were known
     this.map.once("rendercomplete", () => this.preload(this.coming));
   }
@@ -298,4 +298,11 @@ export class Stage {
 function gain(): Layer {
   const pane = make("div", { class: "gain" });
   return new Layer({ zIndex: 5, render: () => pane });
+}
+
+/** Where an image is on the map; one across the antimeridian goes on beyond its edge. */
+function extentOf({ bounds, center: [lon, lat, zoom] }: TileJson): Extent {
+  if (bounds[2] - bounds[0] < 360) return transformExtent(bounds, DATA, VIEW);
+  const half = HALF_M / 2 ** zoom;
+  return buffer(boundingExtent([fromLonLat([lon, lat])]), half);
 }

@@ -1,7 +1,7 @@
 // The reviewer's desk: the queue of a comparison, verdicts given at once and sent behind the person's back, undo from the
 // server's own record. Panels watch it.
 
-import type { Comparison } from "../api";
+import { type Comparison, outerRing } from "../api";
 import { attempt, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { type Entry, Outbox, browserShelf } from "./outbox";
@@ -225,7 +225,7 @@ export class ReviewDesk {
 }
 
 function candidate(feature: QueueFeature): Candidate {
-  const ring = feature.geometry.coordinates[0] ?? [];
+  const ring = outerRing(feature.geometry);
   const middle = (axis: 0 | 1) => ring.reduce((sum, at) => sum + (at[axis] ?? 0), 0) / Math.max(1, ring.length);
   const { score, area_m2: area, change, state } = feature.properties;
   const { id, etag, look, annotation } = feature;

@@ -10,6 +10,7 @@ import type Interaction from "ol/interaction/Interaction";
 import VectorLayer from "ol/layer/Vector";
 import VectorSource from "ol/source/Vector";
 import { Circle, Fill, Stroke, Style } from "ol/style";
+import { Problem } from "../api";
 import { DATA, type Stage, VIEW } from "../map/stage";
 import { type Polygon, type Position, type Ring, fault } from "./geometry";
 import type { Geometry } from "./send";
@@ -23,6 +24,7 @@ const INK = "rgba(0,0,0,0.8)";
 export type Sketch = "polygon" | "line";
 
 export function toMap(geometry: Geometry): Polygon {
+  if (geometry.type !== "Polygon") throw new Problem(0, "an outline across the antimeridian cannot be changed here, only in a GIS");
   return (FORMAT.readGeometry(geometry) as PolygonGeometry).getCoordinates() as unknown as Polygon;
 }
 

@@ -8,7 +8,7 @@ import VectorLayer from "ol/layer/Vector";
 import VectorSource from "ol/source/Vector";
 import XYZ from "ol/source/XYZ";
 import { Fill, Stroke, Style, Text } from "ol/style";
-import { get } from "../api";
+import { get, outerRing } from "../api";
 import { element } from "../dom";
 import { DATA, type Stage, VIEW } from "../map/stage";
 import { attempt } from "../shell/tell";
@@ -32,7 +32,7 @@ export function mountAreas(workspace: Workspace, stage: Stage): void {
   workspace.watch(["site"], ({ before, after }) => {
     source.changed();
     // scenes frame themselves
-    const area = workspace.site?.geometry.coordinates[0] as [number, number][] | undefined;
+    const area = workspace.site && (outerRing(workspace.site.geometry) as [number, number][]);
     if (area && !before?.geometry && !after?.geometry) stage.fitLonLats(area);
   });
   stage.areaPicked = (id) => {
