@@ -131,8 +131,13 @@ async function drawBox([left, top, right, bottom]) {
   await page.mouse.click(x + right, y + top);
   await page.mouse.click(x + right, y + bottom);
   await page.mouse.dblclick(x + left, y + bottom);
-  await page.getByText("the structure was recorded").waitFor();
-  return (await drawn()).find((feature) => !had.includes(feature.id)).id;
+  // the words of an earlier drawing may still be on the page: only the service tells
+  for (let tried = 0; tried < 100; tried += 1) {
+    const made = (await drawn()).find((feature) => !had.includes(feature.id));
+    if (made) return made.id;
+    await page.waitForTimeout(100);
+  }
+  assert.fail("the rectangle was not recorded within 10 s");
 }
 
 async function takeDrawingsBack(count) {
