@@ -21,7 +21,7 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    memory::return_large_buffers();
+    memory::keep_what_windows_take();
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Detect(detect) => detect::run(&detect, arguments.quiet),
