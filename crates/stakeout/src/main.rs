@@ -23,6 +23,9 @@ use clap::Parser;
 fn main() -> ExitCode {
     memory::keep_what_windows_take();
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Detect(_) | Command::Evaluate(_)) {
+        memory::share_among_threads();
+    }
     let done = match arguments.command {
         Command::Detect(detect) => detect::run(&detect, arguments.quiet),
         Command::Serve(serve) => serve::run(&serve, arguments.quiet),

@@ -20,3 +20,13 @@ pub(crate) fn keep_what_windows_take() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES_MAX);
     }
 }
+
+/// Lets all threads take memory from one place, for programs that do nothing but detect: what one window's thread gave
+/// back the next one takes, instead of each thread keeping its own.
+pub(crate) fn share_among_threads() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: called before any other thread is there; it sets a number inside the allocator
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
-pub const HALO_PX: u32 = 32;
+pub const HALO_PX: u32 = 48;
 
 /// How a network looks at a window; the means of what it says are the evidence.
 ///
