@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Change, Store,
     items::{self, Collection, Written},
-    read_document, scenes,
+    read_document, read_documents, scenes,
 };
 use crate::{
     blobs::Sha256Hex,
@@ -133,10 +133,7 @@ pub(super) fn newest_of_site(
 ) -> Result<Vec<Comparison>, RecordError> {
     let mut statement =
         connection.prepare_cached("SELECT id, document FROM comparison WHERE site = ?1 ORDER BY n DESC")?;
-    let rows = statement
-        .query_map([site.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    rows.iter().map(|(id, text)| read_document("comparison", id, text)).collect()
+    read_documents("comparison", &mut statement, [site.as_str()])
 }
 
 pub(super) fn candidate(comparison: &Comparison, found: NewCandidate) -> Candidate {

@@ -274,6 +274,18 @@ fn now() -> Timestamp {
         .expect("a time of today can be told in milliseconds")
 }
 
+/// The documents of the rows of a statement that selects id and document.
+fn read_documents<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    statement: &mut rusqlite::Statement<'_>,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<T>, RecordError> {
+    let rows = statement
+        .query_map(parameters, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.iter().map(|(id, text)| read_document(what, id, text)).collect()
+}
+
 fn read_document<T: serde::de::DeserializeOwned>(
     what: &'static str,
     id: &str,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     Change, Store, annotations, comparisons,
     items::{self, Collection, IfMatch},
-    read_document, scenes, sight,
+    read_document, read_documents, scenes, sight,
     writer::Transaction,
 };
 use crate::{
@@ -341,10 +341,7 @@ pub(super) fn reviews_of(
 ) -> Result<Vec<Review>, RecordError> {
     let mut statement =
         connection.prepare_cached("SELECT id, document FROM review WHERE candidate = ?1 ORDER BY n")?;
-    let rows = statement
-        .query_map([candidate.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    rows.iter().map(|(id, text)| read_document("review", id, text)).collect()
+    read_documents("review", &mut statement, [candidate.as_str()])
 }
 
 fn review_of_id(transaction: &Connection, id: &ReviewId) -> Result<Review, RecordError> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Change, Store,
     items::{self, Collection, IfMatch},
-    read_document,
+    read_document, read_documents,
 };
 use crate::{
     blobs::Sha256Hex,
@@ -203,10 +203,7 @@ impl Store {
         let mut statement = reader.prepare_cached(
             "SELECT id, document FROM scene WHERE site = ?1 AND hidden = 0 ORDER BY datetime, n",
         )?;
-        let rows = statement
-            .query_map([site.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-            .collect::<Result<Vec<_>, _>>()?;
-        rows.iter().map(|(id, text)| read_document("scene", id, text)).collect()
+        read_documents("scene", &mut statement, [site.as_str()])
     }
 
     /// The scenes recorded last, of a site or of all, newest first.
@@ -227,12 +224,7 @@ impl Store {
             "SELECT id, document FROM scene
              WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) ORDER BY n DESC LIMIT ?2 OFFSET ?3",
         )?;
-        let rows = statement
-            .query_map((site.map(SiteId::as_str), limit, offset), |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?
-            .collect::<Result<Vec<_>, _>>()?;
-        rows.iter().map(|(id, text)| read_document("scene", id, text)).collect()
+        read_documents("scene", &mut statement, (site.map(SiteId::as_str), limit, offset))
     }
 }
 
