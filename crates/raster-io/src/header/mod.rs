@@ -387,17 +387,22 @@ mod tests {
         assert!(matches!(checked(&small(8)), Err(Refusal::DirectoryLoop { offset: 8 })));
     }
 
+    /// A JPEG 2000 file with nothing behind its signature but one box.
+    fn jp2_of(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let mut jp2 = vec![0, 0, 0, 12, b'j', b'P', b' ', b' ', b'\r', b'\n', 0x87, b'\n'];
+        jp2.extend((8 + content.len() as u32).to_be_bytes());
+        jp2.extend(kind);
+        jp2.extend(content);
+        jp2
+    }
+
     #[test]
     fn metadata_that_names_an_overview_file_is_refused_in_a_tiff_and_in_a_jp2() {
         let xml = b"<GDALMetadata><Item name=\"OVERVIEW_FILE\" domain=\"OVERVIEWS\">/vsicurl/x</Item></GDALMetadata>";
         let place = 8 + 2 + 12 + 4;
         let bytes = tiff_of(&[(42112, 2, xml.len() as u32, place)], 0, xml);
         assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "overview_file" })));
-        let mut jp2 = vec![0, 0, 0, 12, b'j', b'P', b' ', b' ', b'\r', b'\n', 0x87, b'\n'];
-        jp2.extend((8 + xml.len() as u32).to_be_bytes());
-        jp2.extend(b"xml ");
-        jp2.extend(xml);
-        assert!(matches!(checked(&jp2), Err(Refusal::NamesFile { word: "overview_file" })));
+        assert!(matches!(checked(&jp2_of(b"xml ", xml)), Err(Refusal::NamesFile { word: "overview_file" })));
     }
 
     #[test]
@@ -407,11 +412,7 @@ mod tests {
         let place = 8 + 2 + 12 + 4;
         let bytes = tiff_of(&[(34737, 2, text.len() as u32, place)], 0, text);
         assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "proj4" })));
-        let mut jp2 = vec![0, 0, 0, 12, b'j', b'P', b' ', b' ', b'\r', b'\n', 0x87, b'\n'];
-        jp2.extend((8 + bytes.len() as u32).to_be_bytes());
-        jp2.extend(b"uuid");
-        jp2.extend(bytes);
-        assert!(matches!(checked(&jp2), Err(Refusal::NamesFile { word: "proj4" })));
+        assert!(matches!(checked(&jp2_of(b"uuid", &bytes)), Err(Refusal::NamesFile { word: "proj4" })));
     }
 
     #[test]
