@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from train.export import TOLERANCE, largest_difference, onnx_model
+from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
-from train.network import OUTPUTS, ChangeNet, parameter_count
+from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
 from train.places import LAYERS, Level, Place
 from train.recover import recovered
 from train.samples import SIDE, Ground, Sample, sample_from_places
@@ -18,9 +20,19 @@ NEW, REMOVED, BEFORE, AFTER, BOUNDARY = range(len(OUTPUTS))
 PARAMETERS_MAX = 400_000
 
 
-def network() -> ChangeNet:
+def network(name: str = "small") -> ChangeNet:
+    """A network with weights by chance, those of a tower that expects ImageNet's too."""
     torch.manual_seed(3)
-    return ChangeNet().eval()
+    network = NETWORKS[name]()
+    if isinstance(network.tower, Lite):
+        for parameter in network.tower.parameters():
+            if parameter.dim() == 4:
+                nn.init.kaiming_uniform_(parameter)
+    return network.eval()
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(7)
 
 
 def small_place() -> Place:
@@ -41,14 +53,38 @@ def small_place() -> Place:
 
 class TheNetwork(unittest.TestCase):
     def test_swapped_dates_swap_new_with_removed(self) -> None:
-        pair = torch.rand(2, 6, 32, 48)
-        with torch.no_grad():
-            forth = network().evidence(pair)
-            back = network().evidence(torch.cat([pair[:, 3:], pair[:, :3]], 1))
-        torch.testing.assert_close(back, forth[:, [REMOVED, NEW, AFTER, BEFORE, BOUNDARY]])
+        for name in NETWORKS:
+            pair = torch.rand(2, 6, 64, 96)
+            with self.subTest(name), torch.no_grad():
+                forth = network(name).evidence(pair)
+                back = network(name).evidence(torch.cat([pair[:, 3:], pair[:, :3]], 1))
+                torch.testing.assert_close(back, forth[:, [REMOVED, NEW, AFTER, BEFORE, BOUNDARY]])
 
     def test_the_onnx_file_says_what_the_network_says(self) -> None:
-        self.assertLess(largest_difference(network(), onnx_model(network()).SerializeToString()), TOLERANCE)
+        for name in NETWORKS:
+            with self.subTest(name):
+                model = onnx_model(network(name)).SerializeToString()
+                self.assertLess(largest_difference(network(name), model), TOLERANCE)
+
+    def test_a_fixed_filter_passes_the_gradient_that_a_learning_one_passes(self) -> None:
+        for size, stride in ((3, 1), (3, 2), (5, 1), (5, 2)):
+            weight = torch.rand(4, 1, size, size)
+            fixed, plain = (torch.rand(2, 4, 12, 16, generator=seeded()).requires_grad_() for _ in range(2))
+            FixedDepthwise.apply(fixed, weight, stride).square().sum().backward()
+            nn.functional.conv2d(plain, weight, None, stride, size // 2, 1, 4).square().sum().backward()
+            with self.subTest(size=size, stride=stride):
+                torch.testing.assert_close(fixed.grad, plain.grad)
+
+    def test_the_compiled_clamp_gives_what_the_plain_one_gives(self) -> None:
+        x = (8 * torch.rand(2, 5, 12, 16, generator=seeded()) - 1).contiguous(memory_format=torch.channels_last)
+        results = []
+        for dtype in (torch.float32, torch.bfloat16):
+            given, bias = x.to(torch.bfloat16).to(dtype).requires_grad_(), torch.linspace(-1, 1, 5).requires_grad_()
+            y = clamped(given, bias)
+            (y.float() * torch.arange(16.0)).sum().backward()
+            results.append((y.float(), given.grad.float(), bias.grad))
+        for plain, compiled in zip(*results, strict=True):
+            torch.testing.assert_close(compiled, plain, rtol=0.01, atol=0.02)
 
     def test_training_goes_on_from_an_onnx_file_with_what_the_file_says(self) -> None:
         pair = torch.rand(4, 6, 64, 64)

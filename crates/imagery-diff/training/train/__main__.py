@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import torch
 from train import evaluate, places, real_pairs
 from train.card import card
 from train.export import export
-from train.fit import FitOptions, fit
-from train.network import ChangeNet
+from train.fit import FitOptions, averaged_network, fit
+from train.network import NETWORKS, ChangeNet
 
 REAL_SHARE = {"open": 0.0, "research": 0.5}
 """Share of real pairs under academic terms among the samples of each model."""
@@ -35,6 +36,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start-from", type=Path, help="checkpoint whose averaged weights to begin with")
+    parser.add_argument("--network", choices=tuple(NETWORKS), default="small")
+    parser.add_argument("--tower", type=Path, help="ImageNet's weights for the large network's tower")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of a network to learn from beside the labels")
+    parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
@@ -42,17 +47,20 @@ def arguments() -> argparse.Namespace:
 
 
 def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
-    shared = ("cache", "steps", "batch", "rate", "seed", "workers", "threads", "start_from", "device", "compiled")
-    return FitOptions(run=run, real_share=REAL_SHARE[given.model], **{name: getattr(given, name) for name in shared})
+    own = {"run": run, "rank": 0, "real_share": REAL_SHARE[given.model]}
+    shared = [field.name for field in fields(FitOptions) if field.name not in own]
+    return FitOptions(**own, **{name: getattr(given, name) for name in shared})
 
 
 def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
     """The averaged network of a run and how it was trained."""
     kept = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    network = ChangeNet()
-    network.load_state_dict(kept["average"])
     date = datetime.now(UTC).date().isoformat()
-    return network.eval(), {"date": date, "steps": kept["earlier_steps"] + kept["step"], "seed": kept["seed"]}
+    return averaged_network(run / "checkpoint.pt"), {
+        "date": date,
+        "steps": kept["earlier_steps"] + kept["step"],
+        "seed": kept["seed"],
+    }
 
 
 def main() -> None:

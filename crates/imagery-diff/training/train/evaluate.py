@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from train import jitter
-from train.network import STRIDE, ChangeNet
+from train.network import ChangeNet
 from train.places import read_rgb, to_gsd
 
 THRESHOLD = 0.5
@@ -88,7 +88,7 @@ def france_pairs(folder: Path, gsd_m: float) -> list[Pair]:
 def evidence(network: ChangeNet, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Probabilities [5,H,W] of one pair of RGB images, padded by mirroring to what the network takes."""
     rows, cols = before.shape[:2]
-    down, right = -rows % STRIDE, -cols % STRIDE
+    down, right = -rows % network.stride, -cols % network.stride
     pair = np.concatenate([before, after], 2).astype(np.float32) / 255
     pair = np.pad(pair, ((0, down), (0, right), (0, 0)), mode="reflect")
     tensor = torch.from_numpy(pair.transpose(2, 0, 1)[None].copy())

@@ -14,7 +14,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from train.network import OUTPUTS, STRIDE, SUBPIXELS, ChangeNet, Mix, Residual, parameter_count
+from train.lite import CLAMP, Block, Lite, Scaled
+from train.network import OUTPUTS, SUBPIXELS, ChangeNet, Mix, Plain, Residual, parameter_count
 
 OPSET = 17
 TOLERANCE = 2e-4
@@ -46,16 +47,19 @@ class Graph:
         bounds = [self.constant(np.array([v], np.int64)) for v in (start, start + count, 1)]
         return self.add("Slice", [x, *bounds])
 
-    def conv(self, x: str, layer: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> str:
-        weight, bias = folded(layer, norm)
-        pad, stride = layer.padding[0], layer.stride[0]
+    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray, stride: int = 1, groups: int = 1) -> str:
+        side = weight.shape[-1]
         return self.add(
             "Conv",
             [x, self.constant(weight), self.constant(bias)],
-            kernel_shape=list(layer.kernel_size),
-            pads=[pad] * 4,
+            kernel_shape=[side] * 2,
+            pads=[side // 2] * 4,
             strides=[stride] * 2,
+            group=groups,
         )
+
+    def clamp(self, x: str) -> str:
+        return self.add("Clip", [x, *(self.constant(np.array(v, np.float32)) for v in (0.0, CLAMP))])
 
     def twice(self, x: str) -> str:
         scales = self.constant(np.array([1, 1, 2, 2], np.float32))
@@ -74,20 +78,52 @@ def folded(layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, n
     return weight.float().numpy(), bias.float().numpy()
 
 
+def add_conv(graph: Graph, x: str, layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
+    return graph.conv(x, *folded(layer, norm), layer.stride[0])
+
+
 def add_sequence(graph: Graph, x: str, module: nn.Module) -> str:
     """Adds a conv block, a residual block or a chain of them."""
     if isinstance(module, Residual):
         inner = add_sequence(graph, x, module.first)
-        inner = graph.conv(inner, module.second[0], module.second[1])
+        inner = add_conv(graph, inner, *module.second)
         return graph.add("Relu", [graph.add("Add", [x, inner])])
     if isinstance(module[0], nn.Conv2d):
-        return graph.add("Relu", [graph.conv(x, module[0], module[1])])
+        return graph.add("Relu", [add_conv(graph, x, module[0], module[1])])
     for part in module:
         x = add_sequence(graph, x, part)
     return x
 
 
-def add_mix(graph: Graph, own: str, mix: Mix, width: int, coarser: str | None = None) -> str:
+def add_scaled(graph: Graph, x: str, part: Scaled) -> str:
+    weight = part.weight * part.gain[:, None, None, None]
+    x = graph.conv(x, weight.detach().numpy(), part.bias.detach().numpy(), part.stride)
+    return graph.clamp(x) if part.clamped else x
+
+
+def add_block(graph: Graph, x: str, block: Block) -> str:
+    wide, depthwise = add_scaled(graph, x, block.widen) if block.widen else x, block.filter
+    weight, bias = depthwise.weight.detach().numpy(), depthwise.bias.detach().numpy()
+    filtered = graph.clamp(graph.conv(wide, weight, bias, depthwise.stride, len(weight)))
+    y = add_scaled(graph, filtered, block.narrow)
+    return graph.add("Add", [x, y]) if block.skips else y
+
+
+def add_tower(graph: Graph, image: str, tower: Plain | Lite) -> list[str]:
+    """One date's features, finest first."""
+    if isinstance(tower, Plain):
+        fine = add_sequence(graph, image, tower.stem)
+        mid = add_sequence(graph, fine, tower.mid)
+        return [fine, mid, add_sequence(graph, mid, tower.deep)]
+    x, features = add_scaled(graph, image, tower.stem), []
+    for block in tower.blocks:
+        if block.filter.stride == 2:
+            features.append(x)
+        x = add_block(graph, x, block)
+    return [*features[1:], x]
+
+
+def add_mix(graph: Graph, own: str, mix: Mix, width: int, coarser: str | None) -> str:
     both = graph.reshape(own, 2 * width)
     halves = [graph.channels(both, width, width), graph.channels(both, 0, width)]
     other = graph.reshape(graph.add("Concat", halves, axis=1), width)
@@ -98,7 +134,7 @@ def add_mix(graph: Graph, own: str, mix: Mix, width: int, coarser: str | None = 
 
 def add_heads(graph: Graph, decoded: str, head: nn.Conv2d) -> str:
     block = SUBPIXELS**2
-    per_date = graph.reshape(graph.conv(decoded, head), 6 * block)
+    per_date = graph.reshape(add_conv(graph, decoded, head, None), 6 * block)
     only_b, building_b, boundary_b, only_a, building_a, boundary_a = (
         graph.channels(per_date, i * block, block) for i in range(6)
     )
@@ -110,12 +146,10 @@ def add_heads(graph: Graph, decoded: str, head: nn.Conv2d) -> str:
 def onnx_model(network: ChangeNet) -> onnx.ModelProto:
     """The network as an ONNX graph: input `pair` [N,6,H,W], output `evidence` [N,5,H,W]."""
     graph = Graph()
-    widths = [m[-1].second[0].out_channels for m in (network.stem, network.mid, network.deep)]
-    fine = add_sequence(graph, graph.reshape("pair", 3), network.stem)
-    mid = add_sequence(graph, fine, network.mid)
-    deep = add_mix(graph, add_sequence(graph, mid, network.deep), network.mix_deep, widths[2])
-    decoded = add_mix(graph, mid, network.mix_mid, widths[1], deep)
-    decoded = add_mix(graph, fine, network.mix_stem, widths[0], decoded)
+    features = add_tower(graph, graph.reshape("pair", 3), network.tower)
+    decoded = None
+    for own, mix, width in reversed(list(zip(features, network.mixes, network.tower.widths, strict=True))):
+        decoded = add_mix(graph, own, mix, width, decoded)
     result = add_heads(graph, decoded, network.head)
     graph.nodes[-1].output[0] = "evidence"
     assert graph.nodes[-1].name == result
@@ -131,8 +165,8 @@ def onnx_model(network: ChangeNet) -> onnx.ModelProto:
 def largest_difference(network: ChangeNet, model: bytes) -> float:
     """Compares the network with its ONNX file on noise of two shapes."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for n, rows, cols in ((1, 4 * STRIDE, 6 * STRIDE), (2, 2 * STRIDE, 3 * STRIDE)):
+    worst, side = 0.0, network.stride
+    for n, rows, cols in ((1, 4 * side, 6 * side), (2, 2 * side, 3 * side)):
         pair = torch.rand(n, 6, rows, cols, generator=torch.Generator().manual_seed(rows))
         with torch.no_grad():
             wanted = network.evidence(pair).numpy()

@@ -1,10 +1,10 @@
-"""The change network: one shared tower over both dates, mixed at three scales.
+"""The change network: one shared tower over both dates, mixed at every scale.
 
     pair [N,6,H,W] -> fold dates into the batch [2N,3,H,W]
-      stem   1/4   32 channels ----------------------------.
-      mid    1/8   48 channels ---------------.            |
-      deep   1/16  60 channels                |            |
-         mix with the other date              |            |
+      tower  1/4 -----------------------------------------.
+             1/8 -----------------------------.           |
+             1/16 (and 1/32 of the large one) |           |
+         mix with the other date              |           |
          upsample ------------------------> mix -> up -> mix
                                                           |
                      per date: only-here, building, boundary, 16 sub-pixels each
@@ -17,14 +17,15 @@ convolutions would cost more than the rest of the network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from train.lite import Lite
+
 OUTPUTS = ("new", "removed", "building_before", "building_after", "boundary")
 """Names of the output channels, in order."""
-
-STRIDE = 16
-"""Height and width of an input must be multiples of this."""
 
 SUBPIXELS = 4
 """Side of the block of full-resolution pixels that one decoder position predicts."""
@@ -84,25 +85,46 @@ def other_date(x: Tensor) -> Tensor:
     return fold_dates(torch.cat([after, before], 1))
 
 
-class ChangeNet(nn.Module):
-    """Siamese change network; `forward` gives logits, `evidence` probabilities, both [N,5,H,W]."""
+class Plain(nn.Module):
+    """A tower of plain 3x3 convolutions; gives the features at 1/4, 1/8 and 1/16 of the image's side."""
 
-    def __init__(self, stem: int = 32, mid: int = 48, deep: int = 60) -> None:
+    widths = (32, 48, 60)
+
+    def __init__(self) -> None:
         super().__init__()
+        stem, mid, deep = self.widths
         self.stem = nn.Sequential(conv(3, 16, 3, 2), conv(16, stem, 3, 2), Residual(stem), Residual(stem))
         self.mid = nn.Sequential(conv(stem, mid, 3, 2), Residual(mid), Residual(mid))
         self.deep = nn.Sequential(conv(mid, deep, 3, 2), Residual(deep), Residual(deep))
-        self.mix_deep = Mix(deep, 0, deep)
-        self.mix_mid = Mix(mid, deep, mid)
-        self.mix_stem = Mix(stem, mid, stem)
-        self.head = nn.Conv2d(stem, 3 * SUBPIXELS**2, 1)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        fine = self.stem(image)
+        mid = self.mid(fine)
+        return [fine, mid, self.deep(mid)]
+
+
+class ChangeNet(nn.Module):
+    """Siamese change network; `forward` gives logits, `evidence` probabilities, both [N,5,H,W]."""
+
+    def __init__(self, tower: Plain | Lite, widths: tuple[int, ...]) -> None:
+        """`tower` gives one date's features, finest first; `widths` are the decoder's channels at each scale."""
+        super().__init__()
+        self.tower = tower
+        coarser = (*widths[1:], 0)
+        self.mixes = nn.ModuleList(map(Mix, tower.widths, coarser, widths))
+        self.head = nn.Conv2d(widths[0], 3 * SUBPIXELS**2, 1)
         nn.init.constant_(self.head.bias, -2.0)
 
+    @property
+    def stride(self) -> int:
+        """Height and width of an input must be multiples of this."""
+        return SUBPIXELS << (len(self.mixes) - 1)
+
     def forward(self, pair: Tensor) -> Tensor:
-        fine = self.stem(fold_dates(pair))
-        mid = self.mid(fine)
-        deep = self.mix_deep(self.deep(mid))
-        decoded = self.mix_stem(fine, self.mix_mid(mid, deep))
+        decoded = None
+        features = self.tower(fold_dates(pair))
+        for own, mix in zip(reversed(features), reversed(self.mixes), strict=True):
+            decoded = mix(own, decoded)
         per_date = unfold_dates(self.head(decoded))
         only_b, building_b, boundary_b, only_a, building_a, boundary_a = per_date.chunk(6, 1)
         boundary = torch.maximum(boundary_b, boundary_a)
@@ -117,3 +139,10 @@ class ChangeNet(nn.Module):
 def parameter_count(network: nn.Module) -> int:
     """Number of learned values."""
     return sum(p.numel() for p in network.parameters())
+
+
+NETWORKS: dict[str, Callable[[], ChangeNet]] = {
+    "small": lambda: ChangeNet(Plain(), Plain.widths),
+    "large": lambda: ChangeNet(Lite(16), (40, 64, 80, 96)),
+}
+"""The networks by name."""

@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from train.network import ChangeNet
+from train.network import NETWORKS, ChangeNet
 
 FILTER_LENGTH = 0.8
 """Length of every filter; the batch norm after it makes any length say the same."""
@@ -30,7 +30,7 @@ def folded_weights(path: Path) -> list[tuple[Tensor, Tensor]]:
 
 def in_graph_order(network: ChangeNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
     """Convolutions with the batch norm behind them, in the order in which `export` writes them."""
-    parts = (network.stem, network.mid, network.deep, network.mix_deep, network.mix_mid, network.mix_stem)
+    parts = (network.tower, *reversed(network.mixes))
     layers: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
     for part in parts:
         modules = [module for module in part.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
@@ -39,11 +39,11 @@ def in_graph_order(network: ChangeNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d |
 
 
 def recovered(path: Path, samples: Tensor) -> ChangeNet:
-    """A network that says what the file at `path` says; `samples` [N,6,H,W] in 0..1 give the statistics.
+    """A small network that says what the file at `path` says; `samples` [N,6,H,W] in 0..1 give the statistics.
 
     Raises ValueError when the file holds other convolutions than the network.
     """
-    network = ChangeNet().eval()
+    network = NETWORKS["small"]().eval()
     layers, weights = in_graph_order(network), folded_weights(path)
     shapes = [tuple(conv.weight.shape) for conv, _ in layers], [tuple(weight.shape) for weight, _ in weights]
     if shapes[0] != shapes[1]:
