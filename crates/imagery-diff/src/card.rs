@@ -19,6 +19,8 @@ pub const MEANINGS: [(&str, Meaning); 7] = [
 ];
 /// Largest multiple that sides may have to be of: windows are filled up to it, pixels.
 pub const MULTIPLE_PX_MAX: usize = 256;
+/// Most looks that a network may take at a window.
+pub const LOOKS_MAX: usize = 2;
 /// Most channels a model may give.
 pub const CHANNELS_MAX: usize = 64;
 
@@ -91,6 +93,13 @@ pub struct CardInput {
     pub gsd_m_max: f64,
     /// Ground sample distance at which it does best, metres.
     pub gsd_m_best: f64,
+    /// How often it looks at a window, once, or a second time enlarged by a quarter and turned.
+    #[serde(default = "all_looks")]
+    pub looks: usize,
+}
+
+fn all_looks() -> usize {
+    LOOKS_MAX
 }
 
 fn multiple_of_16() -> usize {
@@ -202,6 +211,9 @@ impl Card {
         }
         if input.multiple_of_px == 0 || input.multiple_of_px > MULTIPLE_PX_MAX {
             return wrong("input.multiple_of_px", input.multiple_of_px.to_string(), "1 to 256");
+        }
+        if input.looks == 0 || input.looks > LOOKS_MAX {
+            return wrong("input.looks", input.looks.to_string(), "1 or 2");
         }
         if !input.gsd_m_best.is_finite() || input.gsd_m_best <= 0.0 {
             return wrong("input.gsd_m_best", input.gsd_m_best.to_string(), "a positive number of metres");

@@ -226,6 +226,11 @@ impl Model {
         self.card.input.multiple_of_px
     }
 
+    /// How often it looks at a window.
+    pub fn looks(&self) -> usize {
+        self.card.input.looks
+    }
+
     /// Whether it can tell a new structure from a removed one.
     pub fn tells_direction(&self) -> bool {
         self.meanings.contains(&Meaning::New)

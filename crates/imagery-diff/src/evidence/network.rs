@@ -3,6 +3,7 @@
 use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
+    card::LOOKS_MAX,
     evidence::{EvidenceMaps, cues::cues},
     model::{CHANNELS_IN, MAPS_OUT, Model, ModelError},
     pair::AlignedPair,
@@ -11,12 +12,12 @@ use crate::{
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
 pub const HALO_PX: u32 = 48;
 
-/// How a network looks at a window; the means of what it says are the evidence.
+/// How a network looks at a window, as often as its card says; the means of what it says are the evidence.
 ///
 /// A second look from another side at another scale decides much of what lies near the threshold: what a window's
 /// place on the network's own grid made likely or unlikely is not said twice. `training/tried.md` has the figures
 /// of other looks.
-const LOOKS: [Look; 2] = [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
+const LOOKS: [Look; LOOKS_MAX] = [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
 
 /// A window as the network is shown it: so many times enlarged, and by half a turn or not.
 #[derive(Clone, Copy)]
@@ -36,7 +37,8 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let grid = pair.grid();
     let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
     let mut sums = vec![0.0; MAPS_OUT * grid.len()];
-    for look in LOOKS {
+    let looks = &LOOKS[..model.looks()];
+    for &look in looks {
         let (rows, cols) = (grid.rows as usize, grid.cols as usize);
         let shown = Shown { look, rows, cols, multiple_px: model.multiple_px() };
         let output = model.run(shown.input(pair, &seen).view())?;
@@ -47,7 +49,7 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let said = [new, removed, before, after, boundary];
     for (map, sum) in said.into_iter().zip(sums.chunks_exact(grid.len())) {
         for (byte, probability) in map.iter_mut().zip(sum) {
-            *byte = (probability / LOOKS.len() as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
+            *byte = (probability / looks.len() as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
         }
     }
     difference(pair, &seen, change);

@@ -77,7 +77,7 @@ def main() -> None:
         figures = evaluate.evaluate(network, given.data / "eval", given.pictures)
         print(json.dumps(figures, indent=2))
         if given.task != "evaluate":
-            export(network, given.out, card(given.model, given.version, trained_on, figures))
+            export(network, given.out, card(given.model, network, given.version, trained_on, figures))
 
 
 if __name__ == "__main__":
