@@ -10,14 +10,22 @@ use crate::{
 };
 
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
-pub const HALO_PX: u32 = 48;
+pub const HALO_PX: u32 = 64;
 
 /// How a network looks at a window, as often as its card says; the means of what it says are the evidence.
 ///
 /// A second look from another side at another scale decides much of what lies near the threshold: what a window's
 /// place on the network's own grid made likely or unlikely is not said twice. `training/tried.md` has the figures
 /// of other looks.
-const LOOKS: [Look; LOOKS_MAX] = [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
+const LOOKS: [Look; LOOKS_MAX] =
+    [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
+
+/// Where the first look says less than this of every pixel, the window is not looked at again: the mean of two looks
+/// could not reach the evidence that a structure begins with ([`crate::objects::ObjectOptions::seed_min`]).
+const NOTHING: f32 = 0.17;
+
+/// The maps that tell a change come first: new, removed.
+const CHANGE_MAPS: usize = 2;
 
 /// A window as the network is shown it: so many times enlarged, and by half a turn or not.
 #[derive(Clone, Copy)]
@@ -37,9 +45,13 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let grid = pair.grid();
     let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
     let mut sums = vec![0.0; MAPS_OUT * grid.len()];
-    let looks = &LOOKS[..model.looks()];
-    for &look in looks {
-        let (rows, cols) = (grid.rows as usize, grid.cols as usize);
+    let (rows, cols) = (grid.rows as usize, grid.cols as usize);
+    let mut looks = 0;
+    for look in LOOKS.into_iter().take(model.looks()) {
+        if looks > 0 && sums[..CHANGE_MAPS * grid.len()].iter().all(|said| *said < NOTHING) {
+            break;
+        }
+        looks += 1;
         let shown = Shown { look, rows, cols, multiple_px: model.multiple_px() };
         let output = model.run(shown.input(pair, &seen).view())?;
         shown.add(output.data().expect("a network's result lies in one piece"), &mut sums);
@@ -49,7 +61,7 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let said = [new, removed, before, after, boundary];
     for (map, sum) in said.into_iter().zip(sums.chunks_exact(grid.len())) {
         for (byte, probability) in map.iter_mut().zip(sum) {
-            *byte = (probability / looks.len() as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
+            *byte = (probability / looks as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
         }
     }
     difference(pair, &seen, change);
@@ -155,5 +167,17 @@ fn difference(pair: &AlignedPair, seen: &[bool], change: &mut [u8]) {
             .map(|band| (pair.before().band(band)[at] - pair.after().band(band)[at]).abs())
             .sum::<f32>();
         *byte = (apart / bands as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::ObjectOptions;
+
+    #[test]
+    fn no_window_is_left_in_which_a_second_look_could_find_a_structure() {
+        let highest = (NOTHING + 1.0) / LOOKS_MAX as f32 * 255.0;
+        assert!(highest < f32::from(ObjectOptions::default().seed_min));
     }
 }

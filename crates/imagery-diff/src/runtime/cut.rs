@@ -33,6 +33,10 @@ pub(crate) enum Step {
 /// The steps of an ONNX file whose first output is `result`, or `None` where there is nothing to cut.
 pub(crate) fn steps(onnx: &[u8]) -> Option<Vec<Step>> {
     let graph = ModelProto::parse_buf(onnx).ok()?.graph?;
+    // The graphs inside a condition or a loop read values of this one without naming them.
+    if graph.node.iter().flat_map(|node| &node.attribute).any(|attribute| attribute.g.is_some()) {
+        return None;
+    }
     let result = graph.output.first()?.name.clone()?;
     let filters = filters(&graph);
     if filters.is_empty() {
@@ -107,13 +111,12 @@ fn depthwise(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Optio
     }
     let (weights, bias) = (floats(filters)?, floats(constants.get(node.input[2].as_str())?)?);
     let whole = weights.len() == channels * side * side && bias.len() == channels;
-    whole.then_some(Depthwise {
-        side,
-        stride,
-        weights,
-        bias,
-        bounds: [f32::NEG_INFINITY, f32::INFINITY],
-    })
+    whole.then_some(Depthwise { side, stride, weights, bias, bounds: [f32::NEG_INFINITY, f32::INFINITY] })
+}
+
+/// Whether a node gives a constant, which `rten` has at hand in every part.
+fn is_constant(node: &NodeProto) -> bool {
+    node.op_type.as_deref() == Some("Constant")
 }
 
 fn first_of(attribute: &AttributeProto) -> usize {
@@ -159,8 +162,9 @@ struct Stages<'a> {
 impl<'a> Stages<'a> {
     /// `None` where the nodes are not in the order of their values, or a filter needs a later one.
     fn of(graph: &'a GraphProto, filters: &[Filter]) -> Option<Stages<'a>> {
-        let constants: HashSet<&str> =
-            graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()).collect();
+        let given = graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref());
+        let made = graph.node.iter().filter(|node| is_constant(node)).flat_map(|node| &node.output);
+        let constants: HashSet<&str> = given.chain(made.map(String::as_str)).collect();
         let mut of_value: HashMap<&str, usize> =
             graph.input.iter().filter_map(|input| Some((input.name.as_deref()?, 0))).collect();
         let mut of_node = vec![None; graph.node.len()];
@@ -169,16 +173,21 @@ impl<'a> Stages<'a> {
             .enumerate()
             .flat_map(|(filter, each)| each.nodes.iter().map(move |node| (*node, filter)))
             .collect();
-        for (number, node) in graph.node.iter().enumerate() {
+        for (number, node) in graph.node.iter().enumerate().filter(|(_, node)| !is_constant(node)) {
             let mut stage = 0;
-            for input in
-                node.input.iter().map(String::as_str).filter(|name| !name.is_empty() && !constants.contains(name))
+            for input in node
+                .input
+                .iter()
+                .map(String::as_str)
+                .filter(|name| !name.is_empty() && !constants.contains(name))
             {
                 stage = stage.max(*of_value.get(input)?);
             }
             match in_filters.get(&number) {
                 // A filter is done when everything that it needs is, and its result is there one stage later.
-                Some(filter) if stage > *filter + usize::from(filters[*filter].nodes[0] != number) => return None,
+                Some(filter) if stage > *filter + usize::from(filters[*filter].nodes[0] != number) => {
+                    return None;
+                }
                 Some(filter) => stage = filter + 1,
                 None => of_node[number] = Some(stage),
             }
@@ -200,7 +209,8 @@ impl<'a> Stages<'a> {
                 nodes().flat_map(|(_, node)| node.output.iter().map(String::as_str)).collect();
             let read_later = |value: &str| {
                 graph.node.iter().enumerate().any(|(at, node)| {
-                    self.of_node[at].is_some_and(|of| of > stage) && node.input.iter().any(|input| input == value)
+                    self.of_node[at].is_some_and(|of| of > stage)
+                        && node.input.iter().any(|input| input == value)
                 })
             };
             let mut reads: Vec<String> = Vec::new();
@@ -225,5 +235,33 @@ impl<'a> Stages<'a> {
             }
         }
         steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Shipped;
+
+    #[test]
+    fn a_network_is_cut_at_each_of_its_depthwise_convolutions() {
+        let steps = steps(Shipped::named("research").unwrap().onnx()).unwrap();
+        let filters = steps.iter().filter(|step| matches!(step, Step::Filter { .. }));
+        assert_eq!(filters.count(), 16);
+        let Some(Step::Part { reads, .. }) = steps.first() else { panic!("{steps:?}") };
+        assert_eq!(reads, &["pair"]);
+        let Some(Step::Part { gives, .. }) = steps.last() else { panic!("{steps:?}") };
+        assert_eq!(gives, &["evidence"]);
+        for filter in &steps {
+            if let Step::Filter { layer, .. } = filter {
+                assert_eq!(layer.bounds, [0.0, 6.0], "the clamp belongs to it");
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_without_them_stays_whole() {
+        assert_eq!(steps(Shipped::named("research-small").unwrap().onnx()), None);
+        assert_eq!(steps(b"no network"), None);
     }
 }

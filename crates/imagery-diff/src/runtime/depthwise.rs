@@ -263,13 +263,8 @@ mod tests {
 
     #[test]
     fn another_number_of_channels_is_refused() {
-        let layer = Depthwise {
-            side: 3,
-            stride: 1,
-            weights: vec![0.0; 18],
-            bias: vec![0.0; 2],
-            bounds: [0.0, 6.0],
-        };
+        let layer =
+            Depthwise { side: 3, stride: 1, weights: vec![0.0; 18], bias: vec![0.0; 2], bounds: [0.0, 6.0] };
         let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view()).unwrap_err();
         assert!(told.contains("3 channels"), "{told}");
     }

@@ -57,7 +57,9 @@ impl Rten {
             .into_iter()
             .map(|step| {
                 Ok(match step {
-                    cut::Step::Part { reads, gives } => Step::Part { reads: ids(&reads)?, gives: ids(&gives)? },
+                    cut::Step::Part { reads, gives } => {
+                        Step::Part { reads: ids(&reads)?, gives: ids(&gives)? }
+                    }
                     cut::Step::Filter { reads, gives, layer } => {
                         Step::Filter { reads: id(&reads)?, gives: id(&gives)?, layer }
                     }
@@ -68,11 +70,7 @@ impl Rten {
     }
 
     /// Runs a part of the network.
-    fn part(
-        &self,
-        inputs: Vec<(NodeId, ValueOrView<'_>)>,
-        gives: &[NodeId],
-    ) -> Result<Vec<Value>, String> {
+    fn part(&self, inputs: Vec<(NodeId, ValueOrView<'_>)>, gives: &[NodeId]) -> Result<Vec<Value>, String> {
         let options = rten::RunOptions::default().with_thread_pool(Some(own_thread()));
         self.network.run(inputs, gives, Some(options)).map_err(|error| error.to_string())
     }
@@ -84,8 +82,10 @@ impl Rten {
             let later = &self.steps[number + 1..];
             match step {
                 Step::Part { reads, gives } => {
-                    let (kept, last): (Vec<NodeId>, Vec<NodeId>) =
-                        reads.iter().copied().partition(|id| later.iter().any(|step| step.reads().contains(id)));
+                    let (kept, last): (Vec<NodeId>, Vec<NodeId>) = reads
+                        .iter()
+                        .copied()
+                        .partition(|id| later.iter().any(|step| step.reads().contains(id)));
                     let mut given: Vec<(NodeId, ValueOrView<'_>)> = Vec::new();
                     for id in last {
                         given.push((id, values.remove(&id).ok_or("a value that no step gave")?));
@@ -155,13 +155,16 @@ fn own_thread() -> std::sync::Arc<rten::ThreadPool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rten_tensor::prelude::*;
+
     use crate::model::{CHANNELS_IN, MODELS};
 
     #[test]
     fn a_network_in_steps_says_what_rten_alone_says() {
         for shipped in MODELS {
             let network = Rten::load(shipped.onnx()).unwrap();
-            let alone = Rten { network: rten::Model::load(shipped.onnx().to_vec()).unwrap(), steps: Vec::new() };
+            let alone =
+                Rten { network: rten::Model::load(shipped.onnx().to_vec()).unwrap(), steps: Vec::new() };
             let pair = NdTensor::from_fn([1, CHANNELS_IN, 96, 160], |[_, channel, row, col]| {
                 ((row * 7 + col * 13 + channel * 29) % 101) as f32 / 101.0
             });

@@ -88,12 +88,12 @@ class TheNetwork(unittest.TestCase):
 
     def test_training_goes_on_from_an_onnx_file_with_what_the_file_says(self) -> None:
         pair = torch.rand(4, 6, 64, 64)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(onnx_model(network()).SerializeToString())
-            again = recovered(path, pair)
-        with torch.no_grad():
-            torch.testing.assert_close(again.evidence(pair), network().evidence(pair), atol=1e-4, rtol=1e-3)
+        for name in NETWORKS:
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder, torch.no_grad():
+                path = Path(folder) / "model.onnx"
+                path.write_bytes(onnx_model(network(name)).SerializeToString())
+                again = recovered(name, path, pair)
+                torch.testing.assert_close(again.evidence(pair), network(name).evidence(pair), atol=5e-3, rtol=1e-2)
 
     def test_it_stays_small(self) -> None:
         self.assertLess(parameter_count(network()), PARAMETERS_MAX)

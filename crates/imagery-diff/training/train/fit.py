@@ -152,7 +152,7 @@ def beginning(options: FitOptions) -> ChangeNet:
     if options.start_from.suffix == ".onnx":
         batches = iter(Batches(options, 0))
         samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
-        return recovered(options.start_from, samples.float() / 255)
+        return recovered(options.network, options.start_from, samples.float() / 255)
     return averaged_network(options.start_from)
 
 

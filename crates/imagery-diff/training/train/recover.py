@@ -15,6 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from train.lite import Depthwise, Lite, Scaled
 from train.network import NETWORKS, ChangeNet
 
 FILTER_LENGTH = 0.8
@@ -28,28 +29,42 @@ def folded_weights(path: Path) -> list[tuple[Tensor, Tensor]]:
     return [(values[node.input[1]], values[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
 
 
-def in_graph_order(network: ChangeNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Convolutions with the batch norm behind them, in the order in which `export` writes them."""
-    parts = (network.tower, *reversed(network.mixes))
-    layers: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
-    for part in parts:
-        modules = [module for module in part.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
-        layers += list(zip(modules[::2], modules[1::2], strict=True))
+Layer = tuple[nn.Conv2d, nn.BatchNorm2d | None] | Scaled | Depthwise
+"""What one convolution of the file stands for; those of EfficientNet's tower take its weights as they are."""
+
+
+def in_graph_order(network: ChangeNet) -> list[Layer]:
+    """The convolutions in the order in which `export` writes them."""
+    layers: list[Layer] = []
+    for part in (network.tower, *reversed(network.mixes)):
+        modules = [m for m in part.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d | Scaled | Depthwise)]
+        if isinstance(part, Lite):
+            layers += modules
+        else:
+            layers += list(zip(modules[::2], modules[1::2], strict=True))
     return [*layers, (network.head, None)]
 
 
-def recovered(path: Path, samples: Tensor) -> ChangeNet:
-    """A small network that says what the file at `path` says; `samples` [N,6,H,W] in 0..1 give the statistics.
+def weight_shape(layer: Layer) -> tuple[int, ...]:
+    return tuple((layer[0] if isinstance(layer, tuple) else layer).weight.shape)
+
+
+def recovered(name: str, path: Path, samples: Tensor) -> ChangeNet:
+    """The network called `name` that says what the file at `path` says; `samples` [N,6,H,W], 0..1, give statistics.
 
     Raises ValueError when the file holds other convolutions than the network.
     """
-    network = NETWORKS["small"]().eval()
+    network = NETWORKS[name]().eval()
     layers, weights = in_graph_order(network), folded_weights(path)
-    shapes = [tuple(conv.weight.shape) for conv, _ in layers], [tuple(weight.shape) for weight, _ in weights]
+    shapes = [weight_shape(layer) for layer in layers], [tuple(weight.shape) for weight, _ in weights]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{path.name} holds convolutions {shapes[1]} but the network has {shapes[0]}")
     hooks = []
-    for (conv, norm), (weight, bias) in zip(layers, weights, strict=True):
+    for layer, (weight, bias) in zip(layers, weights, strict=True):
+        if isinstance(layer, Scaled | Depthwise):
+            layer.weight.data, layer.bias.data = weight, bias
+            continue
+        conv, norm = layer
         if norm is None:
             conv.weight.data, conv.bias.data = weight, bias
             continue
