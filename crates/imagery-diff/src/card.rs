@@ -93,7 +93,7 @@ pub struct CardInput {
     pub gsd_m_max: f64,
     /// Ground sample distance at which it does best, metres.
     pub gsd_m_best: f64,
-    /// How often it looks at a window, once, or a second time enlarged by a quarter and turned.
+    /// How often it looks at a window, once, or a second time turned by half a turn.
     #[serde(default = "all_looks")]
     pub looks: usize,
 }

@@ -32,7 +32,7 @@ pub const CLASSICAL: &str = "classical";
 pub const DEFAULT_DETECTOR: &str = "research";
 
 /// Rows of a strip.
-const STRIP_ROWS: u32 = 512;
+const STRIP_ROWS: u32 = 384;
 /// Columns of a window of a strip.
 const WINDOW_COLS: u32 = 256;
 /// Most candidates that one run tells: the best are kept.

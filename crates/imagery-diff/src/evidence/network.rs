@@ -14,11 +14,9 @@ pub const HALO_PX: u32 = 64;
 
 /// How a network looks at a window, as often as its card says; the means of what it says are the evidence.
 ///
-/// A second look from another side at another scale decides much of what lies near the threshold: what a window's
-/// place on the network's own grid made likely or unlikely is not said twice. `training/tried.md` has the figures
-/// of other looks.
-const LOOKS: [Look; LOOKS_MAX] =
-    [Look { enlarged: 1.0, turned: false }, Look { enlarged: 1.25, turned: true }];
+/// A second look from another side decides much of what lies near the threshold: what a window's place on the network's
+/// own grid made likely or unlikely is not said twice. `training/tried.md` has the figures of other looks.
+const LOOKS: [Look; LOOKS_MAX] = [Look::Upright, Look::Turned];
 
 /// Where the first look says less than this of every pixel, the window is not looked at again: the mean of two looks
 /// could not reach the evidence that a structure begins with ([`crate::objects::ObjectOptions::seed_min`]).
@@ -27,11 +25,11 @@ const NOTHING: f32 = 0.17;
 /// The maps that tell a change come first: new, removed.
 const CHANGE_MAPS: usize = 2;
 
-/// A window as the network is shown it: so many times enlarged, and by half a turn or not.
-#[derive(Clone, Copy)]
-struct Look {
-    enlarged: f32,
-    turned: bool,
+/// A window as the network is shown it: as it is, or turned by half a turn.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    Upright,
+    Turned,
 }
 
 /// Evidence of a window in [`crate::normalise::Normalisation::Display`].
@@ -78,13 +76,9 @@ struct Shown {
 }
 
 impl Shown {
-    /// Rows and columns of what the network reads: the window enlarged, filled up to whole steps of the network.
+    /// Rows and columns of what the network reads: the window, filled up to whole steps of the network.
     fn size(&self) -> (usize, usize) {
-        let side = |px: usize| (px as f32 * self.look.enlarged).ceil() as usize;
-        (
-            side(self.rows).next_multiple_of(self.multiple_px),
-            side(self.cols).next_multiple_of(self.multiple_px),
-        )
+        (self.rows.next_multiple_of(self.multiple_px), self.cols.next_multiple_of(self.multiple_px))
     }
 
     /// The six bands that the network reads, the last row and column repeated to fill them.
@@ -92,17 +86,19 @@ impl Shown {
         let (height, width) = self.size();
         let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
         let data = input.data_mut().expect("a tensor just made lies in one piece");
-        let rows = between(height, 1.0 / self.look.enlarged, self.rows);
-        let cols = between(width, 1.0 / self.look.enlarged, self.cols);
         for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
             let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
             let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            let dark: Vec<f32> = band
-                .iter()
-                .zip(seen)
-                .map(|(value, seen)| if *seen { value.clamp(0.0, 1.0) } else { 0.0 })
-                .collect();
-            resample(&dark, self.cols, &rows, &cols, |at, value| plane[self.turned(at, plane.len())] = value);
+            for (row, line) in plane.chunks_exact_mut(width).enumerate() {
+                let start = row.min(self.rows - 1) * self.cols;
+                for (col, shown) in line.iter_mut().enumerate() {
+                    let at = start + col.min(self.cols - 1);
+                    *shown = if seen[at] { band[at].clamp(0.0, 1.0) } else { 0.0 };
+                }
+            }
+            if self.look == Look::Turned {
+                plane.reverse();
+            }
         }
         input
     }
@@ -110,52 +106,23 @@ impl Shown {
     /// Adds what the network said to sums over the window, map by map.
     fn add(&self, output: &[f32], sums: &mut [f32]) {
         let (height, width) = self.size();
-        let rows = between(self.rows, self.look.enlarged, height);
-        let cols = between(self.cols, self.look.enlarged, width);
-        for (plane, sum) in
-            output.chunks_exact(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols))
-        {
-            let upright: Vec<f32> = (0..plane.len()).map(|at| plane[self.turned(at, plane.len())]).collect();
-            resample(&upright, width, &rows, &cols, |at, value| sum[at] += value);
+        let maps = output.chunks_exact(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols));
+        for (plane, sum) in maps {
+            for (row, line) in sum.chunks_exact_mut(self.cols).enumerate() {
+                let start = row * width;
+                match self.look {
+                    Look::Upright => add_all(line, plane[start..].iter()),
+                    Look::Turned => add_all(line, plane[..plane.len() - start].iter().rev()),
+                }
+            }
         }
-    }
-
-    /// Where a pixel of a plane of so many pixels is shown.
-    fn turned(&self, at: usize, pixels: usize) -> usize {
-        if self.look.turned { pixels - 1 - at } else { at }
     }
 }
 
-/// Two neighbouring rows or columns, and the share of the second.
-type Between = (usize, usize, f32);
-
-/// For each of `count` pixel centres, spaced `step` source pixels, the source pixels on both sides of it, the last
-/// one again beyond the end.
-fn between(count: usize, step: f32, source: usize) -> Vec<Between> {
-    (0..count)
-        .map(|at| {
-            let place = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, (source - 1) as f32);
-            let first = place as usize;
-            (first, (first + 1).min(source - 1), place - first as f32)
-        })
-        .collect()
-}
-
-/// Bilinear values of a plane of `width` columns at the given rows and columns, each given with its place.
-fn resample(
-    plane: &[f32],
-    width: usize,
-    rows: &[Between],
-    cols: &[Between],
-    mut give: impl FnMut(usize, f32),
-) {
-    for (row, &(upper, lower, down)) in rows.iter().enumerate() {
-        let (upper, lower) = (&plane[upper * width..][..width], &plane[lower * width..][..width]);
-        for (col, &(left, right, across)) in cols.iter().enumerate() {
-            let above = upper[left] + (upper[right] - upper[left]) * across;
-            let below = lower[left] + (lower[right] - lower[left]) * across;
-            give(row * cols.len() + col, above + (below - above) * down);
-        }
+/// Adds as many values as there are sums.
+fn add_all<'a>(sums: &mut [f32], values: impl Iterator<Item = &'a f32>) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
     }
 }
 
