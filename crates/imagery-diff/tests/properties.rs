@@ -118,16 +118,17 @@ fn a_gain_of_a_whole_scene_changes_nothing() {
 
 #[test]
 fn moving_both_images_moves_what_is_found() {
-    let wide = render(&SceneSpec { side_px: 640, ..SceneSpec::small(1) }).pair;
-    // multiples of what the network's coarsest features span, so that it sees the same
-    let window = |row, col| Window { row, col, rows: 576, cols: 576 };
+    let wide = render(&SceneSpec { side_px: 1024, ..SceneSpec::small(1) }).pair;
+    // Multiples of what the network's coarsest features span, so that it sees the same.
+    let window = |row, col| Window { row, col, rows: 896, cols: 896 };
     let found = |window| {
         let pair = AlignedPair::new(cut(wide.before(), window), cut(wide.after(), window)).unwrap();
         detection(pair, "research").candidates
     };
-    let (first, second) = (found(window(0, 0)), found(window(64, 64)));
+    let (first, second) = (found(window(0, 0)), found(window(128, 128)));
     let grid = wide.grid();
-    let inner = geo::Rect::new(grid.to_map(112.0, 528.0), grid.to_map(528.0, 112.0));
+    // Away from the edges of both, which the network sees from afar.
+    let inner = geo::Rect::new(grid.to_map(256.0, 768.0), grid.to_map(768.0, 256.0));
     let mut compared = 0;
     for candidate in first.iter().filter(|candidate| {
         candidate.score > 0.5

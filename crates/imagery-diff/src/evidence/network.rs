@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
-pub const HALO_PX: u32 = 64;
+pub const HALO_PX: u32 = 48;
 
 /// How a network looks at a window, as often as its card says; the means of what it says are the evidence.
 ///
