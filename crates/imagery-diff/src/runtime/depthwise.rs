@@ -131,7 +131,7 @@ impl Planes {
             let start = plane * self.area + (row / self.stride) * self.width + col / self.stride;
             &self.values[start..][..count]
         });
-        add_taps(taps, weights, bias, bounds, &mut self.sums);
+        Taps { taps, weights, bias, bounds }.add(&mut self.sums);
     }
 
     /// Writes the result.
@@ -142,69 +142,55 @@ impl Planes {
     }
 }
 
-/// `out = clamp(bias + sum of weight times tap)`, place by place.
-fn add_taps<const TAPS: usize>(
-    taps: [&[f32]; TAPS],
-    weights: &[f32; TAPS],
+/// One filter over a plane: `clamp(bias + sum of weight times tap)`, place by place.
+struct Taps<'a, const TAPS: usize> {
+    taps: [&'a [f32]; TAPS],
+    weights: &'a [f32; TAPS],
     bias: f32,
     bounds: [f32; 2],
-    out: &mut [f32],
-) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has what the function is compiled for.
-            return unsafe { add_taps_avx512(taps, weights, bias, bounds, out) };
+}
+
+impl<const TAPS: usize> Taps<'_, TAPS> {
+    fn add(&self, out: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                // SAFETY: the processor has what the function is compiled for.
+                return unsafe { self.add_avx512(out) };
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                // SAFETY: the processor has what the function is compiled for.
+                return unsafe { self.add_avx2(out) };
+            }
         }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has what the function is compiled for.
-            return unsafe { add_taps_avx2(taps, weights, bias, bounds, out) };
-        }
+        // Elsewhere than on x86 a fused multiplication and addition is part of every processor that is built for.
+        self.add_here::<{ cfg!(target_arch = "aarch64") }>(out);
     }
-    // Elsewhere than on x86 a fused multiplication and addition is part of every processor that is built for.
-    add_taps_here::<TAPS, { cfg!(target_arch = "aarch64") }>(taps, weights, bias, bounds, out);
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn add_taps_avx512<const TAPS: usize>(
-    taps: [&[f32]; TAPS],
-    weights: &[f32; TAPS],
-    bias: f32,
-    bounds: [f32; 2],
-    out: &mut [f32],
-) {
-    add_taps_here::<TAPS, true>(taps, weights, bias, bounds, out);
-}
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn add_avx512(&self, out: &mut [f32]) {
+        self.add_here::<true>(out);
+    }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn add_taps_avx2<const TAPS: usize>(
-    taps: [&[f32]; TAPS],
-    weights: &[f32; TAPS],
-    bias: f32,
-    bounds: [f32; 2],
-    out: &mut [f32],
-) {
-    add_taps_here::<TAPS, true>(taps, weights, bias, bounds, out);
-}
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn add_avx2(&self, out: &mut [f32]) {
+        self.add_here::<true>(out);
+    }
 
-/// The loop itself, inlined so that it is compiled for what each caller may use.
-#[inline(always)]
-fn add_taps_here<const TAPS: usize, const FUSED: bool>(
-    taps: [&[f32]; TAPS],
-    weights: &[f32; TAPS],
-    bias: f32,
-    [low, high]: [f32; 2],
-    out: &mut [f32],
-) {
-    let taps = taps.map(|tap| &tap[..out.len()]);
-    for (place, out) in out.iter_mut().enumerate() {
-        let mut sum = bias;
-        for (tap, weight) in taps.iter().zip(weights) {
-            sum = if FUSED { tap[place].mul_add(*weight, sum) } else { sum + tap[place] * weight };
+    /// The loop itself, inlined so that it is compiled for what each caller may use.
+    #[inline(always)]
+    fn add_here<const FUSED: bool>(&self, out: &mut [f32]) {
+        let taps = self.taps.map(|tap| &tap[..out.len()]);
+        let (weights, bias, [low, high]) = (*self.weights, self.bias, self.bounds);
+        for (place, out) in out.iter_mut().enumerate() {
+            let mut sum = bias;
+            for (tap, weight) in taps.iter().zip(weights) {
+                sum = if FUSED { tap[place].mul_add(weight, sum) } else { sum + tap[place] * weight };
+            }
+            *out = sum.max(low).min(high);
         }
-        *out = sum.max(low).min(high);
     }
 }
 
