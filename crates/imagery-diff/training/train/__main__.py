@@ -13,7 +13,7 @@ import torch
 from train import evaluate, places, real_pairs
 from train.card import card
 from train.export import export
-from train.fit import FitOptions, averaged_network, fit
+from train.fit import FitOptions, averaged_network, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
 
 REAL_SHARE = {"open": 0.0, "research": 0.5}
@@ -54,9 +54,9 @@ def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
 
 def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
     """The averaged network of a run and how it was trained."""
-    kept = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    kept = checkpointed(run / "checkpoint.pt")
     date = datetime.now(UTC).date().isoformat()
-    return averaged_network(run / "checkpoint.pt"), {
+    return averaged_network(kept), {
         "date": date,
         "steps": kept["earlier_steps"] + kept["step"],
         "seed": kept["seed"],

@@ -153,12 +153,16 @@ def beginning(options: FitOptions) -> ChangeNet:
         batches = iter(Batches(options, 0))
         samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
         return recovered(options.network, options.start_from, samples.float() / 255)
-    return averaged_network(options.start_from)
+    return averaged_network(checkpointed(options.start_from))
 
 
-def averaged_network(checkpoint: Path) -> ChangeNet:
+def checkpointed(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def averaged_network(kept: dict[str, Any]) -> ChangeNet:
     """The averaged network of a checkpoint, for use and not for training."""
-    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
     network = NETWORKS[kept["name"]]()
     network.load_state_dict(kept["average"])
     return network.eval()
@@ -181,7 +185,7 @@ def earlier_steps(options: FitOptions) -> int:
         return 0
     if options.start_from.suffix == ".onnx":
         return json.loads(options.start_from.with_suffix(".json").read_text())["trained_on"]["steps"]
-    kept = torch.load(options.start_from, map_location="cpu", weights_only=True)
+    kept = checkpointed(options.start_from)
     return kept["step"] + kept["earlier_steps"]
 
 
@@ -232,7 +236,9 @@ class Step:
         self.forward, self.measure = made(network), made(loss)
         self.teacher = None
         if options.teacher is not None:
-            teacher = averaged_network(options.teacher).to(options.device, memory_format=torch.channels_last)
+            teacher = averaged_network(checkpointed(options.teacher)).to(
+                options.device, memory_format=torch.channels_last
+            )
             self.teacher = made(teacher)
 
     def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
