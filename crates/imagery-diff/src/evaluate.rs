@@ -9,6 +9,9 @@ use serde::Serialize;
 pub const IOU_LEVELS: [f64; 2] = [0.25, 0.5];
 /// Limits of the size classes of true structures, square metres.
 pub const SIZE_LIMITS_M2: [f64; 3] = [50.0, 200.0, 1_000.0];
+/// True structures that the picture's edge leaves less of are set aside, square metres: no detector tells a house from
+/// a shed by a strip of it, and how many such strips there are only says how the pictures were cut.
+pub const CUT_M2_MIN: f64 = 20.0;
 /// Bins of the reliability diagram.
 pub const RELIABILITY_BINS: usize = 10;
 /// Samples of places drawn for an interval.
@@ -32,8 +35,10 @@ pub struct Place {
     pub name: String,
     /// Area of a pixel, square metres.
     pub pixel_m2: f64,
-    /// Number of pixels.
-    pub pixels: usize,
+    /// Rows of pixels.
+    pub rows: usize,
+    /// Columns of pixels.
+    pub cols: usize,
     /// What the detector found.
     pub found: Vec<Region>,
     /// What is true.
@@ -49,6 +54,22 @@ pub struct Counts {
     pub false_alarms: u64,
     /// True and not found.
     pub misses: u64,
+}
+
+impl Place {
+    /// Number of pixels.
+    fn pixels(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// Whether the picture's edge left too little of a true structure to ask for it.
+    fn is_set_aside(&self, truth: &Region) -> bool {
+        let at_edge = |&at: &usize| {
+            let (row, col) = (at / self.cols, at % self.cols);
+            row == 0 || col == 0 || row + 1 == self.rows || col + 1 == self.cols
+        };
+        (truth.pixels.len() as f64) * self.pixel_m2 < CUT_M2_MIN && truth.pixels.iter().any(at_edge)
+    }
 }
 
 impl Counts {
@@ -85,11 +106,14 @@ struct Measured {
     objects: [Counts; IOU_LEVELS.len()],
     /// True structures by size class, and how many of them were found at the highest level.
     by_size: [(u64, u64); SIZE_LIMITS_M2.len() + 1],
+    /// True structures that were not asked for.
+    set_aside: u64,
     /// Found structures that touch nothing true.
     alarms: u64,
     area_km2: f64,
-    /// Score of each found structure, and whether it is real at the lowest level.
-    scored: Vec<(f64, bool)>,
+    /// Score of each found structure, and whether it is real at the lowest level; `None` where it touches only what is
+    /// set aside.
+    scored: Vec<(f64, Option<bool>)>,
 }
 
 /// A figure with its 95 % interval over places.
@@ -164,6 +188,9 @@ pub struct Figures {
     pub object_25: Quality,
     /// By structures matched at 0.5.
     pub object_50: Quality,
+    /// True structures that the edge of their picture cuts down to less than [`CUT_M2_MIN`]: neither missed nor, where
+    /// something was found there, a false alarm. Pixels count all the same.
+    pub set_aside: u64,
     /// Structures that touch nothing true, a square kilometre.
     pub false_alarms_km2: Figure,
     /// Recall by size of the true structure.
@@ -185,8 +212,9 @@ pub struct PlaceFigures {
     pub pixel: Counts,
     /// By structures matched at an intersection over union of 0.5.
     pub object_50: Counts,
-    /// Whether each found structure is real at an intersection over union of 0.25, in their order.
-    pub real: Vec<bool>,
+    /// Whether each found structure is real at an intersection over union of 0.25, in their order; `None` where it
+    /// touches only true structures that are set aside.
+    pub real: Vec<Option<bool>>,
 }
 
 /// Collects places.
@@ -230,6 +258,7 @@ impl Tally {
             pixel: quality(&|place| place.pixels),
             object_25: quality(&|place| place.objects[0]),
             object_50: quality(&|place| place.objects[1]),
+            set_aside: measured.iter().map(|place| place.set_aside).sum(),
             false_alarms_km2: figure(&measured, &|some| alarms(some) / area(some).max(f64::MIN_POSITIVE)),
             by_size: by_size(&measured),
             froc: froc(&measured),
@@ -273,21 +302,27 @@ fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> f64) -> Figure {
 }
 
 fn measure(place: &Place) -> Measured {
+    let asked: Vec<bool> = place.truth.iter().map(|region| !place.is_set_aside(region)).collect();
     let matches = overlaps(place);
+    let touching = |found: usize, asked_for: bool| {
+        matches.iter().any(|&(other, truth, _)| other == found && asked[truth] == asked_for)
+    };
+    let judged: Vec<bool> =
+        (0..place.found.len()).map(|found| touching(found, true) || !touching(found, false)).collect();
+    let (found, truth) = (count(&judged), count(&asked));
     let mut measured = Measured {
         pixels: pixel_counts(place),
-        area_km2: place.pixels as f64 * place.pixel_m2 / 1e6,
+        set_aside: place.truth.len() as u64 - truth,
+        area_km2: place.pixels() as f64 * place.pixel_m2 / 1e6,
         ..Measured::default()
     };
     let mut real = vec![false; place.found.len()];
     let mut hit = vec![false; place.truth.len()];
+    let asked_matches: Vec<_> = matches.iter().filter(|(_, truth, _)| asked[*truth]).copied().collect();
     for (level, iou_min) in IOU_LEVELS.into_iter().enumerate() {
-        let pairs = matched(&matches, iou_min, place.found.len(), place.truth.len());
-        measured.objects[level] = Counts {
-            hits: pairs.len() as u64,
-            false_alarms: (place.found.len() - pairs.len()) as u64,
-            misses: (place.truth.len() - pairs.len()) as u64,
-        };
+        let pairs = matched(&asked_matches, iou_min, place.found.len(), place.truth.len());
+        let hits = pairs.len() as u64;
+        measured.objects[level] = Counts { hits, false_alarms: found - hits, misses: truth - hits };
         if level == 0 {
             pairs.iter().for_each(|(found, _)| real[*found] = true);
         }
@@ -295,15 +330,20 @@ fn measure(place: &Place) -> Measured {
             pairs.iter().for_each(|(_, truth)| hit[*truth] = true);
         }
     }
-    for (region, hit) in place.truth.iter().zip(&hit) {
+    for ((region, hit), _) in place.truth.iter().zip(&hit).zip(&asked).filter(|(_, asked)| **asked) {
         let class = size_class(region.pixels.len() as f64 * place.pixel_m2);
         measured.by_size[class].0 += 1;
         measured.by_size[class].1 += u64::from(*hit);
     }
-    let touching = |found: usize| matches.iter().any(|(other, _, _)| *other == found);
-    measured.alarms = (0..place.found.len()).filter(|&found| !touching(found)).count() as u64;
-    measured.scored = place.found.iter().zip(&real).map(|(region, real)| (region.score, *real)).collect();
+    let alarm = |&found: &usize| !touching(found, true) && !touching(found, false);
+    measured.alarms = (0..place.found.len()).filter(alarm).count() as u64;
+    let scored = place.found.iter().zip(real).zip(judged);
+    measured.scored = scored.map(|((region, real), judged)| (region.score, judged.then_some(real))).collect();
     measured
+}
+
+fn count(flags: &[bool]) -> u64 {
+    flags.iter().filter(|flag| **flag).count() as u64
 }
 
 fn size_class(area_m2: f64) -> usize {
@@ -312,7 +352,7 @@ fn size_class(area_m2: f64) -> usize {
 
 fn pixel_counts(place: &Place) -> Counts {
     let mask = |regions: &[Region]| {
-        let mut mask = vec![false; place.pixels];
+        let mut mask = vec![false; place.pixels()];
         regions.iter().flat_map(|region| &region.pixels).for_each(|&at| mask[at] = true);
         mask
     };
@@ -328,7 +368,7 @@ fn pixel_counts(place: &Place) -> Counts {
 
 /// Pairs of found and true structures that share pixels, with their intersection over union.
 fn overlaps(place: &Place) -> Vec<(usize, usize, f64)> {
-    let mut owner = vec![usize::MAX; place.pixels];
+    let mut owner = vec![usize::MAX; place.pixels()];
     for (index, region) in place.truth.iter().enumerate() {
         region.pixels.iter().for_each(|&at| owner[at] = index);
     }
@@ -382,14 +422,18 @@ fn by_size(places: &[&Measured]) -> Vec<SizeClass> {
         .collect()
 }
 
+/// Score of each found structure that is judged, and whether it is real.
+fn judged<'a>(places: &'a [&Measured]) -> impl Iterator<Item = (f64, bool)> + 'a {
+    places.iter().flat_map(|place| &place.scored).filter_map(|(score, real)| real.map(|real| (*score, real)))
+}
+
 fn froc(places: &[&Measured]) -> Vec<FrocPoint> {
     let truth: u64 = places.iter().flat_map(|place| place.by_size.iter()).map(|(all, _)| all).sum();
     let area: f64 = places.iter().map(|place| place.area_km2).sum();
     (1..20)
         .map(|step| {
             let score_min = f64::from(step) * 0.05;
-            let kept =
-                || places.iter().flat_map(|place| &place.scored).filter(|(score, _)| *score >= score_min);
+            let kept = || judged(places).filter(|(score, _)| *score >= score_min);
             let hits = kept().filter(|(_, real)| *real).count();
             let wrong = kept().count() - hits;
             FrocPoint {
@@ -403,10 +447,10 @@ fn froc(places: &[&Measured]) -> Vec<FrocPoint> {
 
 fn reliability(places: &[&Measured]) -> (f64, Vec<ReliabilityBin>) {
     let mut bins = [(0.0, 0_u64, 0_u64); RELIABILITY_BINS];
-    for (score, real) in places.iter().flat_map(|place| &place.scored) {
+    for (score, real) in judged(places) {
         let bin = &mut bins[((score * RELIABILITY_BINS as f64) as usize).min(RELIABILITY_BINS - 1)];
         bin.0 += score;
-        bin.1 += u64::from(*real);
+        bin.1 += u64::from(real);
         bin.2 += 1;
     }
     let all: u64 = bins.iter().map(|bin| bin.2).sum();
@@ -466,13 +510,14 @@ mod tests {
     }
 
     fn place(found: &[&str], truth: &[&str]) -> Place {
-        let cols = found[0].len();
+        let (rows, cols) = (found.len(), found[0].len());
         let mut found_regions = regions(&mask(found), cols);
         found_regions.iter_mut().for_each(|region| region.score = 0.8);
         Place {
             name: "here".to_owned(),
             pixel_m2: 100.0,
-            pixels: mask(found).len(),
+            rows,
+            cols,
             found: found_regions,
             truth: regions(&mask(truth), cols),
         }
@@ -493,6 +538,28 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(&place(&["#####"], &["##.##"]));
         assert_eq!(tally.figures().object_25.counts, Counts { hits: 1, false_alarms: 0, misses: 1 });
+    }
+
+    #[test]
+    fn what_the_edge_cuts_to_a_strip_is_neither_missed_nor_a_false_alarm() {
+        let strip = |found: &[&str]| Place {
+            pixel_m2: 4.0,
+            ..place(found, &["##....", ".....#", "..#...", "......"])
+        };
+        let of = |found: &[&str]| {
+            let mut tally = Tally::default();
+            tally.add(&strip(found));
+            (tally.figures(), tally.by_place()[0].real.clone())
+        };
+        let (nothing, _) = of(&["......", "......", "......", "......"]);
+        assert_eq!(nothing.set_aside, 2, "a structure as small inside the picture is asked for");
+        assert_eq!(nothing.object_50.counts, Counts { hits: 0, false_alarms: 0, misses: 1 });
+        assert_eq!(nothing.pixel.counts, Counts { hits: 0, false_alarms: 0, misses: 4 });
+        assert_eq!(nothing.by_size[0].structures, 1);
+        let (all, real) = of(&["##....", ".....#", "..#...", "......"]);
+        assert_eq!(all.object_25.counts, Counts { hits: 1, false_alarms: 0, misses: 0 });
+        assert_eq!(real, [None, None, Some(true)]);
+        assert_eq!(all.false_alarms_km2.value, 0.0);
     }
 
     #[test]

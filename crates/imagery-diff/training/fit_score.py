@@ -43,6 +43,8 @@ def load(paths: list[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, real, places = [], [], []
     for path in paths:
         for candidate in json.loads(path.read_text())["candidates"]:
+            if candidate["real"] is None:
+                continue  # only a strip of it is in the picture
             role = REMOVED_ROLE if candidate["change"] == "removed" else {}
             rows.append([candidate["evidence"][role.get(name, name)] for name in EVIDENCE])
             real.append(candidate["real"])

@@ -16,7 +16,7 @@ from train.export import export
 from train.fit import FitOptions, averaged_network, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
 
-REAL_SHARE = {"open": 0.0, "research": 0.5}
+REAL_SHARE = {"open": 0.0, "research": 0.6}
 """Share of real pairs under academic terms among the samples of each model."""
 
 

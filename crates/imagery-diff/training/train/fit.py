@@ -153,7 +153,11 @@ def beginning(options: FitOptions) -> ChangeNet:
         batches = iter(Batches(options, 0))
         samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
         return recovered(options.network, options.start_from, samples.float() / 255)
-    return averaged_network(checkpointed(options.start_from))
+    kept = checkpointed(options.start_from)
+    if kept["name"] != options.network:
+        message = f"{options.start_from} holds the {kept['name']} network, but --network is {options.network}"
+        raise ValueError(message)
+    return averaged_network(kept)
 
 
 def checkpointed(path: Path) -> dict[str, Any]:

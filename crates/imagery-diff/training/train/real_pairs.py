@@ -24,7 +24,7 @@ SOURCES = {1024: "*.jpg", 256: "train_*.jpg"}
 SCALE_MAX = 0.8
 """A crop covers at most this share of a pair's side, so that a turned one is seldom filled by mirroring."""
 
-MILD_SHARE = 0.5
+MILD_SHARE = 0.7
 """Share of real pairs that keep their own light and fit: they differ by years as it is."""
 
 REAL_CHANGE_SHARE = 0.75

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
 use imagery_diff::{
     Candidate, Change, DetectOptions, Detector, Grid, PairSource, Reference, detect,
-    evaluate::{Figures, Place, Region, Tally, regions},
+    evaluate::{CUT_M2_MIN, Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use raster_io::{Mask, ScenePair, read_mask, write_whole};
@@ -165,7 +165,8 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
     let place = Place {
         name: files.name.clone(),
         pixel_m2: pixel_m * pixel_m,
-        pixels: mask.set.len(),
+        rows: mask.rows as usize,
+        cols: mask.cols as usize,
         found: found
             .iter()
             .map(|(polygon, candidate)| Region { pixels: pixels_in(polygon, &mask), score: candidate.score })
@@ -236,6 +237,12 @@ fn tell(figures: &Figures) {
         );
     };
     eprintln!("{} places, {:.3} km2", figures.places, figures.area_km2);
+    if figures.set_aside > 0 {
+        eprintln!(
+            "{} true structures are cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside",
+            figures.set_aside
+        );
+    }
     of("pixels", &figures.pixel);
     of("structures, IoU 0.25", &figures.object_25);
     of("structures, IoU 0.5", &figures.object_50);

@@ -3,7 +3,12 @@
 use std::{fmt::Write, path::Path, sync::Arc};
 
 use geo::Polygon;
-use imagery_diff::{Change, Window, evaluate::Figures, objects::Object, outline::outline};
+use imagery_diff::{
+    Change, Window,
+    evaluate::{CUT_M2_MIN, Figures},
+    objects::Object,
+    outline::outline,
+};
 use raster_io::{BlockCache, Render, TileFormat, TileReader, encode};
 
 use super::{Evaluated, stress::Stressed};
@@ -44,8 +49,9 @@ pub(super) fn page(
     }
     write!(
         html,
-        "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}.</p>",
-        figures.false_alarms_km2.value, figures.calibration_error
+        "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}. True structures that the edge cuts to under \
+         {CUT_M2_MIN:.0} m² and that are set aside: {}.</p>",
+        figures.false_alarms_km2.value, figures.calibration_error, figures.set_aside
     )?;
     if let Some(stressed) = stressed {
         html.push_str("<h2>Where nothing was built</h2><table><tr><th>pair<th>found<th>a km²</tr>");
