@@ -28,7 +28,10 @@ function showJob(workspace: Workspace, job: Job): void {
   const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
   const what = dates.every(Boolean) ? `${dates.join(" to ")}: ` : "comparison: ";
   element("job").hidden = false;
-  element("progress").textContent = `${what}${running ? `${job.progress} %, ${job.message}` : ending(job)}`;
+  const words = element("progress");
+  words.textContent = `${what}${running ? `${job.progress} %, ${job.message}` : ending(job)}`;
+  // the bar may be too narrow for it
+  words.title = words.textContent;
   bar.hidden = !running;
   bar.value = job.progress / 100;
   const stop = element<HTMLButtonElement>("stop");
