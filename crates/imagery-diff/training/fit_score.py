@@ -75,7 +75,11 @@ def score(weights: np.ndarray, evidence: np.ndarray) -> np.ndarray:
 
 def calibration_error(scores: np.ndarray, real: np.ndarray) -> float:
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
-    off = [abs(scores[bins == b].mean() - real[bins == b].mean()) * (bins == b).sum() for b in range(BINS) if (bins == b).any()]
+    off = [
+        abs(scores[bins == b].mean() - real[bins == b].mean()) * (bins == b).sum()
+        for b in range(BINS)
+        if (bins == b).any()
+    ]
     return float(sum(off) / len(real))
 
 
@@ -89,7 +93,10 @@ def main() -> None:
         held_out[test] = score(fit(evidence[~test], real[~test]), evidence[test])
     weights = fit(evidence, real)
     error = calibration_error(held_out, real)
-    print(f"{len(real)} candidates, {int(real.sum())} real; calibration error {error:.3f} held out by place", file=sys.stderr)
+    print(
+        f"{len(real)} candidates, {int(real.sum())} real; calibration error {error:.3f} held out by place",
+        file=sys.stderr,
+    )
     named = {name: round(float(weight), 4) for name, weight in zip(EVIDENCE, weights[1:], strict=True)}
     print(json.dumps({"score": {"intercept": round(float(weights[0]), 4), "weights": named}}, indent=2))
 

@@ -1,4 +1,4 @@
-"""Command line: `python -m train prepare | fit | evaluate | export | all`."""
+"""Command line: `python -m train prepare | fit | evaluate | export | all | draw`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from train import evaluate, places, real_pairs
+from train import drawn_pairs, evaluate, places, real_pairs
 from train.card import card
 from train.export import export
 from train.fit import FitOptions, averaged_network, checkpointed, fit
@@ -22,12 +22,12 @@ REAL_SHARE = {"open": 0.0, "research": 0.6}
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train", description=__doc__)
-    parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all"))
+    parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all", "draw"))
     parser.add_argument("--model", choices=tuple(REAL_SHARE), default="open")
     parser.add_argument("--data", type=Path, help="folder with train/ and eval/")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded places and real pairs")
     parser.add_argument("--run", type=Path, help="folder for checkpoints (default: CACHE/run-MODEL)")
-    parser.add_argument("--out", type=Path, help="ONNX file to write; the card goes beside it")
+    parser.add_argument("--out", type=Path, help="ONNX file to write, its card beside it; of draw: folder")
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--batch", type=int, default=24)
@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
+    parser.add_argument("--count", type=int, default=400, help="pairs that draw writes")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
     return parser.parse_args()
 
@@ -69,6 +70,8 @@ def main() -> None:
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)
         real_pairs.prepare(given.data, given.cache)
+    if given.task == "draw":
+        drawn_pairs.write(given.cache, given.out, given.count, given.seed)
     if given.task in ("fit", "all"):
         fit(fit_options(given, run))
     if given.task in ("evaluate", "export", "all"):

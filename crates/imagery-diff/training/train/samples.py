@@ -508,9 +508,9 @@ def unrelated_grounds(rng: Rng, before: Crop, after: Crop, gsd_m: float) -> Samp
     return finish(rng, before, after, np.zeros((SIDE, SIDE), np.uint8))
 
 
-def sample_from_places(rng: Rng, ground: Ground) -> Sample:
-    """One sample of a random kind."""
-    gsd_m = random_gsd_m(rng)
+def sample_from_places(rng: Rng, ground: Ground, gsd_m: float | None = None) -> Sample:
+    """One sample of a random kind, and of a random resolution if none is given."""
+    gsd_m = gsd_m or random_gsd_m(rng)
     kind = rng.choice(list(KINDS), p=list(KINDS.values()))
     nothing = np.zeros((SIDE, SIDE), np.uint8)
     donor = ground.crop(rng, gsd_m)
