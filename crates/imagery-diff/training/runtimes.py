@@ -1,6 +1,6 @@
 """Times a model in ONNX Runtime, in 32-bit floats and in 8-bit integers, on windows of the size that a detection reads.
 
-    python runtimes.py ../models/research.onnx PAIRS        (PAIRS holds A/ and B/; a few are used to set the ranges)
+    python runtimes.py ../models/research.onnx PAIRS    (PAIRS holds A/ and B/; a few are used to set the ranges)
 
 `cargo bench -p imagery-diff -- evidence_research` times the same network in `rten`. One thread each; MPix/s of one date.
 """
