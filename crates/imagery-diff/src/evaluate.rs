@@ -301,14 +301,23 @@ fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> f64) -> Figure {
     Figure { value, low: at(INTERVAL_TAIL), high: at(1.0 - INTERVAL_TAIL) }
 }
 
+/// The truth that a found structure shares pixels with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Touches {
+    Nothing,
+    SetAside,
+    AskedFor,
+}
+
 fn measure(place: &Place) -> Measured {
     let asked: Vec<bool> = place.truth.iter().map(|region| !place.is_set_aside(region)).collect();
     let matches = overlaps(place);
-    let touching = |found: usize, asked_for: bool| {
-        matches.iter().any(|&(other, truth, _)| other == found && asked[truth] == asked_for)
-    };
-    let judged: Vec<bool> =
-        (0..place.found.len()).map(|found| touching(found, true) || !touching(found, false)).collect();
+    let mut touches = vec![Touches::Nothing; place.found.len()];
+    for (found, truth, _) in &matches {
+        let what = if asked[*truth] { Touches::AskedFor } else { Touches::SetAside };
+        touches[*found] = touches[*found].max(what);
+    }
+    let judged: Vec<bool> = touches.iter().map(|what| *what != Touches::SetAside).collect();
     let (found, truth) = (count(&judged), count(&asked));
     let mut measured = Measured {
         pixels: pixel_counts(place),
@@ -335,8 +344,7 @@ fn measure(place: &Place) -> Measured {
         measured.by_size[class].0 += 1;
         measured.by_size[class].1 += u64::from(*hit);
     }
-    let alarm = |&found: &usize| !touching(found, true) && !touching(found, false);
-    measured.alarms = (0..place.found.len()).filter(alarm).count() as u64;
+    measured.alarms = touches.iter().filter(|what| **what == Touches::Nothing).count() as u64;
     let scored = place.found.iter().zip(real).zip(judged);
     measured.scored = scored.map(|((region, real), judged)| (region.score, judged.then_some(real))).collect();
     measured
