@@ -1,4 +1,4 @@
-"""Command line: `python -m train prepare | fit | evaluate | export | all | draw`."""
+"""Command line: `python -m train prepare | fit | evaluate | export | all | draw | blend`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from train import drawn_pairs, evaluate, places, real_pairs
 from train.card import card
 from train.export import export
-from train.fit import FitOptions, averaged_network, checkpointed, fit
+from train.fit import FitOptions, averaged_network, blend, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
 
 REAL_SHARE = {"open": 0.0, "research": 0.6}
@@ -22,7 +22,7 @@ REAL_SHARE = {"open": 0.0, "research": 0.6}
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train", description=__doc__)
-    parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all", "draw"))
+    parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all", "draw", "blend"))
     parser.add_argument("--model", choices=tuple(REAL_SHARE), default="open")
     parser.add_argument("--data", type=Path, help="folder with train/ and eval/")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded places and real pairs")
@@ -42,6 +42,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
+    parser.add_argument(
+        "--with", dest="second", type=Path, help="checkpoint that blend mixes with that of --start-from"
+    )
+    parser.add_argument("--share", type=float, default=0.5, help="how much of it")
     parser.add_argument("--count", type=int, default=400, help="pairs that draw writes")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
     return parser.parse_args()
@@ -70,6 +74,8 @@ def main() -> None:
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)
         real_pairs.prepare(given.data, given.cache)
+    if given.task == "blend":
+        blend(given.start_from, given.second, given.share, run)
     if given.task == "draw":
         drawn_pairs.write(given.cache, given.out, given.count, given.seed)
     if given.task in ("fit", "all"):

@@ -172,6 +172,20 @@ def averaged_network(kept: dict[str, Any]) -> ChangeNet:
     return network.eval()
 
 
+def blend(first: Path, second: Path, share: float, run: Path) -> None:
+    """Writes a checkpoint whose averaged weights lie between those of two, `share` of the way from the first.
+
+    The second went on from the first: between such weights the loss stays low, and what the first knew of other places
+    is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+    """
+    kept, other = checkpointed(second), checkpointed(first)["average"]
+    for name, value in kept["average"].items():
+        if value.dtype.is_floating_point:
+            value.lerp_(other[name], 1 - share)
+    run.mkdir(parents=True, exist_ok=True)
+    torch.save(kept | {"network": kept["average"]}, run / "checkpoint.pt")
+
+
 def parameter_groups(network: ChangeNet) -> list[dict[str, Any]]:
     """What learns, and at which share of the rate."""
     begun = network.tower if isinstance(network.tower, Lite) else nn.Module()
