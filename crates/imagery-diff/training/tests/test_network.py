@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from train.export import TOLERANCE, largest_difference, onnx_model
+from train.fit import blend, checkpointed
 from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
 from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
@@ -94,6 +95,21 @@ class TheNetwork(unittest.TestCase):
                 path.write_bytes(onnx_model(network(name)).SerializeToString())
                 again = recovered(name, path, pair)
                 torch.testing.assert_close(again.evidence(pair), network(name).evidence(pair), atol=5e-3, rtol=1e-2)
+
+    def test_a_blend_lies_between_its_two_and_overwrites_neither(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            runs = [Path(folder) / name for name in ("first", "second", "blend")]
+            for run, value in zip(runs, (1.0, 3.0), strict=False):
+                run.mkdir()
+                weights = {name: torch.full_like(each, value) for name, each in network().state_dict().items()}
+                torch.save({"name": "small", "average": weights, "step": value}, run / "checkpoint.pt")
+            paths = [run / "checkpoint.pt" for run in runs]
+            blend(paths[0], paths[1], 0.25, runs[2])
+            kept = checkpointed(paths[2])
+            torch.testing.assert_close(kept["average"]["head.bias"], torch.full((48,), 1.5))
+            self.assertEqual(kept["step"], 3.0)
+            with self.assertRaises(FileExistsError):
+                blend(paths[1], paths[0], 0.25, runs[1])
 
     def test_it_stays_small(self) -> None:
         self.assertLess(parameter_count(network()), PARAMETERS_MAX)
