@@ -176,7 +176,7 @@ def blend(first: Path, second: Path, share: float, run: Path) -> None:
     """Writes a checkpoint whose averaged weights lie between those of two, `share` of the way from the first.
 
     The second went on from the first: between such weights the loss stays low, and what the first knew of other places
-    is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). A run that has a checkpoint is left alone.
+    is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). A run with a checkpoint is left alone.
     """
     if (run / "checkpoint.pt").exists():
         message = f"{run} has a checkpoint already: give blend a folder of its own with --run"
