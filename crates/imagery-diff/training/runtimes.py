@@ -2,7 +2,7 @@
 
     python runtimes.py ../models/research.onnx PAIRS    (PAIRS holds A/ and B/; a few are used to set the ranges)
 
-`cargo bench -p imagery-diff -- evidence_research` times the same network in `rten`. One thread each; MPix/s of one date.
+`cargo bench -p imagery-diff -- evidence_research` times the same network in `rten`. One thread each; MPix/s of a date.
 """
 
 from __future__ import annotations
