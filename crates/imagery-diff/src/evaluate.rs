@@ -45,17 +45,6 @@ pub struct Place {
     pub truth: Vec<Region>,
 }
 
-/// Right and wrong, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Found and true.
-    pub hits: u64,
-    /// Found and not true.
-    pub false_alarms: u64,
-    /// True and not found.
-    pub misses: u64,
-}
-
 impl Place {
     /// Number of pixels.
     fn pixels(&self) -> usize {
@@ -70,6 +59,17 @@ impl Place {
         };
         (truth.pixels.len() as f64) * self.pixel_m2 < CUT_M2_MIN && truth.pixels.iter().any(at_edge)
     }
+}
+
+/// Right and wrong, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Found and true.
+    pub hits: u64,
+    /// Found and not true.
+    pub false_alarms: u64,
+    /// True and not found.
+    pub misses: u64,
 }
 
 impl Counts {
@@ -311,7 +311,7 @@ enum Touches {
 
 fn measure(place: &Place) -> Measured {
     let asked: Vec<bool> = place.truth.iter().map(|region| !place.is_set_aside(region)).collect();
-    let matches = overlaps(place);
+    let mut matches = overlaps(place);
     let mut touches = vec![Touches::Nothing; place.found.len()];
     for (found, truth, _) in &matches {
         let what = if asked[*truth] { Touches::AskedFor } else { Touches::SetAside };
@@ -327,9 +327,9 @@ fn measure(place: &Place) -> Measured {
     };
     let mut real = vec![false; place.found.len()];
     let mut hit = vec![false; place.truth.len()];
-    let asked_matches: Vec<_> = matches.iter().filter(|(_, truth, _)| asked[*truth]).copied().collect();
+    matches.retain(|(_, truth, _)| asked[*truth]);
     for (level, iou_min) in IOU_LEVELS.into_iter().enumerate() {
-        let pairs = matched(&asked_matches, iou_min, place.found.len(), place.truth.len());
+        let pairs = matched(&matches, iou_min, place.found.len(), place.truth.len());
         let hits = pairs.len() as u64;
         measured.objects[level] = Counts { hits, false_alarms: found - hits, misses: truth - hits };
         if level == 0 {
@@ -339,10 +339,10 @@ fn measure(place: &Place) -> Measured {
             pairs.iter().for_each(|(_, truth)| hit[*truth] = true);
         }
     }
-    for ((region, hit), _) in place.truth.iter().zip(&hit).zip(&asked).filter(|(_, asked)| **asked) {
+    for (truth, region) in place.truth.iter().enumerate().filter(|(truth, _)| asked[*truth]) {
         let class = size_class(region.pixels.len() as f64 * place.pixel_m2);
         measured.by_size[class].0 += 1;
-        measured.by_size[class].1 += u64::from(*hit);
+        measured.by_size[class].1 += u64::from(hit[truth]);
     }
     measured.alarms = touches.iter().filter(|what| **what == Touches::Nothing).count() as u64;
     let scored = place.found.iter().zip(real).zip(judged);

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from train.export import TOLERANCE, largest_difference, onnx_model
-from train.fit import blend, checkpointed
+from train.fit import CHECKPOINT, blend, checkpointed
 from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
 from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
@@ -102,8 +102,8 @@ class TheNetwork(unittest.TestCase):
             for run, value in zip(runs, (1.0, 3.0), strict=False):
                 run.mkdir()
                 weights = {name: torch.full_like(each, value) for name, each in network().state_dict().items()}
-                torch.save({"name": "small", "average": weights, "step": value}, run / "checkpoint.pt")
-            paths = [run / "checkpoint.pt" for run in runs]
+                torch.save({"name": "small", "average": weights, "step": value}, run / CHECKPOINT)
+            paths = [run / CHECKPOINT for run in runs]
             blend(paths[0], paths[1], 0.25, runs[2])
             kept = checkpointed(paths[2])
             torch.testing.assert_close(kept["average"]["head.bias"], torch.full((48,), 1.5))

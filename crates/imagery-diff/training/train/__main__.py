@@ -13,7 +13,7 @@ import torch
 from train import drawn_pairs, evaluate, places, real_pairs
 from train.card import card
 from train.export import export
-from train.fit import FitOptions, averaged_network, blend, checkpointed, fit
+from train.fit import CHECKPOINT, FitOptions, averaged_network, blend, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
 
 REAL_SHARE = {"open": 0.0, "research": 0.6}
@@ -59,7 +59,7 @@ def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
 
 def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
     """The averaged network of a run and how it was trained."""
-    kept = checkpointed(run / "checkpoint.pt")
+    kept = checkpointed(run / CHECKPOINT)
     date = datetime.now(UTC).date().isoformat()
     return averaged_network(kept), {
         "date": date,

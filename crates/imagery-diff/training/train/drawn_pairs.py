@@ -21,7 +21,8 @@ def write(cache: Path, out: Path, count: int, seed: int) -> None:
         (out / part).mkdir(parents=True, exist_ok=True)
     for number in range(count):
         sample = sample_from_places(np.random.default_rng((seed, number)), ground, GSD_M)
-        before, after = sample.pair.transpose(1, 2, 0)[..., 2::-1], sample.pair.transpose(1, 2, 0)[..., :2:-1]
+        bands = sample.pair.transpose(1, 2, 0)
+        before, after = bands[..., 2::-1], bands[..., :2:-1]  # blue first, as OpenCV writes
         new = (sample.target[0] > 127) * np.uint8(255)
         for part, image in (("A", before), ("B", after), ("label", new)):
             path = out / part / f"{number:04}.png"

@@ -35,6 +35,9 @@ WARM_UP_STEPS = 200
 AVERAGE_DECAY = 0.999
 """Weight of the past in the exponential moving average; the average is what is exported."""
 
+CHECKPOINT = "checkpoint.pt"
+"""File in a run's folder that the run goes on from."""
+
 CHECKPOINT_STEPS = 250
 
 STATISTICS_SAMPLES = 96
@@ -132,7 +135,7 @@ def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimi
     network = network.to(options.device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(parameter_groups(network), lr=options.rate, weight_decay=0.01)
-    checkpoint = options.run / "checkpoint.pt"
+    checkpoint = options.run / CHECKPOINT
     if not checkpoint.exists():
         return network, averaged, optimiser, 0
     kept: dict[str, Any] = torch.load(checkpoint, map_location=options.device, weights_only=True)
@@ -178,7 +181,7 @@ def blend(first: Path, second: Path, share: float, run: Path) -> None:
     The second went on from the first: between such weights the loss stays low, and what the first knew of other places
     is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). A run with a checkpoint is left alone.
     """
-    if (run / "checkpoint.pt").exists():
+    if (run / CHECKPOINT).exists():
         message = f"{run} has a checkpoint already: give blend a folder of its own with --run"
         raise FileExistsError(message)
     kept, other = checkpointed(second), checkpointed(first)["average"]
@@ -186,7 +189,14 @@ def blend(first: Path, second: Path, share: float, run: Path) -> None:
         if value.dtype.is_floating_point:
             value.lerp_(other[name], 1 - share)
     run.mkdir(parents=True, exist_ok=True)
-    torch.save(kept | {"network": kept["average"]}, run / "checkpoint.pt")
+    write_checkpoint(run, kept | {"network": kept["average"]})
+
+
+def write_checkpoint(run: Path, kept: dict[str, Any]) -> None:
+    """Writes what a run goes on from, whole or not at all."""
+    partial = run / "checkpoint.part"
+    torch.save(kept, partial)
+    partial.replace(run / CHECKPOINT)
 
 
 def parameter_groups(network: ChangeNet) -> list[dict[str, Any]]:
@@ -218,14 +228,11 @@ def keep(
     step: int,
     earlier: int,
 ) -> None:
-    """Writes the checkpoint, whole or not at all."""
-    partial = options.run / "checkpoint.part"
+    """Writes the run's checkpoint."""
     parts = {"network": network, "average": averaged, "optimiser": optimiser}
     weights = {name: part.state_dict() for name, part in parts.items()}
-    torch.save(
-        weights | {"name": options.network, "step": step, "seed": options.seed, "earlier_steps": earlier}, partial
-    )
-    partial.replace(options.run / "checkpoint.pt")
+    told = {"name": options.network, "step": step, "seed": options.seed, "earlier_steps": earlier}
+    write_checkpoint(options.run, weights | told)
 
 
 def mean_gradients(network: ChangeNet, ranks: int) -> None:
