@@ -1,13 +1,17 @@
-//! Cuts a network at its depthwise convolutions, which `rten` computes value by value.
+//! Cuts a network at its convolutions, which take nearly all of `rten`'s time.
 //!
-//! In a tower like EfficientNet's they take three fifths of `rten`'s time. Each becomes a step of its own, done by
-//! [`Depthwise`]; what lies between two of them stays with `rten`, which can begin and end at any value of a graph.
+//! Each becomes a step of its own, done by a [`Layer`]; what lies between two of them stays with `rten`, which can begin and
+//! end at any value of a graph.
 
 use std::collections::{HashMap, HashSet};
 
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::depthwise::{Depthwise, SIDES, STRIDES};
+use super::{
+    Layer,
+    dense::{self, Dense},
+    depthwise::{Depthwise, SIDES, STRIDES},
+};
 
 /// What is done in turn; values go by their names in the ONNX file.
 #[derive(Debug, PartialEq)]
@@ -19,14 +23,14 @@ pub(crate) enum Step {
         /// Values that something later reads, or the network's result.
         gives: Vec<String>,
     },
-    /// A depthwise convolution.
+    /// A convolution.
     Filter {
         /// Value that it reads.
         reads: String,
         /// Value that it gives.
         gives: String,
         /// The convolution.
-        layer: Depthwise,
+        layer: Layer,
     },
 }
 
@@ -46,16 +50,16 @@ pub(crate) fn steps(onnx: &[u8]) -> Option<Vec<Step>> {
     Some(stages.steps(&graph, filters, &result))
 }
 
-/// A depthwise convolution of the graph with the clamp that follows it.
+/// A convolution of the graph with the clamp that follows it.
 struct Filter {
     reads: String,
     gives: String,
     /// Numbers of the nodes that it stands for.
     nodes: Vec<usize>,
-    layer: Depthwise,
+    layer: Layer,
 }
 
-/// The depthwise convolutions that can be done here, in the order of the graph.
+/// The convolutions that can be done here, in the order of the graph.
 fn filters(graph: &GraphProto) -> Vec<Filter> {
     let constants: HashMap<&str, &TensorProto> =
         graph.initializer.iter().filter_map(|tensor| Some((tensor.name.as_deref()?, tensor))).collect();
@@ -68,40 +72,46 @@ fn filters(graph: &GraphProto) -> Vec<Filter> {
     }
     let mut found = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
-        let Some(mut layer) = depthwise(node, &constants) else { continue };
+        let Some(output) = node.output.first() else { continue };
+        let (mut gives, mut bounds) = (output.clone(), [f32::NEG_INFINITY, f32::INFINITY]);
         let mut filter_nodes = vec![number];
-        let mut gives = node.output[0].clone();
         if let Some(&[next]) = readers.get(gives.as_str()).map(Vec::as_slice)
             && !outputs.contains(gives.as_str())
-            && let Some(bounds) = clamp(&graph.node[next], &constants)
+            && let Some(clamped) = clamp(&graph.node[next], &constants)
         {
-            layer.bounds = bounds;
+            bounds = clamped;
             gives = graph.node[next].output[0].clone();
             filter_nodes.push(next);
         }
+        let Some(layer) = layer(node, bounds, &constants) else { continue };
         found.push(Filter { reads: node.input[0].clone(), gives, nodes: filter_nodes, layer });
     }
     found
 }
 
-/// A node as a depthwise convolution, if it is one of those that are done here.
-fn depthwise(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Option<Depthwise> {
+/// A node and the bounds of what it gives as a convolution, if it is one of those that are done here.
+fn layer(node: &NodeProto, bounds: [f32; 2], constants: &HashMap<&str, &TensorProto>) -> Option<Layer> {
     if node.op_type.as_deref() != Some("Conv") || node.input.len() != 3 {
         return None;
     }
     let filters = constants.get(node.input[1].as_str())?;
-    let [channels, 1, side, other_side] = filters.dims[..] else { return None };
-    let (channels, side) = (usize::try_from(channels).ok()?, usize::try_from(side).ok()?);
+    let sizes: Vec<usize> = filters.dims.iter().flat_map(|size| usize::try_from(*size)).collect();
+    let [channels, inputs, side, other_side] = sizes[..] else { return None };
     let attribute = |name: &str| node.attribute.iter().find(|each| each.name.as_deref() == Some(name));
     let all = |name: &str, value: i64| match attribute(name) {
         None => value == if name == "pads" { 0 } else { 1 },
         Some(each) => each.ints.iter().all(|each| *each == value),
     };
     let stride = attribute("strides").map_or(1, first_of);
-    let fits = side as i64 == other_side
-        && SIDES.contains(&side)
-        && STRIDES.contains(&stride)
-        && attribute("group").and_then(|each| each.i) == Some(channels as i64)
+    let groups = attribute("group").and_then(|each| each.i).unwrap_or(1);
+    let depthwise = groups == channels as i64 && inputs == 1;
+    let shape_fits = if depthwise {
+        SIDES.contains(&side) && STRIDES.contains(&stride)
+    } else {
+        groups == 1 && dense::SHAPES.contains(&(side, stride))
+    };
+    let fits = side == other_side
+        && shape_fits
         && attribute("auto_pad").is_none()
         && all("strides", stride as i64)
         && all("dilations", 1)
@@ -110,8 +120,14 @@ fn depthwise(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Optio
         return None;
     }
     let (weights, bias) = (floats(filters)?, floats(constants.get(node.input[2].as_str())?)?);
-    let whole = weights.len() == channels * side * side && bias.len() == channels;
-    whole.then_some(Depthwise { side, stride, weights, bias, bounds: [f32::NEG_INFINITY, f32::INFINITY] })
+    if weights.len() != channels * inputs * side * side || bias.len() != channels {
+        return None;
+    }
+    Some(if depthwise {
+        Layer::Depthwise(Depthwise { side, stride, weights, bias, bounds })
+    } else {
+        Layer::Dense(Dense::new([channels, inputs], (side, stride), &weights, &bias, bounds))
+    })
 }
 
 /// Whether a node gives a constant, which `rten` has at hand in every part.
@@ -244,24 +260,32 @@ mod tests {
     use crate::model::Shipped;
 
     #[test]
-    fn a_network_is_cut_at_each_of_its_depthwise_convolutions() {
-        let steps = steps(Shipped::named("research").unwrap().onnx()).unwrap();
-        let filters = steps.iter().filter(|step| matches!(step, Step::Filter { .. }));
-        assert_eq!(filters.count(), 16);
-        let Some(Step::Part { reads, .. }) = steps.first() else { panic!("{steps:?}") };
-        assert_eq!(reads, &["pair"]);
-        let Some(Step::Part { gives, .. }) = steps.last() else { panic!("{steps:?}") };
-        assert_eq!(gives, &["evidence"]);
-        for filter in &steps {
-            if let Step::Filter { layer, .. } = filter {
-                assert_eq!(layer.bounds, [0.0, 6.0], "the clamp belongs to it");
+    fn a_network_is_cut_at_each_of_its_convolutions() {
+        for (name, wanted) in [("research", [57, 16]), ("research-small", [23, 0])] {
+            let steps = steps(Shipped::named(name).unwrap().onnx()).unwrap();
+            let layers: Vec<&Layer> = steps
+                .iter()
+                .filter_map(|step| match step {
+                    Step::Filter { layer, .. } => Some(layer),
+                    Step::Part { .. } => None,
+                })
+                .collect();
+            let depthwise = layers.iter().filter(|layer| matches!(layer, Layer::Depthwise(_))).count();
+            assert_eq!([layers.len(), depthwise], wanted, "{name}");
+            let Some(Step::Part { reads, .. }) = steps.first() else { panic!("{steps:?}") };
+            assert_eq!(reads, &["pair"]);
+            let Some(Step::Part { gives, .. }) = steps.last() else { panic!("{steps:?}") };
+            assert_eq!(gives, &["evidence"]);
+            for layer in layers {
+                if let Layer::Depthwise(layer) = layer {
+                    assert_eq!(layer.bounds, [0.0, 6.0], "the clamp belongs to it");
+                }
             }
         }
     }
 
     #[test]
-    fn a_network_without_them_stays_whole() {
-        assert_eq!(steps(Shipped::named("research-small").unwrap().onnx()), None);
+    fn what_is_no_network_is_not_cut() {
         assert_eq!(steps(b"no network"), None);
     }
 }

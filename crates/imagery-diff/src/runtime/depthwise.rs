@@ -1,10 +1,10 @@
 //! Depthwise convolutions with the widest vectors that the processor has.
 //!
-//! Every channel is copied once into a plane with a border of zeros; then each tap of the filter is a slice of that
-//! plane, and the sum over the taps one loop over plain slices, without edges and without steps. With a stride of two
-//! the plane is split into its even and odd rows and columns first, which makes the taps slices again.
+//! Each tap of a channel's filter is a slice of its [`Planes`], and the sum over the taps one loop over plain slices.
 
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
+
+use super::planes::Planes;
 
 /// A depthwise convolution: one square filter for each channel, a bias, and bounds of what comes out.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,101 +44,29 @@ impl Depthwise {
         if from.is_empty() {
             return Ok(output);
         }
-        let mut planes = Planes::new(rows, cols, self.side, self.stride);
+        let mut planes = Planes::new(1, [rows, cols], self.side, self.stride);
+        let mut sums = vec![0.0; out_rows * planes.width()];
         for (at, (from, to)) in
             from.chunks_exact(rows * cols).zip(to.chunks_exact_mut(out_rows * out_cols)).enumerate()
         {
-            planes.fill(from);
+            planes.fill(0, from);
             let channel = at % channels;
-            let taps = self.side * self.side;
-            let weights = &self.weights[channel * taps..][..taps];
             match self.side {
-                3 => planes.sum::<9>(weights, self.bias[channel], self.bounds),
-                _ => planes.sum::<25>(weights, self.bias[channel], self.bounds),
+                3 => self.sum::<9>(channel, &planes, &mut sums),
+                _ => self.sum::<25>(channel, &planes, &mut sums),
             }
-            planes.give(to, out_cols);
+            for (to, from) in to.chunks_exact_mut(out_cols).zip(sums.chunks_exact(planes.width())) {
+                to.copy_from_slice(&from[..out_cols]);
+            }
         }
         Ok(output)
     }
-}
 
-/// One channel with its border, split by the stride, and the sums over it.
-struct Planes {
-    /// Rows and columns of the channel.
-    rows: usize,
-    cols: usize,
-    side: usize,
-    stride: usize,
-    /// Columns of a plane.
-    width: usize,
-    /// Values of a plane.
-    area: usize,
-    /// `stride * stride` planes: rows and columns of the bordered channel that leave the same remainder.
-    values: Vec<f32>,
-    /// Sums at the places of a plane; what lies beyond the last column of the result is not read.
-    sums: Vec<f32>,
-}
-
-impl Planes {
-    fn new(rows: usize, cols: usize, side: usize, stride: usize) -> Planes {
-        let bordered = |length: usize| (length + side - 1).div_ceil(stride);
-        let (height, width) = (bordered(rows), bordered(cols));
-        // One row more than the border asks for: the last tap of the last row's unread places lies there.
-        let area = (height + 1) * width;
-        let sums = rows.div_ceil(stride) * width;
-        Planes {
-            rows,
-            cols,
-            side,
-            stride,
-            width,
-            area,
-            values: vec![0.0; area * stride * stride],
-            sums: vec![0.0; sums],
-        }
-    }
-
-    /// Takes a channel; the border stays zero.
-    fn fill(&mut self, channel: &[f32]) {
-        let border = self.side / 2;
-        for (row, from) in channel.chunks_exact(self.cols).enumerate().take(self.rows) {
-            let (down, phase) = ((row + border) / self.stride, (row + border) % self.stride);
-            for across in 0..self.stride {
-                let start = (phase * self.stride + across) * self.area + down * self.width;
-                let to = &mut self.values[start..][..self.width];
-                // The first column of the channel that lies in this plane, and where.
-                let first = (across + self.stride - border % self.stride) % self.stride;
-                let place = (first + border) / self.stride;
-                if self.stride == 1 {
-                    to[place..][..self.cols].copy_from_slice(from);
-                } else {
-                    to[place..].iter_mut().zip(from[first.min(from.len())..].iter().step_by(2)).for_each(
-                        |(to, from)| {
-                            *to = *from;
-                        },
-                    );
-                }
-            }
-        }
-    }
-
-    fn sum<const TAPS: usize>(&mut self, weights: &[f32], bias: f32, bounds: [f32; 2]) {
-        let weights: &[f32; TAPS] = weights.try_into().expect("a filter has as many weights as taps");
-        let count = self.sums.len();
-        let taps: [&[f32]; TAPS] = std::array::from_fn(|tap| {
-            let (row, col) = (tap / self.side, tap % self.side);
-            let plane = (row % self.stride) * self.stride + col % self.stride;
-            let start = plane * self.area + (row / self.stride) * self.width + col / self.stride;
-            &self.values[start..][..count]
-        });
-        Taps { taps, weights, bias, bounds }.add(&mut self.sums);
-    }
-
-    /// Writes the result.
-    fn give(&self, to: &mut [f32], out_cols: usize) {
-        for (to, from) in to.chunks_exact_mut(out_cols).zip(self.sums.chunks_exact(self.width)) {
-            to.copy_from_slice(&from[..out_cols]);
-        }
+    /// The sums at every place of a plane; what lies beyond the last column of the result has no meaning.
+    fn sum<const TAPS: usize>(&self, channel: usize, planes: &Planes, sums: &mut [f32]) {
+        let weights = self.weights[channel * TAPS..].first_chunk().expect("every channel has a filter");
+        let taps = std::array::from_fn(|tap| &planes.values()[planes.start_of(0, tap)..][..sums.len()]);
+        Taps::<TAPS> { taps, weights, bias: self.bias[channel], bounds: self.bounds }.add(sums);
     }
 }
 

@@ -1,13 +1,16 @@
 //! What computes a network: `rten` here, other runtimes from outside.
 
 mod cut;
+mod dense;
 mod depthwise;
+mod planes;
 
 use std::collections::HashMap;
 
 use rten::{NodeId, Value, ValueOrView};
 use rten_tensor::{NdTensor, NdTensorView};
 
+use dense::Dense;
 use depthwise::Depthwise;
 
 /// A network loaded into what computes it.
@@ -24,17 +27,33 @@ pub trait Runtime: Send + Sync {
     fn run(&self, tensors: &[NdTensorView<'_, f32, 4>]) -> Result<NdTensor<f32, 4>, String>;
 }
 
-/// The runtime of this crate, in pure Rust: `rten`, and depthwise convolutions of our own.
+/// A convolution of our own.
+#[derive(Debug, PartialEq)]
+enum Layer {
+    Dense(Dense),
+    Depthwise(Depthwise),
+}
+
+impl Layer {
+    fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
+        match self {
+            Layer::Dense(layer) => layer.run(input),
+            Layer::Depthwise(layer) => layer.run(input),
+        }
+    }
+}
+
+/// The runtime of this crate, in pure Rust: `rten`, and convolutions of our own.
 pub(crate) struct Rten {
     network: rten::Model,
-    /// What is done in turn, where the network has depthwise convolutions.
+    /// What is done in turn, where the network has convolutions.
     steps: Vec<Step>,
 }
 
 /// A step with the values by their numbers in `rten`'s graph.
 enum Step {
     Part { reads: Vec<NodeId>, gives: Vec<NodeId> },
-    Filter { reads: NodeId, gives: NodeId, layer: Depthwise },
+    Filter { reads: NodeId, gives: NodeId, layer: Layer },
 }
 
 impl Rten {
