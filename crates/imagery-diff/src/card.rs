@@ -1,5 +1,7 @@
 //! What a model is, what it reads and what its answers mean.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{model::ModelError, score::ScoreOptions};
@@ -19,6 +21,8 @@ pub const MEANINGS: [(&str, Meaning); 7] = [
 ];
 /// Largest multiple that sides may have to be of: windows are filled up to it, pixels.
 pub const MULTIPLE_PX_MAX: usize = 256;
+/// How many times a window may be enlarged for a look.
+pub const ENLARGED: RangeInclusive<f32> = 0.5..=2.0;
 /// Most looks that a network may take at a window.
 pub const LOOKS_MAX: usize = 2;
 /// Most channels a model may give.
@@ -93,13 +97,13 @@ pub struct CardInput {
     pub gsd_m_max: f64,
     /// Ground sample distance at which it does best, metres.
     pub gsd_m_best: f64,
-    /// How often it looks at a window, once, or a second time turned by half a turn.
-    #[serde(default = "all_looks")]
-    pub looks: usize,
+    /// How many times a window is enlarged for each look at it, at most [`LOOKS_MAX`]; the second is turned by half a turn.
+    #[serde(default = "two_looks")]
+    pub looks: Vec<f32>,
 }
 
-fn all_looks() -> usize {
-    LOOKS_MAX
+fn two_looks() -> Vec<f32> {
+    vec![1.0; LOOKS_MAX]
 }
 
 fn multiple_of_16() -> usize {
@@ -212,8 +216,11 @@ impl Card {
         if input.multiple_of_px == 0 || input.multiple_of_px > MULTIPLE_PX_MAX {
             return wrong("input.multiple_of_px", input.multiple_of_px.to_string(), "1 to 256");
         }
-        if input.looks == 0 || input.looks > LOOKS_MAX {
-            return wrong("input.looks", input.looks.to_string(), "1 or 2");
+        if input.looks.is_empty() || input.looks.len() > LOOKS_MAX {
+            return wrong("input.looks", format!("{} numbers", input.looks.len()), "1 or 2");
+        }
+        if let Some(enlarged) = input.looks.iter().find(|enlarged| !ENLARGED.contains(enlarged)) {
+            return wrong("input.looks", enlarged.to_string(), "numbers of 0.5 to 2");
         }
         if !input.gsd_m_best.is_finite() || input.gsd_m_best <= 0.0 {
             return wrong("input.gsd_m_best", input.gsd_m_best.to_string(), "a positive number of metres");

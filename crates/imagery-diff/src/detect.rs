@@ -34,7 +34,7 @@ pub const DEFAULT_DETECTOR: &str = "research";
 /// Rows of a strip.
 const STRIP_ROWS: u32 = 384;
 /// Columns of a window of a strip.
-const WINDOW_COLS: u32 = 256;
+const WINDOW_COLS: u32 = 512;
 /// Most candidates that one run tells: the best are kept.
 pub const CANDIDATES_MAX: usize = 20_000;
 /// Networks see most in images enlarged to the resolution that they were made for, but not in those enlarged further

@@ -231,9 +231,9 @@ impl Model {
         self.card.input.multiple_of_px
     }
 
-    /// How often it looks at a window.
-    pub fn looks(&self) -> usize {
-        self.card.input.looks
+    /// How many times a window is enlarged for each look at it.
+    pub fn looks(&self) -> &[f32] {
+        &self.card.input.looks
     }
 
     /// Whether it can tell a new structure from a removed one.

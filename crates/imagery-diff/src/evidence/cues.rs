@@ -9,8 +9,6 @@
 //! directions. Its profile is a sum of differences between neighbouring scales; with plain openings along lines these
 //! cancel but for the first and the last scale.
 
-use std::collections::VecDeque;
-
 use crate::{evidence::EvidenceMaps, pair::AlignedPair, raster::Raster};
 
 /// The value of "nothing changed" in a signed map.
@@ -165,26 +163,33 @@ impl Line {
 fn opened(values: &[f32], length: usize) -> Vec<f32> {
     let mut worn: Vec<f32> = values.to_vec();
     worn.reverse();
-    let mut worn = extremes(&worn, length, |kept, new| kept >= new);
+    let mut worn = extremes(&worn, length, f32::min);
     worn.reverse();
-    extremes(&worn, length, |kept, new| kept <= new)
+    extremes(&worn, length, f32::max)
 }
 
-/// The extreme of each value and those before it, `length` in all; `gives_way` says which of two is not it.
-fn extremes(values: &[f32], length: usize, gives_way: impl Fn(f32, f32) -> bool) -> Vec<f32> {
-    let mut kept: VecDeque<usize> = VecDeque::with_capacity(length);
-    let mut found = Vec::with_capacity(values.len());
-    for (at, value) in values.iter().enumerate() {
-        while kept.back().is_some_and(|last| gives_way(values[*last], *value)) {
-            kept.pop_back();
+/// The extreme of each value and those before it, `length` in all.
+///
+/// A run of `length` values is the end of one block of as many and the start of the next, and both extremes are kept
+/// from one value to its neighbour: van Herk, "A fast algorithm for local minimum and maximum filters on rectangular and
+/// octagonal kernels", Pattern Recognition Letters 13, 1992.
+fn extremes(values: &[f32], length: usize, extreme: impl Fn(f32, f32) -> f32) -> Vec<f32> {
+    let (mut from_start, mut to_end) = (values.to_vec(), values.to_vec());
+    for block in from_start.chunks_mut(length) {
+        for at in 1..block.len() {
+            block[at] = extreme(block[at - 1], block[at]);
         }
-        kept.push_back(at);
-        if kept[0] + length <= at {
-            kept.pop_front();
-        }
-        found.push(values[kept[0]]);
     }
-    found
+    for block in to_end.chunks_mut(length) {
+        for at in (1..block.len()).rev() {
+            block[at - 1] = extreme(block[at], block[at - 1]);
+        }
+    }
+    let place = |at: usize| match (at + 1).checked_sub(length) {
+        Some(first) => extreme(to_end[first], from_start[at]),
+        None => from_start[at],
+    };
+    (0..values.len()).map(place).collect()
 }
 
 /// Writes values -1 to 1 of half the resolution into a signed map; 0 where nothing was seen.

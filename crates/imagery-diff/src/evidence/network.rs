@@ -3,7 +3,6 @@
 use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
-    card::LOOKS_MAX,
     evidence::{EvidenceMaps, cues::cues},
     model::{CHANNELS_IN, MAPS_OUT, Model, ModelError},
     pair::AlignedPair,
@@ -12,12 +11,6 @@ use crate::{
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
 pub const HALO_PX: u32 = 48;
 
-/// How a network looks at a window, as often as its card says; the means of what it says are the evidence.
-///
-/// A second look from another side decides much of what lies near the threshold: what a window's place on the network's
-/// own grid made likely or unlikely is not said twice. `training/tried.md` has the figures of other looks.
-const LOOKS: [Look; LOOKS_MAX] = [Look::Upright, Look::Turned];
-
 /// Where the first look says less than this of every pixel, the window is not looked at again: the mean of two looks
 /// could not reach the evidence that a structure begins with ([`crate::objects::ObjectOptions::seed_min`]).
 const NOTHING: f32 = 0.17;
@@ -25,17 +18,14 @@ const NOTHING: f32 = 0.17;
 /// The maps that tell a change come first: new, removed.
 const CHANGE_MAPS: usize = 2;
 
-/// A window as the network is shown it: as it is, or turned by half a turn.
-#[derive(Clone, Copy, PartialEq)]
-enum Look {
-    Upright,
-    Turned,
-}
-
 /// Evidence of a window in [`crate::normalise::Normalisation::Display`].
 ///
 /// Pixels that were not observed are shown to the network as black. A grey pair is shown as three equal
 /// bands.
+///
+/// The network looks as often as its card says; the mean of what it says is the evidence. A second look from another side at
+/// another scale decides much of what lies near the threshold: what a window's place on the network's own grid made likely or
+/// unlikely is not said twice. `training/tried.md` has the figures of other looks.
 ///
 /// # Errors
 /// When the network cannot be run.
@@ -45,14 +35,15 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let mut sums = vec![0.0; MAPS_OUT * grid.len()];
     let (rows, cols) = (grid.rows as usize, grid.cols as usize);
     let mut looks = 0;
-    for look in LOOKS.into_iter().take(model.looks()) {
+    for (number, enlarged) in model.looks().iter().enumerate() {
         if looks > 0 && sums[..CHANGE_MAPS * grid.len()].iter().all(|said| *said < NOTHING) {
             break;
         }
         looks += 1;
-        let shown = Shown { look, rows, cols, multiple_px: model.multiple_px() };
-        let output = model.run(shown.input(pair, &seen).view())?;
-        shown.add(output.data().expect("a network's result lies in one piece"), &mut sums);
+        let turned = number % 2 == 1;
+        let shown = Shown { enlarged: *enlarged, turned, rows, cols, multiple_px: model.multiple_px() };
+        let mut output = model.run(shown.input(pair, &seen).view())?;
+        shown.add(output.data_mut().expect("a network's result lies in one piece"), &mut sums);
     }
     let mut maps = EvidenceMaps::empty(grid.rows, grid.cols);
     let [new, removed, before, after, boundary, change, ..] = maps.layers_mut();
@@ -67,18 +58,23 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     Ok(maps)
 }
 
-/// A window of `rows` by `cols` pixels and how it is shown.
+/// A window of `rows` by `cols` pixels and how it is shown: so many times enlarged, and turned by half a turn or not.
 struct Shown {
-    look: Look,
+    enlarged: f32,
+    turned: bool,
     rows: usize,
     cols: usize,
     multiple_px: usize,
 }
 
 impl Shown {
-    /// Rows and columns of what the network reads: the window, filled up to whole steps of the network.
+    /// Rows and columns of what the network reads: the window enlarged, filled up to whole steps of the network.
     fn size(&self) -> (usize, usize) {
-        (self.rows.next_multiple_of(self.multiple_px), self.cols.next_multiple_of(self.multiple_px))
+        let side = |px: usize| (px as f32 * self.enlarged).ceil() as usize;
+        (
+            side(self.rows).next_multiple_of(self.multiple_px),
+            side(self.cols).next_multiple_of(self.multiple_px),
+        )
     }
 
     /// The six bands that the network reads, the last row and column repeated to fill them.
@@ -86,17 +82,18 @@ impl Shown {
         let (height, width) = self.size();
         let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
         let data = input.data_mut().expect("a tensor just made lies in one piece");
+        let rows = between(height, 1.0 / self.enlarged, self.rows);
+        let cols = between(width, 1.0 / self.enlarged, self.cols);
+        let mut dark = vec![0.0; seen.len()];
         for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
             let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
             let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            for (row, line) in plane.chunks_exact_mut(width).enumerate() {
-                let start = row.min(self.rows - 1) * self.cols;
-                for (col, shown) in line.iter_mut().enumerate() {
-                    let at = start + col.min(self.cols - 1);
-                    *shown = if seen[at] { band[at].clamp(0.0, 1.0) } else { 0.0 };
-                }
+            for ((dark, value), seen) in dark.iter_mut().zip(band).zip(seen) {
+                *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
             }
-            if self.look == Look::Turned {
+            let lines = plane.chunks_exact_mut(width);
+            resample(&dark, self.cols, &rows, &cols, lines, |to, value| *to = value);
+            if self.turned {
                 plane.reverse();
             }
         }
@@ -104,25 +101,54 @@ impl Shown {
     }
 
     /// Adds what the network said to sums over the window, map by map.
-    fn add(&self, output: &[f32], sums: &mut [f32]) {
+    fn add(&self, output: &mut [f32], sums: &mut [f32]) {
         let (height, width) = self.size();
-        let maps = output.chunks_exact(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols));
-        for (plane, sum) in maps {
-            for (row, line) in sum.chunks_exact_mut(self.cols).enumerate() {
-                let start = row * width;
-                match self.look {
-                    Look::Upright => add_all(line, plane[start..].iter()),
-                    Look::Turned => add_all(line, plane[..plane.len() - start].iter().rev()),
-                }
+        let rows = between(self.rows, self.enlarged, height);
+        let cols = between(self.cols, self.enlarged, width);
+        let maps = output.chunks_exact_mut(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols));
+        for (plane, sums) in maps {
+            if self.turned {
+                plane.reverse();
             }
+            let lines = sums.chunks_exact_mut(self.cols);
+            resample(plane, width, &rows, &cols, lines, |sum, value| *sum += value);
         }
     }
 }
 
-/// Adds as many values as there are sums.
-fn add_all<'a>(sums: &mut [f32], values: impl Iterator<Item = &'a f32>) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
+/// Two neighbouring rows or columns, and the share of the second.
+type Between = (usize, usize, f32);
+
+/// For each of `count` pixel centres, spaced `step` source pixels, the source pixels on both sides of it, the last
+/// one again beyond the end.
+fn between(count: usize, step: f32, source: usize) -> Vec<Between> {
+    (0..count)
+        .map(|at| {
+            let place = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, (source - 1) as f32);
+            let first = place as usize;
+            (first, (first + 1).min(source - 1), place - first as f32)
+        })
+        .collect()
+}
+
+/// Bilinear values of a plane of `width` columns at the given rows and columns, each given to its place in `lines`.
+fn resample<'a>(
+    plane: &[f32],
+    width: usize,
+    rows: &[Between],
+    cols: &[Between],
+    lines: impl Iterator<Item = &'a mut [f32]>,
+    give: impl Fn(&mut f32, f32),
+) {
+    let mut line = vec![0.0; width];
+    for (to, &(upper, lower, down)) in lines.zip(rows) {
+        let (upper, lower) = (&plane[upper * width..][..width], &plane[lower * width..][..width]);
+        for ((value, above), below) in line.iter_mut().zip(upper).zip(lower) {
+            *value = above + (below - above) * down;
+        }
+        for (to, &(left, right, across)) in to.iter_mut().zip(cols) {
+            give(to, line[left] + (line[right] - line[left]) * across);
+        }
     }
 }
 
@@ -140,7 +166,29 @@ fn difference(pair: &AlignedPair, seen: &[bool], change: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::ObjectOptions;
+    use crate::{card::LOOKS_MAX, grid::Grid, objects::ObjectOptions, raster::Raster};
+
+    #[test]
+    fn what_a_network_says_of_a_look_is_read_at_its_place() {
+        let (rows, cols) = (37, 50);
+        // A slope, which resampling keeps.
+        let slope = |at: usize| ((at / cols) as f32 * 0.01 + (at % cols) as f32 * 0.008) * 0.9;
+        let raster = || {
+            let values = (0..rows * cols).map(slope).collect();
+            Raster::new(Grid::pixels(rows as u32, cols as u32), 1, values, vec![true; rows * cols]).unwrap()
+        };
+        let pair = AlignedPair::new(raster(), raster()).unwrap();
+        for (enlarged, turned) in [(1.0, false), (1.0, true), (1.25, true), (2.0, false)] {
+            let shown = Shown { enlarged, turned, rows, cols, multiple_px: 16 };
+            let mut said = shown.input(&pair, &vec![true; rows * cols]).into_data();
+            let mut sums = vec![0.0; MAPS_OUT * rows * cols];
+            shown.add(&mut said, &mut sums);
+            for (at, sum) in sums.iter().enumerate() {
+                let (wanted, at_edge) = (slope(at % (rows * cols)), enlarged != 1.0);
+                assert!((sum - wanted).abs() < if at_edge { 0.01 } else { 1e-6 }, "{enlarged} {turned} {at}");
+            }
+        }
+    }
 
     #[test]
     fn no_window_is_left_in_which_a_second_look_could_find_a_structure() {

@@ -58,7 +58,7 @@ def card(
             "gsd_m_max": 1.5,
             "gsd_m_best": 0.5,
             "multiple_of_px": network.stride,
-            "looks": 2,
+            "looks": [1, 1] if large else [1, 1.25],
         },
         "outputs": list(OUTPUTS),
         "trained_on": trained_on,
