@@ -18,10 +18,13 @@ use imagery_diff::{
     register::{RegisterOptions, overview_reduction, register},
     regularise::{RegulariseOptions, regularise},
 };
+use rten_tensor::{NdTensor, prelude::*};
 use test_scenes::{SceneSpec, render};
 
 const WHOLE_PX: u32 = 4_096;
 const WINDOW_PX: u32 = 512;
+/// Side of what a network reads for one window with its halo.
+const SHOWN_PX: usize = 608;
 
 fn main() {
     divan::main();
@@ -88,6 +91,15 @@ fn evidence_classical(bencher: Bencher) {
 fn evidence_network_on_one_core(bencher: Bencher) {
     let (pair, model) = (normalise(window(), &tones(Normalisation::Display)), model());
     bencher.counter(window_pixels()).bench(|| network(&pair, &model).unwrap());
+}
+
+#[divan::bench(args = imagery_diff::MODELS.iter().map(|model| model.name), sample_count = 7)]
+fn network_alone_on_one_core(bencher: Bencher, name: &str) {
+    let model = imagery_diff::model::Shipped::named(name).unwrap().load().unwrap();
+    let pair = NdTensor::from_fn([1, 6, SHOWN_PX, SHOWN_PX], |[_, channel, row, col]| {
+        ((row * 7 + col * 13 + channel * 29) % 101) as f32 / 101.0
+    });
+    bencher.counter(ItemsCount::new(SHOWN_PX * SHOWN_PX)).bench(|| model.run(pair.view()).unwrap());
 }
 
 #[divan::bench(sample_count = 10)]

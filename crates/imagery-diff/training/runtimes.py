@@ -1,13 +1,14 @@
-"""Times a model in ONNX Runtime, in 32-bit floats and in 8-bit integers, on windows of the size that a detection reads.
+"""Times a model in ONNX Runtime, in 32-bit floats and in 8-bit integers, and here, on windows of the size that a detection reads.
 
     python runtimes.py ../models/research.onnx PAIRS    (PAIRS holds A/ and B/; a few are used to set the ranges)
 
-`cargo bench -p imagery-diff -- evidence_research` times the same network in `rten`. One thread each; MPix/s of a date.
+One thread each; MPix/s of a date.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -75,7 +76,9 @@ def main() -> None:
             weight_type=QuantType.QInt8,
         )
         for name, path in (("f32", given.model), ("int8", integers)):
-            print(f"ONNX Runtime {onnxruntime.__version__} {name}: {megapixels_a_second(session(path)):.2f} MPix/s")
+            print(f"ONNX Runtime {onnxruntime.__version__} {name}: {megapixels_a_second(session(path)):.2f} MPix/s", flush=True)
+    bench = ["cargo", "bench", "-p", "imagery-diff", "--bench", "stages", "--", f"network_alone_on_one_core.*{given.model.stem}"]
+    subprocess.run(bench, check=True, cwd=Path(__file__).parent)
 
 
 if __name__ == "__main__":

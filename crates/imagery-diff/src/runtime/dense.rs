@@ -64,6 +64,15 @@ impl Dense {
     /// # Errors
     /// When the tensor has another number of channels.
     pub(crate) fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
+        self.run_by(input, |tiles| tiles.dispatch())
+    }
+
+    /// The same with the product of each image done by `multiply`.
+    fn run_by(
+        &self,
+        input: NdTensorView<'_, f32, 4>,
+        multiply: impl Fn(Tiles<'_>),
+    ) -> Result<NdTensor<f32, 4>, String> {
         let [n, channels, rows, cols] = input.shape();
         if channels != self.inputs {
             return Err(format!("{channels} channels for filters of {}", self.inputs));
@@ -79,16 +88,17 @@ impl Dense {
         for (from, to) in images.zip(to.chunks_exact_mut(self.outputs * out_rows * out_cols)) {
             if self.side == 1 {
                 let starts = (0..channels).map(|channel| channel * rows * cols).collect();
-                Tiles { layer: self, values: from, starts, width: cols, out_cols, to }.dispatch();
+                multiply(Tiles { layer: self, values: from, starts, width: cols, out_cols, to });
             } else {
                 let mut planes = Planes::new(channels, [rows, cols], self.side, self.stride);
                 for (channel, pixels) in from.chunks_exact(rows * cols).enumerate() {
                     planes.fill(channel, pixels);
                 }
-                let taps = (0..channels * self.side * self.side).map(|term| (term / 9, term % 9));
-                let starts = taps.map(|(channel, tap)| planes.start_of(channel, tap)).collect();
-                Tiles { layer: self, values: planes.values(), starts, width: planes.width(), out_cols, to }
-                    .dispatch();
+                let taps = self.side * self.side;
+                let starts =
+                    (0..channels * taps).map(|term| planes.start_of(term / taps, term % taps)).collect();
+                let (values, width) = (planes.values(), planes.width());
+                multiply(Tiles { layer: self, values, starts, width, out_cols, to });
             }
         }
         Ok(output)
@@ -191,6 +201,9 @@ fn give(sums: &[f32], first: usize, (width, cols): (usize, usize), [low, high]: 
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "x86_64")]
+    use rten_simd::isa::{Avx2Isa, Avx512Isa, GenericIsa};
+
     use super::*;
 
     fn some(count: usize, step: f32) -> Vec<f32> {
@@ -243,6 +256,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn wider_vectors_say_the_same() {
+        let input = NdTensor::from_data([1, 5, 13, 31], some(5 * 13 * 31, 0.37));
+        let bounds = [f32::NEG_INFINITY, f32::INFINITY];
+        let layer = Dense::new([11, 5], (3, 1), &some(11 * 45, 0.7), &some(11, 1.3), bounds);
+        let plain = layer.run_by(input.view(), |tiles| tiles.eval(GenericIsa::new())).unwrap();
+        let Some(avx2) = Avx2Isa::new() else { return };
+        let avx2 = layer.run_by(input.view(), |tiles| tiles.eval(avx2)).unwrap();
+        // Without fused multiplications and additions each is rounded.
+        assert!(plain.iter().zip(avx2.iter()).all(|(plain, avx2)| (plain - avx2).abs() < 1e-4));
+        let Some(avx512) = Avx512Isa::new() else { return };
+        let avx512 = layer.run_by(input.view(), |tiles| tiles.eval(avx512)).unwrap();
+        assert_eq!(avx2.data(), avx512.data());
     }
 
     #[test]
