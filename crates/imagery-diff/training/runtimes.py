@@ -1,4 +1,6 @@
-"""Times a model in ONNX Runtime, in 32-bit floats and in 8-bit integers, and here, on windows of the size that a detection reads.
+"""Times a model in ONNX Runtime, in 32-bit floats and in 8-bit integers, and in our own runtime.
+
+On windows of the size that a detection reads:
 
     python runtimes.py ../models/research.onnx PAIRS    (PAIRS holds A/ and B/; a few are used to set the ranges)
 
@@ -76,8 +78,20 @@ def main() -> None:
             weight_type=QuantType.QInt8,
         )
         for name, path in (("f32", given.model), ("int8", integers)):
-            print(f"ONNX Runtime {onnxruntime.__version__} {name}: {megapixels_a_second(session(path)):.2f} MPix/s", flush=True)
-    bench = ["cargo", "bench", "-p", "imagery-diff", "--bench", "stages", "--", f"network_alone_on_one_core.*{given.model.stem}"]
+            print(
+                f"ONNX Runtime {onnxruntime.__version__} {name}: {megapixels_a_second(session(path)):.2f} MPix/s",
+                flush=True,
+            )
+    bench = [
+        "cargo",
+        "bench",
+        "-p",
+        "imagery-diff",
+        "--bench",
+        "stages",
+        "--",
+        f"network_alone_on_one_core.*{given.model.stem}",
+    ]
     subprocess.run(bench, check=True, cwd=Path(__file__).parent)
 
 

@@ -16,7 +16,7 @@ from train.export import export
 from train.fit import CHECKPOINT, FitOptions, averaged_network, blend, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
 
-REAL_SHARE = {"open": 0.0, "research": 0.6}
+REAL_SHARE = {"open": 0.0, "research": 0.57}
 """Share of real pairs under academic terms among the samples of each model."""
 
 

@@ -16,17 +16,25 @@ SMALL_SHIFT_PX_MAX = 0.7
 """The same where two dates fit well."""
 
 
+COARSER_MAX = 3.2
+"""How many times coarser than their samples both dates can be."""
+
+
 @dataclass(frozen=True)
 class Strength:
-    """How far the two dates of a sample are driven apart; shares of dates, shift in pixels."""
+    """How far the two dates of a sample are driven apart; shares of dates, shift in pixels.
+
+    `whole` is the share of dates moved by whole pixels: they stay as sharp as the images that a detector is given.
+    """
 
     light: float
     shift_px_max: float
     sway: float
+    whole: float
 
 
-STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25)
-MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0)
+STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25, whole=0.3)
+MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0, whole=0.65)
 
 
 def chance(rng: Rng, share: float) -> bool:
@@ -92,6 +100,17 @@ def blur_and_noise(rng: Rng, image: np.ndarray) -> np.ndarray:
     return image
 
 
+def coarse(rng: Rng, images: list[np.ndarray]) -> list[np.ndarray]:
+    """Both dates as a coarser sensor sees them, enlarged again as a detector enlarges coarse images."""
+    rows, cols = images[0].shape[:2]
+    factor = np.exp(rng.uniform(np.log(1.3), np.log(COARSER_MAX)))
+    back = cv2.INTER_LINEAR if chance(rng, 0.5) else cv2.INTER_CUBIC
+    small = [
+        cv2.resize(image, (int(cols / factor), int(rows / factor)), interpolation=cv2.INTER_AREA) for image in images
+    ]
+    return [cv2.resize(image, (cols, rows), interpolation=back) for image in small]
+
+
 def grey(rng: Rng, image: np.ndarray) -> np.ndarray:
     """One band in all three channels, as a panchromatic scene is read."""
     weights = rng.dirichlet((2, 2, 2)).astype(np.float32)
@@ -118,10 +137,12 @@ def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:
 
 
 def misfit(rng: Rng, side: int, strength: Strength = STRONG) -> np.ndarray:
-    """A small affine map of one date: shift with sub-pixel part, slight turn and scale."""
-    turn, scale = rng.normal(0, 0.004), 1 + rng.normal(0, 0.004)
+    """A small affine map of one date: whole pixels, or a shift with a sub-pixel part, a slight turn and scale."""
     limit = strength.shift_px_max if chance(rng, 0.6) else SMALL_SHIFT_PX_MAX
     shift = rng.uniform(-limit, limit, 2)
+    if chance(rng, strength.whole):
+        return np.column_stack([np.eye(2), np.round(shift)]).astype(np.float32)
+    turn, scale = rng.normal(0, 0.004), 1 + rng.normal(0, 0.004)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     centre = np.full(2, (side - 1) / 2)
     return np.column_stack([matrix, centre - matrix @ centre + shift]).astype(np.float32)

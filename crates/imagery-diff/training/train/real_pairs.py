@@ -24,7 +24,10 @@ SOURCES = {1024: "*.jpg", 256: "train_*.jpg"}
 SCALE_MAX = 0.8
 """A crop covers at most this share of a pair's side, so that a turned one is seldom filled by mirroring."""
 
-MILD_SHARE = 0.7
+EXACT_SHARE = 0.5
+"""Share of crops that keep a pair's own pixels: turned by right angles and mirrored only."""
+
+MILD_SHARE = 0.65
 """Share of real pairs that keep their own light and fit: they differ by years as it is."""
 
 REAL_CHANGE_SHARE = 0.75
@@ -66,13 +69,18 @@ def prepare(data: Path, cache: Path) -> None:
         print(f"prepared {len(names)} real pairs of {side} px", flush=True)
 
 
+def random_scale(rng: Rng) -> float:
+    """How many times coarser than a pair its crop is."""
+    return float(np.exp(rng.uniform(np.log(0.65), np.log(2.0)))) if chance(rng, 0.4) else float(rng.uniform(0.8, 1.25))
+
+
 def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
     number = pairs.draw(rng)
     label = pairs.label[number]
     side = label.shape[0]
-    scale = float(np.exp(rng.uniform(np.log(0.7), np.log(3.2)))) if chance(rng, 0.4) else float(rng.uniform(0.85, 1.2))
-    scale = min(scale, SCALE_MAX * side / SIDE)
+    exact = chance(rng, EXACT_SHARE)
+    scale = 1.0 if exact else min(random_scale(rng), SCALE_MAX * side / SIDE)
     centre = rng.uniform(0, side, 2)
     if chance(rng, 0.65):
         changed = np.flatnonzero(label[::8, ::8])
@@ -81,7 +89,9 @@ def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.nda
             centre = np.array([col, row]) * 8 + rng.uniform(-60, 60, 2) * scale
     reach = SIDE * scale / 2
     centre = np.clip(centre, min(reach, side / 2), max(side - reach, side / 2))
-    turn = rng.uniform(0, 2 * np.pi) if chance(rng, 0.5) else rng.integers(4) * np.pi / 2
+    if exact:
+        centre = np.floor(centre) + 0.5
+    turn = rng.integers(4) * np.pi / 2 if exact else rng.uniform(0, 2 * np.pi)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     if chance(rng, 0.5):
         matrix[:, 0] *= -1
@@ -91,7 +101,7 @@ def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.nda
         # Averaged first where the crop is coarser, so that fine texture does not alias.
         if scale > 1.5:
             values = cv2.blur(values, (2, 2))
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(values, inverse, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
     return warp(pairs.before[number]), warp(pairs.after[number]), warp(label), GSD_M * scale

@@ -23,7 +23,7 @@ Rng = np.random.Generator
 SIDE = 192
 """Side of a sample in pixels."""
 
-GSD_M_MIN, GSD_M_MAX = 0.3, 1.5
+GSD_M_MIN, GSD_M_MAX = 0.3, 1.0
 
 KINDS = {"unchanged": 0.38, "ground": 0.08, "erased": 0.19, "composed": 0.21, "both": 0.06, "cross": 0.08}
 """Share of each kind of sample made from places; `unchanged` and `ground` (two unrelated grounds) hold no change."""
@@ -56,6 +56,9 @@ GAP_PX = 11
 
 PLAIN_WEIGHT = 85
 """Weight of a pixel of `new` and `removed` outside gaps, of 255."""
+
+COARSE_SHARE = 0.15
+"""Share of samples whose dates are both from a coarser sensor."""
 
 UNLABELLED_SHARE = 0.12
 """Share of unchanged samples from ground without a building mask."""
@@ -142,23 +145,20 @@ def cut(rng: Rng, place: Place, gsd_m: float) -> Crop:
 
     objects = warp(level.objects, cv2.INTER_NEAREST)
     return Crop(
-        image=warp(level.image, cv2.INTER_LINEAR),
+        image=warp(level.image, cv2.INTER_CUBIC),
         built=(objects > 0) * np.uint8(255),
         only=np.zeros((SIDE, SIDE), np.uint8),
         valid=warp(level.valid, cv2.INTER_NEAREST),
         objects=objects,
-        erased=warp(level.erased, cv2.INTER_LINEAR),
+        erased=warp(level.erased, cv2.INTER_CUBIC),
         known=np.full((SIDE, SIDE), 255 if place.labelled else 0, np.uint8),
     )
 
 
 def random_gsd_m(rng: Rng) -> float:
-    """Mostly near half a metre, a quarter near a metre and more."""
-    kind = rng.random()
-    if kind < 0.42:
-        return float(rng.uniform(GSD_M_MIN, 0.65))
-    if kind < 0.67:
-        return float(rng.uniform(0.9, GSD_M_MAX))
+    """Mostly near the half metre to which a detector brings images; `jitter.coarse` stands for coarser sensors."""
+    if chance(rng, 0.7):
+        return float(rng.uniform(0.4, 0.62))
     return log_uniform(rng, GSD_M_MIN, GSD_M_MAX)
 
 
@@ -454,13 +454,15 @@ def finish(
     unsure = np.zeros((SIDE, SIDE), np.uint8)
     for date in dates:
         matrix = jitter.misfit(rng, SIDE, strength)
-        images.append(jitter.moved(date.image, matrix, cv2.INTER_LINEAR))
+        images.append(jitter.moved(date.image, matrix, cv2.INTER_CUBIC))
         onlys.append(jitter.moved(date.only, matrix, cv2.INTER_LINEAR))
         builts.append(jitter.moved(date.built, matrix, cv2.INTER_LINEAR))
         valids.append(jitter.moved(date.valid, matrix, cv2.INTER_NEAREST))
         knowns.append(valids[-1] & jitter.moved(date.known, matrix, cv2.INTER_NEAREST))
         unsure |= jitter.moved(uncertain, matrix, cv2.INTER_NEAREST)
     images = [jitter.swayed(rng, image) if chance(rng, strength.sway) else image for image in images]
+    if chance(rng, COARSE_SHARE):
+        images = jitter.coarse(rng, images)
     images = light_and_sensor(rng, images, strength)
     usable = (valids[0] & valids[1]) & ~unsure
     weights = [weigh_gaps(usable, onlys[1]), weigh_gaps(usable, onlys[0]), *knowns]
