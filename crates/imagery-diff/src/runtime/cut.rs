@@ -11,6 +11,7 @@ use super::{
     Layer,
     dense::{self, Dense},
     depthwise::{Depthwise, SIDES, STRIDES},
+    winograd::{self, Winograd},
 };
 
 /// What is done in turn; values go by their names in the ONNX file.
@@ -125,6 +126,8 @@ fn layer(node: &NodeProto, bounds: [f32; 2], constants: &HashMap<&str, &TensorPr
     }
     Some(if depthwise {
         Layer::Depthwise(Depthwise { side, stride, weights, bias, bounds })
+    } else if (side, stride) == (winograd::SIDE, 1) {
+        Layer::Winograd(Winograd::new([channels, inputs], &weights, &bias, bounds))
     } else {
         Layer::Dense(Dense::new([channels, inputs], (side, stride), &weights, &bias, bounds))
     })

@@ -31,10 +31,10 @@ pub(crate) struct Dense {
 pub(crate) const SHAPES: [(usize, usize); 3] = [(1, 1), (3, 1), (3, 2)];
 
 /// Filters of a block.
-const BLOCK: usize = 8;
+pub(super) const BLOCK: usize = 8;
 
 /// Vectors of a tile: with [`BLOCK`] filters their sums fill three quarters of the registers of AVX-512.
-const VECTORS: usize = 3;
+pub(super) const VECTORS: usize = 3;
 
 impl Dense {
     /// A convolution with filters `[outputs, inputs, side, side]`.
@@ -157,20 +157,11 @@ impl Tiles<'_> {
                 self.layer.weights.chunks_exact(terms * BLOCK).zip(self.layer.bias.chunks_exact(BLOCK));
             for (number, (weights, bias)) in blocks.enumerate() {
                 for part in (0..BLOCK).step_by(AT_ONCE) {
-                    let mut sums: [[I::F32; VECTORS]; AT_ONCE] =
-                        std::array::from_fn(|filter| [ops.splat(bias[part + filter]); VECTORS]);
-                    for (seen, weights) in patch.chunks_exact(length).zip(weights.chunks_exact(BLOCK)) {
-                        let seen: [I::F32; VECTORS] = ops.load_many(seen);
-                        for (sums, weight) in sums.iter_mut().zip(&weights[part..]) {
-                            let weight = ops.splat(*weight);
-                            for (sum, seen) in sums.iter_mut().zip(seen) {
-                                *sum = ops.mul_add(seen, weight, *sum);
-                            }
-                        }
-                    }
-                    for (filter, sums) in sums.into_iter().enumerate() {
-                        for (vector, sum) in sums.into_iter().enumerate() {
-                            ops.store(sum, &mut tile[(part + filter) * length + vector * lanes..]);
+                    let bias = std::array::from_fn(|filter| [ops.splat(bias[part + filter]); VECTORS]);
+                    let sums = product::<I, AT_ONCE>(isa, &patch, weights, part, bias);
+                    for (filter, sums) in sums.iter().enumerate() {
+                        for (vector, sum) in sums.iter().enumerate() {
+                            ops.store(*sum, &mut tile[(part + filter) * length + vector * lanes..]);
                         }
                     }
                 }
@@ -182,6 +173,28 @@ impl Tiles<'_> {
             }
         }
     }
+}
+
+/// Adds to the sums of a part of a block the products of a patch, `[terms, VECTORS * lanes]`, with its weights, `[terms, BLOCK]`.
+#[inline(always)]
+pub(super) fn product<I: Isa, const AT_ONCE: usize>(
+    isa: I,
+    patch: &[f32],
+    weights: &[f32],
+    part: usize,
+    mut sums: [[I::F32; VECTORS]; AT_ONCE],
+) -> [[I::F32; VECTORS]; AT_ONCE] {
+    let ops = isa.f32();
+    for (seen, weights) in patch.chunks_exact(VECTORS * ops.len()).zip(weights.chunks_exact(BLOCK)) {
+        let seen: [I::F32; VECTORS] = ops.load_many(seen);
+        for (sums, weight) in sums.iter_mut().zip(&weights[part..]) {
+            let weight = ops.splat(*weight);
+            for (sum, seen) in sums.iter_mut().zip(seen) {
+                *sum = ops.mul_add(seen, weight, *sum);
+            }
+        }
+    }
+    sums
 }
 
 /// Writes the sums of neighbouring places, the first of which is `first`, into the rows of a result.

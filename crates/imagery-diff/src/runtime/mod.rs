@@ -4,6 +4,7 @@ mod cut;
 mod dense;
 mod depthwise;
 mod planes;
+mod winograd;
 
 use std::collections::HashMap;
 
@@ -12,6 +13,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use dense::Dense;
 use depthwise::Depthwise;
+use winograd::Winograd;
 
 /// A network loaded into what computes it.
 ///
@@ -32,6 +34,7 @@ pub trait Runtime: Send + Sync {
 enum Layer {
     Dense(Dense),
     Depthwise(Depthwise),
+    Winograd(Winograd),
 }
 
 impl Layer {
@@ -39,6 +42,7 @@ impl Layer {
         match self {
             Layer::Dense(layer) => layer.run(input),
             Layer::Depthwise(layer) => layer.run(input),
+            Layer::Winograd(layer) => layer.run(input),
         }
     }
 }

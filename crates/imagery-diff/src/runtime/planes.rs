@@ -4,6 +4,9 @@
 //! without steps. With a stride of two the plane is split into its even and odd rows and columns first, which makes the taps
 //! slices again.
 
+/// Zeros after the last plane: whoever reads several vectors at once may read beyond it.
+const SLACK: usize = 64;
+
 /// Some channels with their borders, split by the stride.
 pub(crate) struct Planes {
     /// Columns of a channel.
@@ -25,7 +28,8 @@ impl Planes {
         let (height, width) = (bordered(rows), bordered(cols));
         // One row more than the border asks for: the last tap of the last row's unread places lies there.
         let area = (height + 1) * width;
-        Planes { cols, side, stride, width, area, values: vec![0.0; channels * area * stride * stride] }
+        let values = vec![0.0; channels * area * stride * stride + SLACK];
+        Planes { cols, side, stride, width, area, values }
     }
 
     /// Places from one row of a result to the next; those beyond the last column of the result have no meaning.
@@ -40,7 +44,12 @@ impl Planes {
 
     /// Where the slice of values begins that a tap reads of a channel.
     pub(crate) fn start_of(&self, channel: usize, tap: usize) -> usize {
-        let (row, col) = (tap / self.side, tap % self.side);
+        self.start_at(channel, tap / self.side, tap % self.side)
+    }
+
+    /// Where the slice of values begins that holds, for each place, what lies so many rows below and columns right of the
+    /// first tap.
+    pub(crate) fn start_at(&self, channel: usize, row: usize, col: usize) -> usize {
         let plane = (row % self.stride) * self.stride + col % self.stride;
         let start = (channel * self.stride * self.stride + plane) * self.area;
         start + (row / self.stride) * self.width + col / self.stride
@@ -62,7 +71,7 @@ impl Planes {
                 if self.stride == 1 {
                     to[place..][..self.cols].copy_from_slice(from);
                 } else {
-                    let split = from[first.min(from.len())..].iter().step_by(2);
+                    let split = from[first.min(from.len())..].iter().step_by(self.stride);
                     to[place..].iter_mut().zip(split).for_each(|(to, from)| *to = *from);
                 }
             }

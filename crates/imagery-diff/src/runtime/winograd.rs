@@ -1,0 +1,339 @@
+//! Convolutions of 3 x 3 pixels with a quarter of the multiplications.
+//!
+//! Four by four neighbouring pixels of the result read six by six of the image. Both are taken into a space in which the
+//! convolution is 36 plain products, one for each of the six by six, and their sums over the channels are taken back:
+//! Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, F(4x4, 3x3). The products are matrices
+//! again, multiplied as in [`super::dense`]; blocks of four by four pixels lie side by side in [`Planes`] of stride four.
+
+use rten_simd::{
+    Isa, SimdOp,
+    ops::{BitOps, NumOps},
+};
+use rten_tensor::{NdTensor, NdTensorView, prelude::*};
+
+use super::{
+    dense::{BLOCK, VECTORS, product},
+    planes::Planes,
+};
+
+/// Side of the filters.
+pub(crate) const SIDE: usize = 3;
+/// Side of the pixels of the result that are made at once.
+const MADE: usize = 4;
+/// Side of what they read.
+const READ: usize = MADE + SIDE - 1;
+/// Products of a filter with what a block of the result reads.
+const PRODUCTS: usize = READ * READ;
+
+/// A convolution over all channels with filters of 3 x 3, a bias, and bounds of what comes out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Winograd {
+    inputs: usize,
+    outputs: usize,
+    /// Transformed filters in blocks of [`BLOCK`], `[blocks, PRODUCTS, inputs, BLOCK]`, the last filled up with zeros.
+    weights: Vec<f32>,
+    /// One for each filter of the blocks.
+    bias: Vec<f32>,
+    bounds: [f32; 2],
+}
+
+impl Winograd {
+    /// A convolution with filters `[outputs, inputs, 3, 3]`.
+    pub(crate) fn new(
+        [outputs, inputs]: [usize; 2],
+        filters: &[f32],
+        bias: &[f32],
+        bounds: [f32; 2],
+    ) -> Winograd {
+        let blocks = outputs.div_ceil(BLOCK);
+        let mut weights = vec![0.0; blocks * PRODUCTS * inputs * BLOCK];
+        for (number, filter) in filters.as_chunks::<{ SIDE * SIDE }>().0.iter().enumerate() {
+            let (output, input) = (number / inputs, number % inputs);
+            for (place, weight) in transformed_filter(filter).into_iter().enumerate() {
+                let at = (output / BLOCK * PRODUCTS + place) * inputs + input;
+                weights[at * BLOCK + output % BLOCK] = weight;
+            }
+        }
+        let mut bias = bias.to_vec();
+        bias.resize(blocks * BLOCK, 0.0);
+        Winograd { inputs, outputs, weights, bias, bounds }
+    }
+
+    /// `[N, C, H, W]` in, `[N, outputs, H, W]` out; the border counts as zeros.
+    ///
+    /// # Errors
+    /// When the tensor has another number of channels.
+    pub(crate) fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
+        self.run_by(input, |blocks| blocks.dispatch())
+    }
+
+    /// The same with the work on each image done by `convolve`.
+    fn run_by(
+        &self,
+        input: NdTensorView<'_, f32, 4>,
+        convolve: impl Fn(Blocks<'_>),
+    ) -> Result<NdTensor<f32, 4>, String> {
+        let [n, channels, rows, cols] = input.shape();
+        if channels != self.inputs {
+            return Err(format!("{channels} channels for filters of {}", self.inputs));
+        }
+        let input = input.to_contiguous();
+        let mut output = NdTensor::zeros([n, self.outputs, rows, cols]);
+        if input.is_empty() {
+            return Ok(output);
+        }
+        let to = output.data_mut().expect("a tensor just made lies in one piece");
+        let mut planes = Planes::new(channels, [rows, cols], SIDE, MADE);
+        let images = input.data().chunks_exact(channels * rows * cols);
+        for (from, to) in images.zip(to.chunks_exact_mut(self.outputs * rows * cols)) {
+            for (channel, pixels) in from.chunks_exact(rows * cols).enumerate() {
+                planes.fill(channel, pixels);
+            }
+            convolve(Blocks { layer: self, planes: &planes, size: [rows, cols], to });
+        }
+        Ok(output)
+    }
+}
+
+/// A filter in the space of the products: `G f G^T`.
+fn transformed_filter(filter: &[f32; SIDE * SIDE]) -> [f32; PRODUCTS] {
+    let spread = |[a, b, c]: [f32; SIDE]| {
+        let (sum, far) = ((a + c) / -6.0, a / 24.0 + c / 6.0);
+        [a / 4.0, sum - b / 6.0, sum + b / 6.0, far + b / 12.0, far - b / 12.0, c]
+    };
+    let rows: [[f32; READ]; SIDE] =
+        std::array::from_fn(|row| spread([filter[row * 3], filter[row * 3 + 1], filter[row * 3 + 2]]));
+    let cols: [[f32; READ]; READ] =
+        std::array::from_fn(|col| spread([rows[0][col], rows[1][col], rows[2][col]]));
+    std::array::from_fn(|place| cols[place % READ][place / READ])
+}
+
+/// The convolution of one image.
+struct Blocks<'a> {
+    layer: &'a Winograd,
+    planes: &'a Planes,
+    size: [usize; 2],
+    /// The result, `[outputs, rows, cols]`.
+    to: &'a mut [f32],
+}
+
+impl SimdOp for Blocks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        // With 16 registers half a block of filters at a time leaves room for what is multiplied.
+        if isa.f32().len() >= 16 {
+            self.convolve::<I, BLOCK>(isa)
+        } else {
+            self.convolve::<I, { BLOCK / 2 }>(isa)
+        }
+    }
+}
+
+impl Blocks<'_> {
+    #[inline(always)]
+    fn convolve<I: Isa, const AT_ONCE: usize>(self, isa: I) {
+        let ops = isa.f32();
+        let Winograd { inputs, weights, bias, bounds, .. } = self.layer;
+        let [rows, cols] = self.size;
+        let length = VECTORS * ops.len();
+        let places = rows.div_ceil(MADE) * self.planes.width();
+        let mut seen = vec![0.0; PRODUCTS * inputs * length];
+        let mut sums = vec![0.0; PRODUCTS * BLOCK * length];
+        let mut made = vec![0.0; MADE * MADE * length];
+        for first in (0..places).step_by(length) {
+            for channel in 0..*inputs {
+                self.see(isa, channel, first, &mut seen);
+            }
+            let blocks = weights.chunks_exact(PRODUCTS * inputs * BLOCK).zip(bias.chunks_exact(BLOCK));
+            for (number, (weights, bias)) in blocks.enumerate() {
+                let products = seen.chunks_exact(inputs * length).zip(weights.chunks_exact(inputs * BLOCK));
+                for ((seen, weights), sums) in products.zip(sums.chunks_exact_mut(BLOCK * length)) {
+                    for part in (0..BLOCK).step_by(AT_ONCE) {
+                        let zero = [[ops.zero(); VECTORS]; AT_ONCE];
+                        let found = product::<I, AT_ONCE>(isa, seen, weights, part, zero);
+                        for (filter, found) in found.iter().enumerate() {
+                            for (vector, sum) in found.iter().enumerate() {
+                                let at = (part + filter) * length + vector * ops.len();
+                                ops.store(*sum, &mut sums[at..]);
+                            }
+                        }
+                    }
+                }
+                let outputs = self.to.chunks_exact_mut(rows * cols).skip(number * BLOCK);
+                for ((filter, to), bias) in (0..BLOCK).zip(outputs).zip(bias) {
+                    take_back(isa, &sums[filter * length..], *bias, *bounds, &mut made);
+                    give(&made, first, self.planes.width(), cols, to);
+                }
+            }
+        }
+    }
+
+    /// Transforms what neighbouring blocks read of a channel into `[PRODUCTS, inputs, length]`: `B^T d B`.
+    #[inline(always)]
+    fn see<I: Isa>(&self, isa: I, channel: usize, first: usize, seen: &mut [f32]) {
+        let ops = isa.f32();
+        let length = VECTORS * ops.len();
+        let values = self.planes.values();
+        for vector in (0..length).step_by(ops.len()) {
+            // Plain loops: closures of the standard library's array functions are not compiled for the processor at hand.
+            let mut down = [[ops.zero(); READ]; READ];
+            for col in 0..READ {
+                let mut column = [ops.zero(); READ];
+                for (row, value) in column.iter_mut().enumerate() {
+                    *value = ops.load(&values[self.planes.start_at(channel, row, col) + first + vector..]);
+                }
+                for (line, value) in down.iter_mut().zip(&transformed(isa, column)) {
+                    line[col] = *value;
+                }
+            }
+            for (row, line) in down.iter().enumerate() {
+                for (col, value) in transformed(isa, *line).iter().enumerate() {
+                    let at = ((row * READ + col) * self.layer.inputs + channel) * length + vector;
+                    ops.store(*value, &mut seen[at..]);
+                }
+            }
+        }
+    }
+}
+
+/// One row or column of what a block reads in the space of the products.
+#[inline(always)]
+fn transformed<I: Isa>(isa: I, [a, b, c, d, e, f]: [I::F32; READ]) -> [I::F32; READ] {
+    let ops = isa.f32();
+    let (two, four) = (ops.splat(2.0), ops.splat(4.0));
+    let (minus_four, minus_five) = (ops.splat(-4.0), ops.splat(-5.0));
+    let (even, odd) = (ops.mul_add(c, minus_four, e), ops.mul_add(b, minus_four, d));
+    let (near, far) = (ops.sub(e, c), ops.mul(ops.sub(d, b), two));
+    [
+        ops.mul_add(a, four, ops.mul_add(c, minus_five, e)),
+        ops.add(even, odd),
+        ops.sub(even, odd),
+        ops.add(near, far),
+        ops.sub(near, far),
+        ops.mul_add(b, four, ops.mul_add(d, minus_five, f)),
+    ]
+}
+
+/// Takes sums, `[PRODUCTS, BLOCK, length]` from one filter on, back to the pixels of the result, `[MADE * MADE, length]`:
+/// `A^T m A`.
+#[inline(always)]
+fn take_back<I: Isa>(isa: I, sums: &[f32], bias: f32, [low, high]: [f32; 2], made: &mut [f32]) {
+    let ops = isa.f32();
+    let length = VECTORS * ops.len();
+    let (bias, low, high) = (ops.splat(bias), ops.splat(low), ops.splat(high));
+    for vector in (0..length).step_by(ops.len()) {
+        let mut down = [[ops.zero(); READ]; MADE];
+        for col in 0..READ {
+            let mut column = [ops.zero(); READ];
+            for (row, value) in column.iter_mut().enumerate() {
+                *value = ops.load(&sums[(row * READ + col) * BLOCK * length + vector..]);
+            }
+            for (line, value) in down.iter_mut().zip(&gathered(isa, column)) {
+                line[col] = *value;
+            }
+        }
+        for (row, line) in down.iter().enumerate() {
+            for (col, value) in gathered(isa, *line).iter().enumerate() {
+                let value = ops.min(ops.max(ops.add(*value, bias), low), high);
+                ops.store(value, &mut made[(row * MADE + col) * length + vector..]);
+            }
+        }
+    }
+}
+
+/// One row or column of a block of the result.
+#[inline(always)]
+fn gathered<I: Isa>(isa: I, [a, b, c, d, e, f]: [I::F32; READ]) -> [I::F32; MADE] {
+    let ops = isa.f32();
+    let (two, four, eight) = (ops.splat(2.0), ops.splat(4.0), ops.splat(8.0));
+    let (near, near_odd) = (ops.add(b, c), ops.sub(b, c));
+    let (far, far_odd) = (ops.add(d, e), ops.sub(d, e));
+    [
+        ops.add(ops.add(a, near), far),
+        ops.mul_add(far_odd, two, near_odd),
+        ops.mul_add(far, four, near),
+        ops.add(ops.mul_add(far_odd, eight, near_odd), f),
+    ]
+}
+
+/// Writes neighbouring blocks, the first of which is `first` of `width` in a row, into the rows of a result.
+#[inline(always)]
+fn give(made: &[f32], first: usize, width: usize, cols: usize, to: &mut [f32]) {
+    let length = made.len() / (MADE * MADE);
+    let mut done = 0;
+    while done < length {
+        let (down, across) = ((first + done) / width, (first + done) % width);
+        let count = (width - across).min(length - done);
+        let lines = to.chunks_exact_mut(cols).skip(down * MADE);
+        for (line, made) in lines.zip(made.chunks_exact(MADE * length)) {
+            // Blocks beyond the last column have no meaning.
+            let Some(line) = line.get_mut(across * MADE..) else { continue };
+            let [a, b, c, d] = std::array::from_fn(|col| &made[col * length + done..][..count]);
+            let (whole, rest) = line.as_chunks_mut();
+            if whole.len() < count {
+                let at = whole.len();
+                rest.copy_from_slice(&[a[at], b[at], c[at], d[at]][..rest.len()]);
+            }
+            for ((((to, a), b), c), d) in whole.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *to = [*a, *b, *c, *d];
+            }
+        }
+        done += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "x86_64")]
+    use rten_simd::isa::{Avx2Isa, Avx512Isa, GenericIsa};
+
+    use super::{super::dense::Dense, *};
+
+    fn some(count: usize, step: f32) -> Vec<f32> {
+        (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
+    }
+
+    #[test]
+    fn it_is_the_convolution_for_every_shape() {
+        for (outputs, inputs) in [(1, 3), (8, 1), (11, 5), (16, 24)] {
+            for (rows, cols) in [(1, 1), (2, 3), (5, 4), (11, 11), (7, 295), (30, 17), (32, 64)] {
+                let (filters, bias) = (some(outputs * inputs * 9, 0.7), some(outputs, 1.3));
+                let input =
+                    NdTensor::from_data([2, inputs, rows, cols], some(2 * inputs * rows * cols, 0.37));
+                let (shape, bounds) = ([outputs, inputs], [-1.0, 6.0]);
+                let got = Winograd::new(shape, &filters, &bias, bounds).run(input.view()).unwrap();
+                let wanted = Dense::new(shape, (3, 1), &filters, &bias, bounds).run(input.view()).unwrap();
+                assert_eq!(got.shape(), wanted.shape());
+                for (got, wanted) in got.iter().zip(wanted.iter()) {
+                    let told = format!("{got} for {wanted}: {outputs} {inputs} {rows} {cols}");
+                    assert!((got - wanted).abs() < 1e-4, "{told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn wider_vectors_say_the_same() {
+        let input = NdTensor::from_data([1, 5, 13, 231], some(5 * 13 * 231, 0.37));
+        let bounds = [f32::NEG_INFINITY, f32::INFINITY];
+        let layer = Winograd::new([11, 5], &some(11 * 45, 0.7), &some(11, 1.3), bounds);
+        let plain = layer.run_by(input.view(), |blocks| blocks.eval(GenericIsa::new())).unwrap();
+        let Some(avx2) = Avx2Isa::new() else { return };
+        let avx2 = layer.run_by(input.view(), |blocks| blocks.eval(avx2)).unwrap();
+        // Without fused multiplications and additions each is rounded.
+        assert!(plain.iter().zip(avx2.iter()).all(|(plain, avx2)| (plain - avx2).abs() < 1e-4));
+        let Some(avx512) = Avx512Isa::new() else { return };
+        let avx512 = layer.run_by(input.view(), |blocks| blocks.eval(avx512)).unwrap();
+        assert_eq!(avx2.data(), avx512.data());
+    }
+
+    #[test]
+    fn another_number_of_channels_is_refused() {
+        let layer = Winograd::new([1, 2], &[0.0; 18], &[0.0], [0.0, 6.0]);
+        let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view()).unwrap_err();
+        assert!(told.contains("3 channels"), "{told}");
+    }
+}
