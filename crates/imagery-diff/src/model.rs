@@ -107,9 +107,9 @@ pub const MODELS: &[Shipped] = &[
         onnx: include_bytes!("../models/research.onnx"),
     },
     Shipped {
-        name: "research-small",
-        card: include_str!("../models/research-small.json"),
-        onnx: include_bytes!("../models/research-small.onnx"),
+        name: "research-large",
+        card: include_str!("../models/research-large.json"),
+        onnx: include_bytes!("../models/research-large.onnx"),
     },
     Shipped {
         name: "open",

@@ -86,7 +86,8 @@ def main() -> None:
         figures = evaluate.evaluate(network, given.data / "eval", given.pictures)
         print(json.dumps(figures, indent=2))
         if given.task != "evaluate":
-            export(network, given.out, card(given.model, network, given.version, trained_on, figures))
+            told = card(given.out.stem, given.model, network, given.version, trained_on, figures)
+            export(network, given.out, told)
 
 
 if __name__ == "__main__":

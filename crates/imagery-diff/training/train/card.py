@@ -41,12 +41,12 @@ LIMITS = {
 
 
 def card(
-    model: str, network: ChangeNet, version: str, trained_on: dict[str, Any], figures: dict[str, Any]
+    name: str, model: str, network: ChangeNet, version: str, trained_on: dict[str, Any], figures: dict[str, Any]
 ) -> dict[str, Any]:
     """A model's card without parameter count and checksum, which `export` fills in; `model` says which data it saw."""
     large = isinstance(network.tower, Lite)
     return {
-        "name": model if large else f"{model}-small",
+        "name": name,
         "version": version,
         "licence": LICENCES[model],
         "data": DATA[model] + [IMAGENET] * large,
