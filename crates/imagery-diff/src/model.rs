@@ -112,6 +112,11 @@ pub const MODELS: &[Shipped] = &[
         onnx: include_bytes!("../models/research-large.onnx"),
     },
     Shipped {
+        name: "research-small",
+        card: include_str!("../models/research-small.json"),
+        onnx: include_bytes!("../models/research-small.onnx"),
+    },
+    Shipped {
         name: "open",
         card: include_str!("../models/open.json"),
         onnx: include_bytes!("../models/open.onnx"),

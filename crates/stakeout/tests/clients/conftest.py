@@ -21,6 +21,8 @@ import requests
 START_TIMEOUT_S = 30
 JOB_TIMEOUT_S = 240
 FIXTURE_PX = 1280
+MODEL = "research-small"
+"""It finds enough of the rendered scene for several people to review; which model is the default may change."""
 
 AREA = {
     "type": "Polygon",
@@ -89,7 +91,7 @@ def add_scene(server: Server, name: str, datetime: str) -> str:
 
 
 def run_comparison(server: Server) -> None:
-    inputs = {"inputs": {"before": server.before, "after": server.after}}
+    inputs = {"inputs": {"before": server.before, "after": server.after, "model": MODEL}}
     job = server.post("/ogc/processes/detect-new-structures/execution", inputs).headers["Location"]
     path = job if job.startswith("/") else job.removeprefix(server.url)
 
