@@ -35,13 +35,13 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
     let mut sums = vec![0.0; MAPS_OUT * grid.len()];
     let (rows, cols) = (grid.rows as usize, grid.cols as usize);
     let mut looks = 0;
-    for (number, enlarged) in model.looks().iter().enumerate() {
+    for &enlarged in model.looks() {
         if looks > 0 && sums[..CHANGE_MAPS * grid.len()].iter().all(|said| *said < NOTHING) {
             break;
         }
+        let turned = looks % 2 == 1;
         looks += 1;
-        let turned = number % 2 == 1;
-        let shown = Shown { enlarged: *enlarged, turned, rows, cols, multiple_px: model.multiple_px() };
+        let shown = Shown { enlarged, turned, rows, cols, multiple_px: model.multiple_px() };
         let mut output = model.run(shown.input(pair, &seen).view())?;
         shown.add(output.data_mut().expect("a network's result lies in one piece"), &mut sums);
     }

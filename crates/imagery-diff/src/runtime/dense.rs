@@ -85,21 +85,22 @@ impl Dense {
         }
         let to = output.data_mut().expect("a tensor just made lies in one piece");
         let images = input.data().chunks_exact(channels * rows * cols);
-        for (from, to) in images.zip(to.chunks_exact_mut(self.outputs * out_rows * out_cols)) {
-            if self.side == 1 {
-                let starts = (0..channels).map(|channel| channel * rows * cols).collect();
-                multiply(Tiles { layer: self, values: from, starts, width: cols, out_cols, to });
-            } else {
-                let mut planes = Planes::new(channels, [rows, cols], self.side, self.stride);
-                for (channel, pixels) in from.chunks_exact(rows * cols).enumerate() {
-                    planes.fill(channel, pixels);
-                }
-                let taps = self.side * self.side;
-                let starts =
-                    (0..channels * taps).map(|term| planes.start_of(term / taps, term % taps)).collect();
-                let (values, width) = (planes.values(), planes.width());
-                multiply(Tiles { layer: self, values, starts, width, out_cols, to });
+        let images = images.zip(to.chunks_exact_mut(self.outputs * out_rows * out_cols));
+        if self.side == 1 {
+            let starts: Vec<usize> = (0..channels).map(|channel| channel * rows * cols).collect();
+            for (from, to) in images {
+                multiply(Tiles { layer: self, values: from, starts: &starts, width: cols, out_cols, to });
             }
+            return Ok(output);
+        }
+        let taps = self.side * self.side;
+        let mut planes = Planes::new(channels, [rows, cols], self.side, self.stride);
+        let starts: Vec<usize> =
+            (0..channels * taps).map(|term| planes.start_of(term / taps, term % taps)).collect();
+        for (from, to) in images {
+            planes.fill(from);
+            let (values, width) = (planes.values(), planes.width());
+            multiply(Tiles { layer: self, values, starts: &starts, width, out_cols, to });
         }
         Ok(output)
     }
@@ -110,7 +111,7 @@ struct Tiles<'a> {
     layer: &'a Dense,
     values: &'a [f32],
     /// For each tap of each channel where the slice of values begins that it reads.
-    starts: Vec<usize>,
+    starts: &'a [usize],
     /// Places from one row to the next, of which the first `out_cols` are part of the result.
     width: usize,
     out_cols: usize,
@@ -123,18 +124,13 @@ impl SimdOp for Tiles<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        // With 16 registers half a block at a time leaves room for what is multiplied.
-        if isa.f32().len() >= 16 {
-            self.multiply::<I, BLOCK>(isa)
-        } else {
-            self.multiply::<I, { BLOCK / 2 }>(isa)
-        }
+        self.multiply(isa);
     }
 }
 
 impl Tiles<'_> {
     #[inline(always)]
-    fn multiply<I: Isa, const AT_ONCE: usize>(self, isa: I) {
+    fn multiply<I: Isa>(self, isa: I) {
         let ops = isa.f32();
         let (lanes, terms) = (ops.len(), self.starts.len());
         let length = VECTORS * lanes;
@@ -156,15 +152,7 @@ impl Tiles<'_> {
             let blocks =
                 self.layer.weights.chunks_exact(terms * BLOCK).zip(self.layer.bias.chunks_exact(BLOCK));
             for (number, (weights, bias)) in blocks.enumerate() {
-                for part in (0..BLOCK).step_by(AT_ONCE) {
-                    let bias = std::array::from_fn(|filter| [ops.splat(bias[part + filter]); VECTORS]);
-                    let sums = product::<I, AT_ONCE>(isa, &patch, weights, part, bias);
-                    for (filter, sums) in sums.iter().enumerate() {
-                        for (vector, sum) in sums.iter().enumerate() {
-                            ops.store(*sum, &mut tile[(part + filter) * length + vector * lanes..]);
-                        }
-                    }
-                }
+                product(isa, &patch, weights, bias, &mut tile);
                 let filters =
                     tile.chunks_exact(length).zip(self.to.chunks_exact_mut(plane).skip(number * BLOCK));
                 for (sums, to) in filters {
@@ -175,26 +163,49 @@ impl Tiles<'_> {
     }
 }
 
-/// Adds to the sums of a part of a block the products of a patch, `[terms, VECTORS * lanes]`, with its weights, `[terms, BLOCK]`.
+/// The product of a patch, `[terms, VECTORS * lanes]`, with the weights of a block, `[terms, BLOCK]`, on top of what each of its filters
+/// begins with, `[BLOCK]`; gives `[BLOCK, VECTORS * lanes]`.
 #[inline(always)]
-pub(super) fn product<I: Isa, const AT_ONCE: usize>(
+pub(super) fn product<I: Isa>(isa: I, patch: &[f32], weights: &[f32], begin: &[f32], sums: &mut [f32]) {
+    // With 16 registers half a block at a time leaves room for what is multiplied.
+    if isa.f32().len() >= 16 {
+        product_in_parts::<I, BLOCK>(isa, patch, weights, begin, sums);
+    } else {
+        product_in_parts::<I, { BLOCK / 2 }>(isa, patch, weights, begin, sums);
+    }
+}
+
+/// The same, so many filters at once.
+#[inline(always)]
+fn product_in_parts<I: Isa, const AT_ONCE: usize>(
     isa: I,
     patch: &[f32],
     weights: &[f32],
-    part: usize,
-    mut sums: [[I::F32; VECTORS]; AT_ONCE],
-) -> [[I::F32; VECTORS]; AT_ONCE] {
+    begin: &[f32],
+    to: &mut [f32],
+) {
     let ops = isa.f32();
-    for (seen, weights) in patch.chunks_exact(VECTORS * ops.len()).zip(weights.chunks_exact(BLOCK)) {
-        let seen: [I::F32; VECTORS] = ops.load_many(seen);
-        for (sums, weight) in sums.iter_mut().zip(&weights[part..]) {
-            let weight = ops.splat(*weight);
-            for (sum, seen) in sums.iter_mut().zip(seen) {
-                *sum = ops.mul_add(seen, weight, *sum);
+    let length = VECTORS * ops.len();
+    for part in (0..BLOCK).step_by(AT_ONCE) {
+        let mut sums = [[ops.zero(); VECTORS]; AT_ONCE];
+        for (sums, begin) in sums.iter_mut().zip(&begin[part..]) {
+            *sums = [ops.splat(*begin); VECTORS];
+        }
+        for (seen, weights) in patch.chunks_exact(length).zip(weights.chunks_exact(BLOCK)) {
+            let seen: [I::F32; VECTORS] = ops.load_many(seen);
+            for (sums, weight) in sums.iter_mut().zip(&weights[part..]) {
+                let weight = ops.splat(*weight);
+                for (sum, seen) in sums.iter_mut().zip(seen) {
+                    *sum = ops.mul_add(seen, weight, *sum);
+                }
+            }
+        }
+        for (filter, sums) in sums.iter().enumerate() {
+            for (vector, sum) in sums.iter().enumerate() {
+                ops.store(*sum, &mut to[(part + filter) * length + vector * ops.len()..]);
             }
         }
     }
-    sums
 }
 
 /// Writes the sums of neighbouring places, the first of which is `first`, into the rows of a result.
@@ -217,11 +228,7 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     use rten_simd::isa::{Avx2Isa, Avx512Isa, GenericIsa};
 
-    use super::*;
-
-    fn some(count: usize, step: f32) -> Vec<f32> {
-        (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
-    }
+    use super::{super::some, *};
 
     /// The definition, tap by tap.
     fn plain(

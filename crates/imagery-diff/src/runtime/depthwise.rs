@@ -47,7 +47,7 @@ impl Depthwise {
         let mut sums = vec![0.0; out_rows * planes.width()];
         let mut to = Vec::with_capacity(shape.iter().product());
         for (at, from) in from.chunks_exact(rows * cols).enumerate() {
-            planes.fill(0, from);
+            planes.fill(from);
             let channel = at % channels;
             match self.side {
                 3 => self.sum::<9>(channel, &planes, &mut sums),
@@ -122,11 +122,7 @@ impl<const TAPS: usize> Taps<'_, TAPS> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn some(count: usize, step: f32) -> Vec<f32> {
-        (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
-    }
+    use super::{super::some, *};
 
     /// The definition, tap by tap.
     fn plain(layer: &Depthwise, input: &NdTensor<f32, 4>) -> NdTensor<f32, 4> {

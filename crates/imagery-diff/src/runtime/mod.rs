@@ -175,6 +175,12 @@ fn own_thread() -> std::sync::Arc<rten::ThreadPool> {
     POOL.with(std::sync::Arc::clone)
 }
 
+/// Numbers for the tests of the layers.
+#[cfg(test)]
+fn some(count: usize, step: f32) -> Vec<f32> {
+    (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,8 @@ const SLACK: usize = 64;
 
 /// Some channels with their borders, split by the stride.
 pub(crate) struct Planes {
-    /// Columns of a channel.
+    /// Rows and columns of a channel.
+    rows: usize,
     cols: usize,
     side: usize,
     stride: usize,
@@ -29,7 +30,7 @@ impl Planes {
         // One row more than the border asks for: the last tap of the last row's unread places lies there.
         let area = (height + 1) * width;
         let values = vec![0.0; channels * area * stride * stride + SLACK];
-        Planes { cols, side, stride, width, area, values }
+        Planes { rows, cols, side, stride, width, area, values }
     }
 
     /// Places from one row of a result to the next; those beyond the last column of the result have no meaning.
@@ -55,8 +56,15 @@ impl Planes {
         start + (row / self.stride) * self.width + col / self.stride
     }
 
-    /// Takes a channel; the border stays zero.
-    pub(crate) fn fill(&mut self, channel: usize, pixels: &[f32]) {
+    /// Takes an image, `[channels, rows, cols]`; the border stays zero.
+    pub(crate) fn fill(&mut self, image: &[f32]) {
+        let pixels = self.rows * self.cols;
+        for (channel, pixels) in image.chunks_exact(pixels).enumerate() {
+            self.fill_channel(channel, pixels);
+        }
+    }
+
+    fn fill_channel(&mut self, channel: usize, pixels: &[f32]) {
         let border = self.side / 2;
         let planes = self.stride * self.stride * self.area;
         let values = &mut self.values[channel * planes..][..planes];

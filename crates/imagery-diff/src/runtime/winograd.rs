@@ -86,9 +86,7 @@ impl Winograd {
         let mut planes = Planes::new(channels, [rows, cols], SIDE, MADE);
         let images = input.data().chunks_exact(channels * rows * cols);
         for (from, to) in images.zip(to.chunks_exact_mut(self.outputs * rows * cols)) {
-            for (channel, pixels) in from.chunks_exact(rows * cols).enumerate() {
-                planes.fill(channel, pixels);
-            }
+            planes.fill(from);
             convolve(Blocks { layer: self, planes: &planes, size: [rows, cols], to });
         }
         Ok(output)
@@ -122,18 +120,13 @@ impl SimdOp for Blocks<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        // With 16 registers half a block of filters at a time leaves room for what is multiplied.
-        if isa.f32().len() >= 16 {
-            self.convolve::<I, BLOCK>(isa)
-        } else {
-            self.convolve::<I, { BLOCK / 2 }>(isa)
-        }
+        self.convolve(isa);
     }
 }
 
 impl Blocks<'_> {
     #[inline(always)]
-    fn convolve<I: Isa, const AT_ONCE: usize>(self, isa: I) {
+    fn convolve<I: Isa>(self, isa: I) {
         let ops = isa.f32();
         let Winograd { inputs, weights, bias, bounds, .. } = self.layer;
         let [rows, cols] = self.size;
@@ -150,16 +143,7 @@ impl Blocks<'_> {
             for (number, (weights, bias)) in blocks.enumerate() {
                 let products = seen.chunks_exact(inputs * length).zip(weights.chunks_exact(inputs * BLOCK));
                 for ((seen, weights), sums) in products.zip(sums.chunks_exact_mut(BLOCK * length)) {
-                    for part in (0..BLOCK).step_by(AT_ONCE) {
-                        let zero = [[ops.zero(); VECTORS]; AT_ONCE];
-                        let found = product::<I, AT_ONCE>(isa, seen, weights, part, zero);
-                        for (filter, found) in found.iter().enumerate() {
-                            for (vector, sum) in found.iter().enumerate() {
-                                let at = (part + filter) * length + vector * ops.len();
-                                ops.store(*sum, &mut sums[at..]);
-                            }
-                        }
-                    }
+                    product(isa, seen, weights, &[0.0; BLOCK], sums);
                 }
                 let outputs = self.to.chunks_exact_mut(rows * cols).skip(number * BLOCK);
                 for ((filter, to), bias) in (0..BLOCK).zip(outputs).zip(bias) {
@@ -289,11 +273,10 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     use rten_simd::isa::{Avx2Isa, Avx512Isa, GenericIsa};
 
-    use super::{super::dense::Dense, *};
-
-    fn some(count: usize, step: f32) -> Vec<f32> {
-        (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
-    }
+    use super::{
+        super::{dense::Dense, some},
+        *,
+    };
 
     #[test]
     fn it_is_the_convolution_for_every_shape() {

@@ -78,15 +78,20 @@ def light_field(rng: Rng, image: np.ndarray) -> np.ndarray:
     return np.clip(image * field[..., None], 0, 255).astype(np.uint8)
 
 
+def reduced(image: np.ndarray, factor: float, back: int) -> np.ndarray:
+    """An image made so many times coarser, and enlarged again by an interpolation."""
+    rows, cols = image.shape[:2]
+    small = cv2.resize(image, (int(cols / factor), int(rows / factor)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (cols, rows), interpolation=back)
+
+
 def blur_and_noise(rng: Rng, image: np.ndarray) -> np.ndarray:
     """Loss of resolution, over-sharpening, noise and JPEG, each by chance."""
-    rows, cols = image.shape[:2]
     if chance(rng, 0.3):
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4))
     if chance(rng, 0.2):
         factor = rng.uniform(1.2, 2.6)
-        small = cv2.resize(image, (int(cols / factor), int(rows / factor)), interpolation=cv2.INTER_AREA)
-        image = cv2.resize(small, (cols, rows), interpolation=cv2.INTER_LINEAR if chance(rng, 0.5) else cv2.INTER_CUBIC)
+        image = reduced(image, factor, cv2.INTER_LINEAR if chance(rng, 0.5) else cv2.INTER_CUBIC)
     if chance(rng, 0.15):
         soft = cv2.GaussianBlur(image, (0, 0), 1.2)
         image = cv2.addWeighted(image, 2.0, soft, -1.0, 0)
@@ -102,13 +107,9 @@ def blur_and_noise(rng: Rng, image: np.ndarray) -> np.ndarray:
 
 def coarse(rng: Rng, images: list[np.ndarray]) -> list[np.ndarray]:
     """Both dates as a coarser sensor sees them, enlarged again as a detector enlarges coarse images."""
-    rows, cols = images[0].shape[:2]
     factor = np.exp(rng.uniform(np.log(1.3), np.log(COARSER_MAX)))
     back = cv2.INTER_LINEAR if chance(rng, 0.5) else cv2.INTER_CUBIC
-    small = [
-        cv2.resize(image, (int(cols / factor), int(rows / factor)), interpolation=cv2.INTER_AREA) for image in images
-    ]
-    return [cv2.resize(image, (cols, rows), interpolation=back) for image in small]
+    return [reduced(image, factor, back) for image in images]
 
 
 def grey(rng: Rng, image: np.ndarray) -> np.ndarray:
