@@ -254,6 +254,13 @@ def fit(options: FitOptions) -> None:
         torch.multiprocessing.spawn(fit_rank, (options,), options.ranks)
 
 
+def half_precision(device: str) -> torch.autocast:
+    """bf16 where the processor computes with it: four times as fast as f32 there, and several times slower elsewhere."""
+    kind = device.split(":")[0]
+    has_it = kind != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.autocast(kind, torch.bfloat16, enabled=has_it)
+
+
 class Step:
     """One step of training: what a batch says, and what it changes."""
 
@@ -273,13 +280,13 @@ class Step:
         """How wrong the network is about a batch of pairs, targets and weights, 0..255."""
         pair, target, weight = (part.to(self.options.device).float().div_(255) for part in batch)
         pair = pair.contiguous(memory_format=torch.channels_last)
-        # bf16 is four times as fast as f32 on a CPU with AVX512-BF16; the loss stays in f32.
-        with torch.autocast(self.options.device.split(":")[0], torch.bfloat16):
+        # The loss stays in f32.
+        with half_precision(self.options.device):
             logits = self.forward(pair).float()
         value = self.measure(logits, target, weight)
         if self.teacher is None:
             return value
-        with torch.no_grad(), torch.autocast(self.options.device.split(":")[0], torch.bfloat16):
+        with torch.no_grad(), half_precision(self.options.device):
             taught = torch.sigmoid(self.teacher(pair).float())
         return torch.lerp(value, self.measure(logits, taught, torch.ones_like(weight)), TEACHER_SHARE)
 
