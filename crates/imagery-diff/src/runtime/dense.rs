@@ -33,8 +33,10 @@ pub(crate) const SHAPES: [(usize, usize); 3] = [(1, 1), (3, 1), (3, 2)];
 /// Filters of a block.
 pub(super) const BLOCK: usize = 8;
 
-/// Vectors of a tile: with [`BLOCK`] filters their sums fill three quarters of the registers of AVX-512.
-pub(super) const VECTORS: usize = 3;
+/// Vectors of a tile and filters that are multiplied at once where there are 32 registers (AVX-512).
+pub(super) const OF_32: [usize; 2] = [3, BLOCK];
+/// The same where there are 16.
+pub(super) const OF_16: [usize; 2] = [2, BLOCK / 2];
 
 impl Dense {
     /// A convolution with filters `[outputs, inputs, side, side]`.
@@ -67,11 +69,11 @@ impl Dense {
         self.run_by(input, |tiles| tiles.dispatch())
     }
 
-    /// The same with the product of each image done by `multiply`.
+    /// The same with the product done by `multiply`.
     fn run_by(
         &self,
         input: NdTensorView<'_, f32, 4>,
-        multiply: impl Fn(Tiles<'_>),
+        multiply: impl Fn(Product<'_>),
     ) -> Result<NdTensor<f32, 4>, String> {
         let [n, channels, rows, cols] = input.shape();
         if channels != self.inputs {
@@ -80,146 +82,141 @@ impl Dense {
         let input = input.to_contiguous();
         let (out_rows, out_cols) = (rows.div_ceil(self.stride), cols.div_ceil(self.stride));
         let mut output = NdTensor::zeros([n, self.outputs, out_rows, out_cols]);
-        if input.is_empty() {
-            return Ok(output);
-        }
-        let to = output.data_mut().expect("a tensor just made lies in one piece");
-        let images = input.data().chunks_exact(channels * rows * cols);
-        let images = images.zip(to.chunks_exact_mut(self.outputs * out_rows * out_cols));
-        if self.side == 1 {
-            let starts: Vec<usize> = (0..channels).map(|channel| channel * rows * cols).collect();
-            for (from, to) in images {
-                multiply(Tiles { layer: self, values: from, starts: &starts, width: cols, out_cols, to });
-            }
-            return Ok(output);
-        }
-        let taps = self.side * self.side;
-        let mut planes = Planes::new(channels, [rows, cols], self.side, self.stride);
-        let starts: Vec<usize> =
-            (0..channels * taps).map(|term| planes.start_of(term / taps, term % taps)).collect();
-        for (from, to) in images {
-            planes.fill(from);
-            let (values, width) = (planes.values(), planes.width());
-            multiply(Tiles { layer: self, values, starts: &starts, width, out_cols, to });
+        if !input.is_empty() {
+            let to = output.data_mut().expect("a tensor just made lies in one piece");
+            multiply(Product { layer: self, size: [rows, cols], images: input.data(), to });
         }
         Ok(output)
     }
 }
 
-/// The product for one image.
-struct Tiles<'a> {
+/// The product for some images.
+struct Product<'a> {
     layer: &'a Dense,
-    values: &'a [f32],
-    /// For each tap of each channel where the slice of values begins that it reads.
-    starts: &'a [usize],
-    /// Places from one row to the next, of which the first `out_cols` are part of the result.
-    width: usize,
-    out_cols: usize,
-    /// The result, `[outputs, rows, out_cols]`.
+    /// Rows and columns of an image.
+    size: [usize; 2],
+    /// The images, `[N, inputs, rows, cols]`.
+    images: &'a [f32],
+    /// The result, `[N, outputs, rows / stride, cols / stride]`.
     to: &'a mut [f32],
 }
 
-impl SimdOp for Tiles<'_> {
+impl SimdOp for Product<'_> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        self.multiply(isa);
+        if isa.f32().len() >= 16 {
+            self.multiply::<I, { OF_32[0] }, { OF_32[1] }>(isa);
+        } else {
+            self.multiply::<I, { OF_16[0] }, { OF_16[1] }>(isa);
+        }
     }
 }
 
-impl Tiles<'_> {
+impl Product<'_> {
     #[inline(always)]
-    fn multiply<I: Isa>(self, isa: I) {
-        let ops = isa.f32();
-        let (lanes, terms) = (ops.len(), self.starts.len());
-        let length = VECTORS * lanes;
-        let plane = self.to.len() / self.layer.outputs;
-        let places = plane / self.out_cols * self.width;
-        let mut patch = vec![0.0; terms * length];
+    fn multiply<I: Isa, const VECTORS: usize, const AT_ONCE: usize>(self, isa: I) {
+        let Dense { inputs, outputs, side, stride, weights, bias, bounds } = self.layer;
+        let [rows, cols] = self.size;
+        let (taps, length, out_cols) = (side * side, VECTORS * isa.f32().len(), cols.div_ceil(*stride));
+        let mut planes = Planes::in_bands(*inputs, self.size, [*side, *stride], length);
+        let starts: Vec<usize> =
+            (0..inputs * taps).map(|term| planes.start_of(term / taps, term % taps)).collect();
         let mut tile = vec![0.0; BLOCK * length];
-        for first in (0..places).step_by(length) {
-            for (start, to) in self.starts.iter().zip(patch.chunks_exact_mut(length)) {
-                let from = &self.values[start + first..];
-                if from.len() >= length {
-                    for (to, from) in to.chunks_exact_mut(lanes).zip(from.chunks_exact(lanes)) {
-                        ops.store(ops.load(from), to);
+        let plane = rows.div_ceil(*stride) * out_cols;
+        let images = self.images.chunks_exact(inputs * rows * cols);
+        for (image, to) in images.zip(self.to.chunks_exact_mut(outputs * plane)) {
+            for band in planes.bands() {
+                planes.fill(image, band.start);
+                for first in (0..band.len() * planes.width()).step_by(length) {
+                    let blocks = weights.chunks_exact(starts.len() * BLOCK).zip(bias.chunks_exact(BLOCK));
+                    for (number, (weights, bias)) in blocks.enumerate() {
+                        let seen = starts.iter().map(|start| &planes.values()[start + first..][..length]);
+                        product::<I, VECTORS, AT_ONCE>(isa, seen, weights, bias, &mut tile);
+                        clamp(isa, *bounds, &mut tile);
+                        let filters = to.chunks_exact_mut(plane).skip(number * BLOCK);
+                        for (sums, to) in tile.chunks_exact(length).zip(filters) {
+                            let to = &mut to[band.start * out_cols..band.end * out_cols];
+                            give(isa, sums, first, [planes.width(), out_cols], to);
+                        }
                     }
-                } else {
-                    to[..from.len()].copy_from_slice(from);
-                }
-            }
-            let blocks =
-                self.layer.weights.chunks_exact(terms * BLOCK).zip(self.layer.bias.chunks_exact(BLOCK));
-            for (number, (weights, bias)) in blocks.enumerate() {
-                product(isa, &patch, weights, bias, &mut tile);
-                let filters =
-                    tile.chunks_exact(length).zip(self.to.chunks_exact_mut(plane).skip(number * BLOCK));
-                for (sums, to) in filters {
-                    give(sums, first, (self.width, self.out_cols), self.layer.bounds, to);
                 }
             }
         }
     }
 }
 
-/// The product of a patch, `[terms, VECTORS * lanes]`, with the weights of a block, `[terms, BLOCK]`, on top of what each of its filters
+/// The product of what some places see, `VECTORS * lanes` values for each term, with the weights of a block, `[terms, BLOCK]`, on top of what each of its filters
 /// begins with, `[BLOCK]`; gives `[BLOCK, VECTORS * lanes]`.
 #[inline(always)]
-pub(super) fn product<I: Isa>(isa: I, patch: &[f32], weights: &[f32], begin: &[f32], sums: &mut [f32]) {
-    // With 16 registers half a block at a time leaves room for what is multiplied.
-    if isa.f32().len() >= 16 {
-        product_in_parts::<I, BLOCK>(isa, patch, weights, begin, sums);
-    } else {
-        product_in_parts::<I, { BLOCK / 2 }>(isa, patch, weights, begin, sums);
-    }
-}
-
-/// The same, so many filters at once.
-#[inline(always)]
-fn product_in_parts<I: Isa, const AT_ONCE: usize>(
+pub(super) fn product<'a, I: Isa, const VECTORS: usize, const AT_ONCE: usize>(
     isa: I,
-    patch: &[f32],
+    seen: impl Iterator<Item = &'a [f32]> + Clone,
     weights: &[f32],
     begin: &[f32],
     to: &mut [f32],
 ) {
     let ops = isa.f32();
-    let length = VECTORS * ops.len();
+    let lanes = ops.len();
+    // Plain loops over arrays of known lengths: they stay in registers, and closures of the standard library's array
+    // functions are not compiled for the processor at hand.
     for part in (0..BLOCK).step_by(AT_ONCE) {
         let mut sums = [[ops.zero(); VECTORS]; AT_ONCE];
         for (sums, begin) in sums.iter_mut().zip(&begin[part..]) {
             *sums = [ops.splat(*begin); VECTORS];
         }
-        for (seen, weights) in patch.chunks_exact(length).zip(weights.chunks_exact(BLOCK)) {
-            let seen: [I::F32; VECTORS] = ops.load_many(seen);
-            for (sums, weight) in sums.iter_mut().zip(&weights[part..]) {
-                let weight = ops.splat(*weight);
-                for (sum, seen) in sums.iter_mut().zip(seen) {
-                    *sum = ops.mul_add(seen, weight, *sum);
+        let parts = weights.as_chunks::<AT_ONCE>().0.iter().skip(part / AT_ONCE).step_by(BLOCK / AT_ONCE);
+        for (seen, weights) in seen.clone().zip(parts) {
+            let mut vectors = [ops.zero(); VECTORS];
+            for (at, vector) in vectors.iter_mut().enumerate() {
+                *vector = ops.load(&seen[at * lanes..]);
+            }
+            for filter in 0..AT_ONCE {
+                let weight = ops.splat(weights[filter]);
+                for at in 0..VECTORS {
+                    sums[filter][at] = ops.mul_add(vectors[at], weight, sums[filter][at]);
                 }
             }
         }
         for (filter, sums) in sums.iter().enumerate() {
             for (vector, sum) in sums.iter().enumerate() {
-                ops.store(*sum, &mut to[(part + filter) * length + vector * ops.len()..]);
+                ops.store(*sum, &mut to[((part + filter) * VECTORS + vector) * lanes..]);
             }
         }
     }
 }
 
+/// Brings values, whole vectors of them, between two bounds.
+#[inline(always)]
+fn clamp<I: Isa>(isa: I, [low, high]: [f32; 2], values: &mut [f32]) {
+    let ops = isa.f32();
+    let (low, high) = (ops.splat(low), ops.splat(high));
+    for values in values.chunks_exact_mut(ops.len()) {
+        ops.store(ops.min(ops.max(ops.load(values), low), high), values);
+    }
+}
+
 /// Writes the sums of neighbouring places, the first of which is `first`, into the rows of a result.
 #[inline(always)]
-fn give(sums: &[f32], first: usize, (width, cols): (usize, usize), [low, high]: [f32; 2], to: &mut [f32]) {
+fn give<I: Isa>(isa: I, sums: &[f32], first: usize, [width, cols]: [usize; 2], to: &mut [f32]) {
+    let ops = isa.f32();
     let (mut place, mut rest) = (first, sums);
     while !rest.is_empty() {
         let (row, col) = (place / width, place % width);
         let (line, further) = rest.split_at(rest.len().min(width - col));
         let Some(to) = to.get_mut(row * cols + col.min(cols)..(row + 1) * cols) else { return };
-        for (to, sum) in to.iter_mut().zip(line) {
-            *to = sum.max(low).min(high);
+        let count = line.len().min(to.len());
+        // By hand: calls to copy a vector or two take longer than the copies.
+        let (mut to, mut line) =
+            (to[..count].chunks_exact_mut(ops.len()), line[..count].chunks_exact(ops.len()));
+        for (to, line) in to.by_ref().zip(line.by_ref()) {
+            ops.store(ops.load(line), to);
         }
-        (place, rest) = (place + line.len(), further);
+        for (to, sum) in to.into_remainder().iter_mut().zip(line.remainder()) {
+            *to = *sum;
+        }
+        (place, rest) = (place + rest.len() - further.len(), further);
     }
 }
 

@@ -43,11 +43,11 @@ impl Depthwise {
         if from.is_empty() {
             return Ok(NdTensor::zeros(shape));
         }
-        let mut planes = Planes::new(1, [rows, cols], self.side, self.stride);
+        let mut planes = Planes::new(1, [rows, cols], [self.side, self.stride], out_rows);
         let mut sums = vec![0.0; out_rows * planes.width()];
         let mut to = Vec::with_capacity(shape.iter().product());
         for (at, from) in from.chunks_exact(rows * cols).enumerate() {
-            planes.fill(from);
+            planes.fill(from, 0);
             let channel = at % channels;
             match self.side {
                 3 => self.sum::<9>(channel, &planes, &mut sums),

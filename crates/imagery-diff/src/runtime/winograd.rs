@@ -12,7 +12,7 @@ use rten_simd::{
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
 use super::{
-    dense::{BLOCK, VECTORS, product},
+    dense::{BLOCK, OF_16, OF_32, product},
     planes::Planes,
 };
 
@@ -67,7 +67,7 @@ impl Winograd {
         self.run_by(input, |blocks| blocks.dispatch())
     }
 
-    /// The same with the work on each image done by `convolve`.
+    /// The same with the work done by `convolve`.
     fn run_by(
         &self,
         input: NdTensorView<'_, f32, 4>,
@@ -79,15 +79,9 @@ impl Winograd {
         }
         let input = input.to_contiguous();
         let mut output = NdTensor::zeros([n, self.outputs, rows, cols]);
-        if input.is_empty() {
-            return Ok(output);
-        }
-        let to = output.data_mut().expect("a tensor just made lies in one piece");
-        let mut planes = Planes::new(channels, [rows, cols], SIDE, MADE);
-        let images = input.data().chunks_exact(channels * rows * cols);
-        for (from, to) in images.zip(to.chunks_exact_mut(self.outputs * rows * cols)) {
-            planes.fill(from);
-            convolve(Blocks { layer: self, planes: &planes, size: [rows, cols], to });
+        if !input.is_empty() {
+            let to = output.data_mut().expect("a tensor just made lies in one piece");
+            convolve(Blocks { layer: self, size: [rows, cols], images: input.data(), to });
         }
         Ok(output)
     }
@@ -106,12 +100,14 @@ fn transformed_filter(filter: &[f32; SIDE * SIDE]) -> [f32; PRODUCTS] {
     std::array::from_fn(|place| cols[place % READ][place / READ])
 }
 
-/// The convolution of one image.
+/// The convolution of some images.
 struct Blocks<'a> {
     layer: &'a Winograd,
-    planes: &'a Planes,
+    /// Rows and columns of an image.
     size: [usize; 2],
-    /// The result, `[outputs, rows, cols]`.
+    /// The images, `[N, inputs, rows, cols]`.
+    images: &'a [f32],
+    /// The result, `[N, outputs, rows, cols]`.
     to: &'a mut [f32],
 }
 
@@ -120,63 +116,82 @@ impl SimdOp for Blocks<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        self.convolve(isa);
+        if isa.f32().len() >= 16 {
+            self.convolve::<I, { OF_32[0] }, { OF_32[1] }>(isa);
+        } else {
+            self.convolve::<I, { OF_16[0] }, { OF_16[1] }>(isa);
+        }
     }
 }
 
 impl Blocks<'_> {
     #[inline(always)]
-    fn convolve<I: Isa>(self, isa: I) {
-        let ops = isa.f32();
-        let Winograd { inputs, weights, bias, bounds, .. } = self.layer;
+    fn convolve<I: Isa, const VECTORS: usize, const AT_ONCE: usize>(self, isa: I) {
+        let Winograd { inputs, outputs, weights, bias, bounds } = self.layer;
         let [rows, cols] = self.size;
-        let length = VECTORS * ops.len();
-        let places = rows.div_ceil(MADE) * self.planes.width();
+        let length = VECTORS * isa.f32().len();
+        let mut planes = Planes::in_bands(*inputs, self.size, [SIDE, MADE], length);
         let mut seen = vec![0.0; PRODUCTS * inputs * length];
         let mut sums = vec![0.0; PRODUCTS * BLOCK * length];
         let mut made = vec![0.0; MADE * MADE * length];
-        for first in (0..places).step_by(length) {
-            for channel in 0..*inputs {
-                self.see(isa, channel, first, &mut seen);
-            }
-            let blocks = weights.chunks_exact(PRODUCTS * inputs * BLOCK).zip(bias.chunks_exact(BLOCK));
-            for (number, (weights, bias)) in blocks.enumerate() {
-                let products = seen.chunks_exact(inputs * length).zip(weights.chunks_exact(inputs * BLOCK));
-                for ((seen, weights), sums) in products.zip(sums.chunks_exact_mut(BLOCK * length)) {
-                    product(isa, seen, weights, &[0.0; BLOCK], sums);
-                }
-                let outputs = self.to.chunks_exact_mut(rows * cols).skip(number * BLOCK);
-                for ((filter, to), bias) in (0..BLOCK).zip(outputs).zip(bias) {
-                    take_back(isa, &sums[filter * length..], *bias, *bounds, &mut made);
-                    give(&made, first, self.planes.width(), cols, to);
+        let images = self.images.chunks_exact(inputs * rows * cols);
+        for (image, to) in images.zip(self.to.chunks_exact_mut(outputs * rows * cols)) {
+            for band in planes.bands() {
+                planes.fill(image, band.start);
+                let lines = band.start * MADE * cols..rows.min(band.end * MADE) * cols;
+                for first in (0..band.len() * planes.width()).step_by(length) {
+                    for channel in 0..*inputs {
+                        see::<I, VECTORS>(isa, &planes, [channel, *inputs], first, &mut seen);
+                    }
+                    let blocks =
+                        weights.chunks_exact(PRODUCTS * inputs * BLOCK).zip(bias.chunks_exact(BLOCK));
+                    for (number, (weights, bias)) in blocks.enumerate() {
+                        let products =
+                            seen.chunks_exact(inputs * length).zip(weights.chunks_exact(inputs * BLOCK));
+                        for ((seen, weights), sums) in products.zip(sums.chunks_exact_mut(BLOCK * length)) {
+                            let seen = seen.chunks_exact(length);
+                            product::<I, VECTORS, AT_ONCE>(isa, seen, weights, &[0.0; BLOCK], sums);
+                        }
+                        let outputs = to.chunks_exact_mut(rows * cols).skip(number * BLOCK);
+                        for ((filter, to), bias) in (0..BLOCK).zip(outputs).zip(bias) {
+                            take_back::<I, VECTORS>(isa, &sums[filter * length..], *bias, *bounds, &mut made);
+                            give(&made, first, planes.width(), cols, &mut to[lines.clone()]);
+                        }
+                    }
                 }
             }
         }
     }
+}
 
-    /// Transforms what neighbouring blocks read of a channel into `[PRODUCTS, inputs, length]`: `B^T d B`.
-    #[inline(always)]
-    fn see<I: Isa>(&self, isa: I, channel: usize, first: usize, seen: &mut [f32]) {
-        let ops = isa.f32();
-        let length = VECTORS * ops.len();
-        let values = self.planes.values();
-        for vector in (0..length).step_by(ops.len()) {
-            // Plain loops: closures of the standard library's array functions are not compiled for the processor at hand.
-            let mut down = [[ops.zero(); READ]; READ];
-            for col in 0..READ {
-                let mut column = [ops.zero(); READ];
-                for (row, value) in column.iter_mut().enumerate() {
-                    *value = ops.load(&values[self.planes.start_at(channel, row, col) + first + vector..]);
-                }
-                for (line, value) in down.iter_mut().zip(&transformed(isa, column)) {
-                    line[col] = *value;
-                }
+/// Transforms what neighbouring blocks read of one of so many channels into `[PRODUCTS, channels, length]`: `B^T d B`.
+#[inline(always)]
+fn see<I: Isa, const VECTORS: usize>(
+    isa: I,
+    planes: &Planes,
+    [channel, channels]: [usize; 2],
+    first: usize,
+    seen: &mut [f32],
+) {
+    let ops = isa.f32();
+    let length = VECTORS * ops.len();
+    let values = planes.values();
+    for vector in (0..length).step_by(ops.len()) {
+        // Plain loops: closures of the standard library's array functions are not compiled for the processor at hand.
+        let mut down = [[ops.zero(); READ]; READ];
+        for col in 0..READ {
+            let mut column = [ops.zero(); READ];
+            for (row, value) in column.iter_mut().enumerate() {
+                *value = ops.load(&values[planes.start_at(channel, row, col) + first + vector..]);
             }
-            for (row, line) in down.iter().enumerate() {
-                for (col, value) in transformed(isa, *line).iter().enumerate() {
-                    let at = ((row * READ + col) * self.layer.inputs + channel) * length + vector;
-                    ops.store(*value, &mut seen[at..]);
-                }
+            for (line, value) in down.iter_mut().zip(&transformed(isa, column)) {
+                line[col] = *value;
+            }
+        }
+        for (row, line) in down.iter().enumerate() {
+            for (col, value) in transformed(isa, *line).iter().enumerate() {
+                let at = ((row * READ + col) * channels + channel) * length + vector;
+                ops.store(*value, &mut seen[at..]);
             }
         }
     }
@@ -203,7 +218,13 @@ fn transformed<I: Isa>(isa: I, [a, b, c, d, e, f]: [I::F32; READ]) -> [I::F32; R
 /// Takes sums, `[PRODUCTS, BLOCK, length]` from one filter on, back to the pixels of the result, `[MADE * MADE, length]`:
 /// `A^T m A`.
 #[inline(always)]
-fn take_back<I: Isa>(isa: I, sums: &[f32], bias: f32, [low, high]: [f32; 2], made: &mut [f32]) {
+fn take_back<I: Isa, const VECTORS: usize>(
+    isa: I,
+    sums: &[f32],
+    bias: f32,
+    [low, high]: [f32; 2],
+    made: &mut [f32],
+) {
     let ops = isa.f32();
     let length = VECTORS * ops.len();
     let (bias, low, high) = (ops.splat(bias), ops.splat(low), ops.splat(high));
