@@ -78,15 +78,26 @@ pub(crate) fn sample(
 
 fn positions(lattice: &Lattice, grid: &Grid, placed: Placed, displaced: &Displacement) -> Vec<[f64; 2]> {
     let [first_right, first_down] = placed.first;
-    let along = |index: u32| f64::from(index) * placed.step_px;
-    (0..grid.rows)
-        .flat_map(|row| (0..grid.cols).map(move |col| (row, col)))
-        .map(|(row, col)| {
-            let (right, down) = (first_right + along(col), first_down + along(row));
-            let shift = displaced.at(right, down);
-            lattice.at(right + shift.right_px, down + shift.down_px)
-        })
-        .collect()
+    let (rows, cols) = (grid.rows as usize, grid.cols as usize);
+    let mut positions = Vec::with_capacity(rows * cols);
+    for row in 0..rows {
+        let down = first_down + row as f64 * placed.step_px;
+        if displaced.varies() {
+            positions.extend((0..cols).map(|col| {
+                let right = first_right + col as f64 * placed.step_px;
+                let shift = displaced.at(right, down);
+                lattice.at(right + shift.right_px, down + shift.down_px)
+            }));
+            continue;
+        }
+        let shift = displaced.everywhere();
+        let first = [first_right + shift.right_px, down + shift.down_px];
+        lattice.along(first, placed.step_px, cols, |indices, [right, down], [across, along]| {
+            let steps = (0..indices.len()).map(|steps| steps as f64);
+            positions.extend(steps.map(|steps| [right + steps * across, down + steps * along]));
+        });
+    }
+    positions
 }
 
 /// The whole factor by which the source is reduced before it is read.
@@ -220,12 +231,16 @@ fn neighbours(at: f64, size: usize) -> Option<(usize, usize, f32)> {
         return None;
     }
     let at = at.clamp(0.0, last);
-    let nearest = at.round();
-    if (at - nearest).abs() < SHARE_MIN {
-        return Some((nearest as usize, nearest as usize, 0.0));
+    // Not negative, so that cutting off rounds down; a call of `floor` takes longer than all the rest.
+    let first = at as usize;
+    let share = at - first as f64;
+    if share < SHARE_MIN {
+        return Some((first, first, 0.0));
     }
-    let first = at.floor();
-    Some((first as usize, first as usize + 1, (at - first) as f32))
+    if share > 1.0 - SHARE_MIN {
+        return Some((first + 1, first + 1, 0.0));
+    }
+    Some((first, first + 1, share as f32))
 }
 
 #[cfg(test)]
