@@ -4,6 +4,7 @@ use rten_tensor::{NdTensor, prelude::*};
 
 use crate::{
     evidence::{EvidenceMaps, cues::cues},
+    grid::{Grid, Window},
     model::{CHANNELS_IN, MAPS_OUT, Model, ModelError},
     pair::AlignedPair,
 };
@@ -11,9 +12,12 @@ use crate::{
 /// Pixels around a window that the network sees besides it; what it says of them is dropped.
 pub const HALO_PX: u32 = 48;
 
-/// Where the first look says less than this of every pixel, the window is not looked at again: the mean of two looks
-/// could not reach the evidence that a structure begins with ([`crate::objects::ObjectOptions::seed_min`]).
+/// Pixels of which the first look says less than this are not looked at again: the mean of two looks could not reach the
+/// evidence that a structure begins with ([`crate::objects::ObjectOptions::seed_min`]).
 const NOTHING: f32 = 0.17;
+
+/// Pixels around those that are looked at again with them.
+const AROUND_PX: u32 = 16;
 
 /// The maps that tell a change come first: new, removed.
 const CHANGE_MAPS: usize = 2;
@@ -23,58 +27,83 @@ const CHANGE_MAPS: usize = 2;
 /// Pixels that were not observed are shown to the network as black. A grey pair is shown as three equal
 /// bands.
 ///
-/// The network looks as often as its card says; the mean of what it says is the evidence. A second look from another side at
-/// another scale decides much of what lies near the threshold: what a window's place on the network's own grid made likely or
-/// unlikely is not said twice. `training/tried.md` has the figures of other looks.
+/// The network looks as often as its card says, from the second time on only at where it saw something; the mean of what it says
+/// is the evidence. A second look from another side at another scale decides much of what lies near the threshold: what a window's
+/// place on the network's own grid made likely or unlikely is not said twice. `training/tried.md` has the figures of other looks.
 ///
 /// # Errors
 /// When the network cannot be run.
 pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelError> {
     let grid = pair.grid();
     let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
-    let mut sums = vec![0.0; MAPS_OUT * grid.len()];
-    let (rows, cols) = (grid.rows as usize, grid.cols as usize);
-    let mut looks = 0;
-    for &enlarged in model.looks() {
-        if looks > 0 && sums[..CHANGE_MAPS * grid.len()].iter().all(|said| *said < NOTHING) {
+    let mut said = vec![0.0; MAPS_OUT * grid.len()];
+    for (number, &enlarged) in model.looks().iter().enumerate() {
+        let change = &said[..CHANGE_MAPS * grid.len()];
+        let Some(told) = (if number == 0 { Some(grid.window()) } else { of_interest(change, grid) }) else {
             break;
-        }
-        let turned = looks % 2 == 1;
-        looks += 1;
-        let shown = Shown { enlarged, turned, rows, cols, multiple_px: model.multiple_px() };
+        };
+        let shown = Shown {
+            enlarged,
+            turned: number % 2 == 1,
+            window: told.grown(HALO_PX, grid.rows, grid.cols),
+            multiple_px: model.multiple_px(),
+        };
         let mut output = model.run(shown.input(pair, &seen).view())?;
-        shown.add(output.data_mut().expect("a network's result lies in one piece"), &mut sums);
+        let output = output.data_mut().expect("a network's result lies in one piece");
+        shown.tell(output, told, 1.0 / (number + 1) as f32, grid, &mut said);
     }
     let mut maps = EvidenceMaps::empty(grid.rows, grid.cols);
     let [new, removed, before, after, boundary, change, ..] = maps.layers_mut();
-    let said = [new, removed, before, after, boundary];
-    for (map, sum) in said.into_iter().zip(sums.chunks_exact(grid.len())) {
-        for (byte, probability) in map.iter_mut().zip(sum) {
-            *byte = (probability / looks as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
+    for (map, said) in [new, removed, before, after, boundary].into_iter().zip(said.chunks_exact(grid.len()))
+    {
+        for (byte, probability) in map.iter_mut().zip(said) {
+            *byte = byte_of(*probability);
         }
     }
-    difference(pair, &seen, change);
-    cues(pair, &seen, &mut maps);
+    // Where nothing was seen nobody will ask for the cues.
+    if of_interest(&said[..CHANGE_MAPS * grid.len()], grid).is_some() {
+        difference(pair, &seen, change);
+        cues(pair, &seen, &mut maps);
+    }
     Ok(maps)
 }
 
-/// A window of `rows` by `cols` pixels and how it is shown: so many times enlarged, and turned by half a turn or not.
+/// The smallest window around all pixels of which maps of change say more than [`NOTHING`], with [`AROUND_PX`] around it.
+fn of_interest(change: &[f32], grid: &Grid) -> Option<Window> {
+    let cols = grid.cols as usize;
+    let mut found: Option<[usize; 4]> = None;
+    for (number, line) in change.chunks_exact(cols).enumerate() {
+        let speaks = |value: &f32| *value >= NOTHING;
+        let Some(left) = line.iter().position(speaks) else { continue };
+        let right = line.iter().rposition(speaks).unwrap_or(left);
+        let row = number % grid.rows as usize;
+        let [top, bottom, first, last] = found.unwrap_or([row, row, left, right]);
+        found = Some([top.min(row), bottom.max(row), first.min(left), last.max(right)]);
+    }
+    found.map(|[top, bottom, left, right]| {
+        let window = Window {
+            row: top as u32,
+            col: left as u32,
+            rows: (bottom - top + 1) as u32,
+            cols: (right - left + 1) as u32,
+        };
+        window.grown(AROUND_PX, grid.rows, grid.cols)
+    })
+}
+
+/// A part of a pair and how it is shown: so many times enlarged, and turned by half a turn or not.
 struct Shown {
     enlarged: f32,
     turned: bool,
-    rows: usize,
-    cols: usize,
+    window: Window,
     multiple_px: usize,
 }
 
 impl Shown {
     /// Rows and columns of what the network reads: the window enlarged, filled up to whole steps of the network.
     fn size(&self) -> (usize, usize) {
-        let side = |px: usize| (px as f32 * self.enlarged).ceil() as usize;
-        (
-            side(self.rows).next_multiple_of(self.multiple_px),
-            side(self.cols).next_multiple_of(self.multiple_px),
-        )
+        let side = |px: u32| ((px as f32 * self.enlarged).ceil() as usize).next_multiple_of(self.multiple_px);
+        (side(self.window.rows), side(self.window.cols))
     }
 
     /// The six bands that the network reads, the last row and column repeated to fill them.
@@ -82,17 +111,22 @@ impl Shown {
         let (height, width) = self.size();
         let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
         let data = input.data_mut().expect("a tensor just made lies in one piece");
-        let rows = between(height, 1.0 / self.enlarged, self.rows);
-        let cols = between(width, 1.0 / self.enlarged, self.cols);
-        let mut dark = vec![0.0; seen.len()];
+        let (window, cols) = (self.window, self.window.cols as usize);
+        let down = between(height, 1.0 / self.enlarged, window.rows as usize);
+        let across = between(width, 1.0 / self.enlarged, cols);
+        let mut dark = vec![0.0; window.len()];
         for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
             let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
             let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            for ((dark, value), seen) in dark.iter_mut().zip(band).zip(seen) {
-                *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
+            for (row, dark) in dark.chunks_exact_mut(cols).enumerate() {
+                let start = (window.row as usize + row) * pair.grid().cols as usize + window.col as usize;
+                let values = band[start..][..cols].iter().zip(&seen[start..][..cols]);
+                for (dark, (value, seen)) in dark.iter_mut().zip(values) {
+                    *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
+                }
             }
             let lines = plane.chunks_exact_mut(width);
-            resample(&dark, self.cols, &rows, &cols, lines, |to, value| *to = value);
+            resample(&dark, cols, &down, &across, lines, |to, value| *to = value);
             if self.turned {
                 plane.reverse();
             }
@@ -100,18 +134,21 @@ impl Shown {
         input
     }
 
-    /// Adds what the network said to sums over the window, map by map.
-    fn add(&self, output: &mut [f32], sums: &mut [f32]) {
+    /// Moves maps of the whole pair by `share` towards what the network said of a part, `told`, of the window.
+    fn tell(&self, output: &mut [f32], told: Window, share: f32, grid: &Grid, said: &mut [f32]) {
         let (height, width) = self.size();
-        let rows = between(self.rows, self.enlarged, height);
-        let cols = between(self.cols, self.enlarged, width);
-        let maps = output.chunks_exact_mut(height * width).zip(sums.chunks_exact_mut(self.rows * self.cols));
-        for (plane, sums) in maps {
+        let window = self.window;
+        let down = between(window.rows as usize, self.enlarged, height);
+        let across = between(window.cols as usize, self.enlarged, width);
+        let down = &down[(told.row - window.row) as usize..][..told.rows as usize];
+        let across = &across[(told.col - window.col) as usize..][..told.cols as usize];
+        for (plane, said) in output.chunks_exact_mut(height * width).zip(said.chunks_exact_mut(grid.len())) {
             if self.turned {
                 plane.reverse();
             }
-            let lines = sums.chunks_exact_mut(self.cols);
-            resample(plane, width, &rows, &cols, lines, |sum, value| *sum += value);
+            let lines = said.chunks_exact_mut(grid.cols as usize).skip(told.row as usize);
+            let lines = lines.map(|line| &mut line[told.col as usize..][..told.cols as usize]);
+            resample(plane, width, down, across, lines, |said, value| *said += (value - *said) * share);
         }
     }
 }
@@ -152,6 +189,11 @@ fn resample<'a>(
     }
 }
 
+/// A share as a byte, rounded: what lies outside 0 to 1 is cut off there.
+fn byte_of(share: f32) -> u8 {
+    (share * 255.0 + 0.5) as u8
+}
+
 /// Mean absolute difference over the bands.
 fn difference(pair: &AlignedPair, seen: &[bool], change: &mut [u8]) {
     let bands = pair.before().bands();
@@ -159,14 +201,14 @@ fn difference(pair: &AlignedPair, seen: &[bool], change: &mut [u8]) {
         let apart = (0..bands)
             .map(|band| (pair.before().band(band)[at] - pair.after().band(band)[at]).abs())
             .sum::<f32>();
-        *byte = (apart / bands as f32 * 255.0).round().clamp(0.0, 255.0) as u8;
+        *byte = byte_of(apart / bands as f32);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{card::LOOKS_MAX, grid::Grid, objects::ObjectOptions, raster::Raster};
+    use crate::{blobs::BlobOptions, card::LOOKS_MAX, grid::Grid, objects::ObjectOptions, raster::Raster};
 
     #[test]
     fn what_a_network_says_of_a_look_is_read_at_its_place() {
@@ -179,20 +221,40 @@ mod tests {
         };
         let pair = AlignedPair::new(raster(), raster()).unwrap();
         for (enlarged, turned) in [(1.0, false), (1.0, true), (1.25, true), (2.0, false)] {
-            let shown = Shown { enlarged, turned, rows, cols, multiple_px: 16 };
-            let mut said = shown.input(&pair, &vec![true; rows * cols]).into_data();
-            let mut sums = vec![0.0; MAPS_OUT * rows * cols];
-            shown.add(&mut said, &mut sums);
-            for (at, sum) in sums.iter().enumerate() {
-                let (wanted, at_edge) = (slope(at % (rows * cols)), enlarged != 1.0);
-                assert!((sum - wanted).abs() < if at_edge { 0.01 } else { 1e-6 }, "{enlarged} {turned} {at}");
+            for window in [pair.grid().window(), Window { row: 5, col: 9, rows: 29, cols: 31 }] {
+                let shown = Shown { enlarged, turned, window, multiple_px: 16 };
+                let mut output = shown.input(&pair, &vec![true; rows * cols]).into_data();
+                let told = Window { row: window.row + 1, rows: window.rows - 1, ..window };
+                let mut said = vec![-1.0; MAPS_OUT * rows * cols];
+                shown.tell(&mut output, told, 1.0, pair.grid(), &mut said);
+                for (at, said) in said.iter().enumerate().map(|(at, said)| (at % (rows * cols), said)) {
+                    let (row, col) = ((at / cols) as u32, (at % cols) as u32);
+                    let inside = (told.row..told.row + told.rows).contains(&row)
+                        && (told.col..told.col + told.cols).contains(&col);
+                    let wanted = if inside { slope(at) } else { -1.0 };
+                    let off = if enlarged == 1.0 { 1e-6 } else { 0.01 };
+                    assert!((said - wanted).abs() < off, "{enlarged} {turned} {window:?} {at}");
+                }
             }
         }
     }
 
     #[test]
-    fn no_window_is_left_in_which_a_second_look_could_find_a_structure() {
+    fn what_is_looked_at_again_holds_all_that_was_seen() {
+        let grid = Grid::pixels(100, 120);
+        let mut change = vec![NOTHING / 2.0; CHANGE_MAPS * grid.len()];
+        assert_eq!(of_interest(&change, &grid), None);
+        change[40 * 120 + 70] = NOTHING;
+        change[grid.len() + 44 * 120 + 5] = 1.0;
+        let wanted = Window { row: 24, col: 0, rows: 37, cols: 87 };
+        assert_eq!(of_interest(&change, &grid), Some(wanted));
+    }
+
+    #[test]
+    fn no_pixel_is_left_out_in_which_a_second_look_could_find_a_structure() {
         let highest = (NOTHING + 1.0) / LOOKS_MAX as f32 * 255.0;
         assert!(highest < f32::from(ObjectOptions::default().seed_min));
+        // Nor is it part of a patch, of which the cues are asked.
+        assert!(NOTHING * 255.0 < f32::from(BlobOptions::default().strength_min));
     }
 }
