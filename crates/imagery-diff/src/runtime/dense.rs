@@ -1,8 +1,7 @@
 //! Convolutions over all channels with the widest vectors that the processor has.
 //!
-//! The result is a product of matrices, made tile by tile: what a few dozen neighbouring places of the result read is
-//! copied once into a patch, one slice for each tap of each channel ([`Planes`]), and multiplied with blocks of filters
-//! while the sums stay in registers. Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008, is the
+//! The result is a product of matrices, made tile by tile: what a few dozen neighbouring places of the result read, one slice
+//! for each tap of each channel ([`Planes`]), is multiplied with blocks of filters while the sums stay in registers. Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008, is the
 //! source of the scheme.
 
 use rten_simd::{
@@ -33,9 +32,10 @@ pub(crate) const SHAPES: [(usize, usize); 3] = [(1, 1), (3, 1), (3, 2)];
 /// Filters of a block.
 pub(super) const BLOCK: usize = 8;
 
-/// Vectors of a tile and filters that are multiplied at once where there are 32 registers (AVX-512).
+/// Vectors of a tile and filters that are multiplied at once where there are 32 registers (AVX-512): their sums fill three
+/// quarters of them.
 pub(super) const OF_32: [usize; 2] = [3, BLOCK];
-/// The same where there are 16.
+/// The same where there are 16: twelve sums would leave no room for what is multiplied.
 pub(super) const OF_16: [usize; 2] = [2, BLOCK / 2];
 
 impl Dense {
@@ -147,8 +147,8 @@ impl Product<'_> {
     }
 }
 
-/// The product of what some places see, `VECTORS * lanes` values for each term, with the weights of a block, `[terms, BLOCK]`, on top of what each of its filters
-/// begins with, `[BLOCK]`; gives `[BLOCK, VECTORS * lanes]`.
+/// The product of what some places see, `VECTORS * lanes` values for each term, with the weights of a block, `[terms, BLOCK]`,
+/// on top of what each of its filters begins with, `[BLOCK]`; gives `[BLOCK, VECTORS * lanes]`.
 #[inline(always)]
 pub(super) fn product<'a, I: Isa, const VECTORS: usize, const AT_ONCE: usize>(
     isa: I,
@@ -172,10 +172,10 @@ pub(super) fn product<'a, I: Isa, const VECTORS: usize, const AT_ONCE: usize>(
             for (at, vector) in vectors.iter_mut().enumerate() {
                 *vector = ops.load(&seen[at * lanes..]);
             }
-            for filter in 0..AT_ONCE {
-                let weight = ops.splat(weights[filter]);
-                for at in 0..VECTORS {
-                    sums[filter][at] = ops.mul_add(vectors[at], weight, sums[filter][at]);
+            for (sums, weight) in sums.iter_mut().zip(weights) {
+                let weight = ops.splat(*weight);
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = ops.mul_add(vector, weight, *sum);
                 }
             }
         }
