@@ -1,173 +1,181 @@
 //! Cuts a network at its convolutions, which take nearly all of `rten`'s time.
 //!
-//! Each becomes a step of its own, done by a [`Layer`]; what lies between two of them stays with `rten`, which can begin and
-//! end at any value of a graph.
+//! Each becomes a step of its own, done by a [`Layer`], with what is done to its result at once and, of one pixel, with what is joined
+//! for it. What lies between two of them stays with `rten`, which can begin and end at any value of a graph.
 
 use std::collections::{HashMap, HashSet};
 
-use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{GraphProto, ModelProto};
 
 use super::{
     Layer,
     dense::{self, Dense},
     depthwise::{Depthwise, SIDES, STRIDES},
+    graph::{Graph, is_constant},
+    pointwise::{Pointwise, Source},
     winograd::{self, Winograd},
 };
 
-/// What is done in turn; values go by their names in the ONNX file.
+/// What is done in turn, with values of some kind of name.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Step {
-    /// A part of the graph: from these values to those.
-    Part {
-        /// Values that it reads.
-        reads: Vec<String>,
-        /// Values that something later reads, or the network's result.
-        gives: Vec<String>,
-    },
-    /// A convolution.
-    Filter {
-        /// Value that it reads.
-        reads: String,
-        /// Value that it gives.
-        gives: String,
-        /// The convolution.
-        layer: Layer,
-    },
+pub(crate) struct Step<Name> {
+    /// Values that it reads.
+    pub(crate) reads: Vec<Name>,
+    /// Those of them that nothing reads later.
+    pub(crate) last_read: Vec<Name>,
+    /// Values that something later reads, or the network's result; a layer gives one.
+    pub(crate) gives: Vec<Name>,
+    pub(crate) work: Work,
 }
 
-/// The steps of an ONNX file whose first output is `result`, or `None` where there is nothing to cut.
-pub(crate) fn steps(onnx: &[u8]) -> Option<Vec<Step>> {
+/// Who does a step.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Work {
+    /// `rten`, from some values of its graph to others.
+    Part,
+    /// A convolution of what is read.
+    Layer(Layer),
+    /// A convolution whose result is added to the last value that is read.
+    Sum(Layer),
+}
+
+impl<Name> Step<Name> {
+    /// The same with other names.
+    ///
+    /// # Errors
+    /// The first error of finding one.
+    pub(crate) fn named<Other, E>(self, name: impl Fn(&Name) -> Result<Other, E>) -> Result<Step<Other>, E> {
+        let all = |names: Vec<Name>| names.iter().map(&name).collect::<Result<Vec<_>, _>>();
+        let (reads, last_read, gives) = (all(self.reads)?, all(self.last_read)?, all(self.gives)?);
+        Ok(Step { reads, last_read, gives, work: self.work })
+    }
+}
+
+/// The steps of an ONNX file whose first output is `result`, or `None` where there is nothing to cut; values go by their names in
+/// the file.
+pub(crate) fn steps(onnx: &[u8]) -> Option<Vec<Step<String>>> {
     let graph = ModelProto::parse_buf(onnx).ok()?.graph?;
     // The graphs inside a condition or a loop read values of this one without naming them.
     if graph.node.iter().flat_map(|node| &node.attribute).any(|attribute| attribute.g.is_some()) {
         return None;
     }
     let result = graph.output.first()?.name.clone()?;
-    let filters = filters(&graph);
+    let known = Graph::of(&graph);
+    let filters: Vec<Filter> = (0..graph.node.len()).filter_map(|node| filter(&known, node)).collect();
     if filters.is_empty() {
         return None;
     }
     let stages = Stages::of(&graph, &filters)?;
-    Some(stages.steps(&graph, filters, &result))
+    let mut steps = stages.steps(&graph, filters, &result);
+    // The result is read by whoever runs the network.
+    let mut read_later = HashSet::from([result]);
+    for step in steps.iter_mut().rev() {
+        for value in &step.reads {
+            if read_later.insert(value.clone()) {
+                step.last_read.push(value.clone());
+            }
+        }
+    }
+    Some(steps)
 }
 
-/// A convolution of the graph with the clamp that follows it.
+/// A convolution of the graph with what belongs to it.
 struct Filter {
-    reads: String,
+    reads: Vec<String>,
     gives: String,
-    /// Numbers of the nodes that it stands for.
+    /// Numbers of the nodes that it stands for, the convolution first.
     nodes: Vec<usize>,
-    layer: Layer,
+    work: Work,
 }
 
-/// The convolutions that can be done here, in the order of the graph.
-fn filters(graph: &GraphProto) -> Vec<Filter> {
-    let constants: HashMap<&str, &TensorProto> =
-        graph.initializer.iter().filter_map(|tensor| Some((tensor.name.as_deref()?, tensor))).collect();
-    let outputs: HashSet<&str> = graph.output.iter().filter_map(|output| output.name.as_deref()).collect();
-    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (number, node) in graph.node.iter().enumerate() {
-        for input in &node.input {
-            readers.entry(input).or_default().push(number);
-        }
-    }
-    let mut found = Vec::new();
-    for (number, node) in graph.node.iter().enumerate() {
-        let Some(output) = node.output.first() else { continue };
-        let (mut gives, mut bounds) = (output.clone(), [f32::NEG_INFINITY, f32::INFINITY]);
-        let mut filter_nodes = vec![number];
-        if let Some(&[next]) = readers.get(gives.as_str()).map(Vec::as_slice)
-            && !outputs.contains(gives.as_str())
-            && let Some(clamped) = clamp(&graph.node[next], &constants)
-        {
-            bounds = clamped;
-            gives = graph.node[next].output[0].clone();
-            filter_nodes.push(next);
-        }
-        let Some(layer) = layer(node, bounds, &constants) else { continue };
-        found.push(Filter { reads: node.input[0].clone(), gives, nodes: filter_nodes, layer });
-    }
-    found
-}
-
-/// A node and the bounds of what it gives as a convolution, if it is one of those that are done here.
-fn layer(node: &NodeProto, bounds: [f32; 2], constants: &HashMap<&str, &TensorProto>) -> Option<Layer> {
-    if node.op_type.as_deref() != Some("Conv") || node.input.len() != 3 {
-        return None;
-    }
-    let filters = constants.get(node.input[1].as_str())?;
-    let sizes: Vec<usize> = filters.dims.iter().flat_map(|size| usize::try_from(*size)).collect();
-    let [channels, inputs, side, other_side] = sizes[..] else { return None };
-    let attribute = |name: &str| node.attribute.iter().find(|each| each.name.as_deref() == Some(name));
-    let all = |name: &str, value: i64| match attribute(name) {
-        None => value == if name == "pads" { 0 } else { 1 },
-        Some(each) => each.ints.iter().all(|each| *each == value),
-    };
-    let stride = attribute("strides").map_or(1, first_of);
-    let groups = attribute("group").and_then(|each| each.i).unwrap_or(1);
-    let depthwise = groups == channels as i64 && inputs == 1;
-    let shape_fits = if depthwise {
+/// A node as a convolution with the sum and the clamp that follow it and the join that comes before it, if it is one of those that
+/// are done here.
+fn filter(graph: &Graph<'_>, number: usize) -> Option<Filter> {
+    let shape = graph.convolution(number)?;
+    let (side, stride, whole) = (shape.side, shape.stride, shape.groups == 1);
+    let depthwise = shape.groups == shape.outputs && shape.inputs == 1;
+    let done_here = if depthwise {
         SIDES.contains(&side) && STRIDES.contains(&stride)
     } else {
-        groups == 1 && dense::SHAPES.contains(&(side, stride))
+        whole && ((side, stride) == (1, 1) || dense::SHAPES.contains(&(side, stride)))
     };
-    let fits = side == other_side
-        && shape_fits
-        && attribute("auto_pad").is_none()
-        && all("strides", stride as i64)
-        && all("dilations", 1)
-        && all("pads", side as i64 / 2);
-    if !fits {
+    if !done_here {
         return None;
     }
-    let (weights, bias) = (floats(filters)?, floats(constants.get(node.input[2].as_str())?)?);
-    if weights.len() != channels * inputs * side * side || bias.len() != channels {
-        return None;
+    let (filters, bias) = graph.filters(number, shape)?;
+    let node = &graph.nodes[number];
+    let (mut nodes, mut gives, mut reads) = (vec![number], node.output.first()?, vec![node.input[0].clone()]);
+    let mut added = None;
+    if let Some(sum) = graph.only_reader(gives)
+        && graph.is(sum, "Add")
+        && !depthwise
+        && let Some(other) = graph.passed_by(sum, number)
+    {
+        added = Some(other.to_owned());
+        gives = graph.nodes[sum].output.first()?;
+        nodes.push(sum);
     }
-    Some(if depthwise {
-        Layer::Depthwise(Depthwise { side, stride, weights, bias, bounds })
+    let mut bounds = [f32::NEG_INFINITY, f32::INFINITY];
+    if let Some(next) = graph.only_reader(gives)
+        && let Some(clamped) = graph.clamp(next)
+    {
+        bounds = clamped;
+        gives = graph.nodes[next].output.first()?;
+        nodes.push(next);
+    }
+    let layer = if depthwise {
+        Layer::Depthwise(Depthwise { side, stride, weights: filters, bias, bounds })
     } else if (side, stride) == (winograd::SIDE, 1) {
-        Layer::Winograd(Winograd::new([channels, inputs], &weights, &bias, bounds))
+        Layer::Winograd(Winograd::new(shape.inputs, &filters, &bias, bounds))
+    } else if side > 1 {
+        Layer::Dense(Dense::new(shape.inputs, (side, stride), &filters, &bias, bounds))
     } else {
-        Layer::Dense(Dense::new([channels, inputs], (side, stride), &weights, &bias, bounds))
-    })
-}
-
-/// Whether a node gives a constant, which `rten` has at hand in every part.
-fn is_constant(node: &NodeProto) -> bool {
-    node.op_type.as_deref() == Some("Constant")
-}
-
-fn first_of(attribute: &AttributeProto) -> usize {
-    attribute.ints.first().and_then(|value| usize::try_from(*value).ok()).unwrap_or(0)
-}
-
-/// Bounds of a node that clamps.
-fn clamp(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Option<[f32; 2]> {
-    let bound = |at: usize, open: f32| match node.input.get(at).map(String::as_str) {
-        None | Some("") => Some(open),
-        Some(name) => floats(constants.get(name)?)?.first().copied(),
+        let joined = joined(graph, &node.input[0], shape.inputs);
+        let alone =
+            || Joined { sources: vec![Source::alone(shape.inputs)], reads: reads.clone(), nodes: Vec::new() };
+        let joined = joined.unwrap_or_else(alone);
+        reads = joined.reads;
+        nodes.extend(joined.nodes);
+        Layer::Pointwise(Pointwise::new(joined.sources, &filters, &bias, bounds))
     };
-    match node.op_type.as_deref()? {
-        "Relu" => Some([0.0, f32::INFINITY]),
-        "Clip" => Some([bound(1, f32::NEG_INFINITY)?, bound(2, f32::INFINITY)?]),
-        _ => None,
-    }
+    let work = if added.is_some() { Work::Sum(layer) } else { Work::Layer(layer) };
+    reads.extend(added);
+    Some(Filter { reads, gives: gives.clone(), nodes, work })
 }
 
-/// The numbers of a constant that lies in the file.
-fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {
-    if tensor.data_type != Some(DataType::FLOAT) {
-        return None;
-    }
-    match &tensor.raw_data {
-        None => Some(tensor.float_data.clone()),
-        Some(raw) => {
-            let raw = raw.borrow();
-            let numbers = raw.as_chunks::<4>();
-            numbers.1.is_empty().then(|| numbers.0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+/// Values that are joined for a convolution of one pixel.
+struct Joined {
+    sources: Vec<Source>,
+    reads: Vec<String>,
+    nodes: Vec<usize>,
+}
+
+/// What a value with so many channels is joined of, if that is known.
+fn joined(graph: &Graph<'_>, value: &str, channels: usize) -> Option<Joined> {
+    let (node, values) = graph.joined(value)?;
+    let mut joined = Joined { sources: Vec::new(), reads: Vec::new(), nodes: vec![node] };
+    for value in values {
+        let mut from = value.as_str();
+        let enlarged = graph.enlarged(from);
+        if let Some((node, smaller)) = enlarged {
+            joined.nodes.push(node);
+            from = smaller;
         }
+        let other = graph.of_other(from);
+        if let Some((nodes, own)) = &other {
+            joined.nodes.extend(nodes);
+            from = own;
+        }
+        joined.reads.push(from.to_owned());
+        joined.sources.push(Source {
+            channels: graph.channels(from)?,
+            of_other: other.is_some(),
+            enlarged: enlarged.is_some(),
+        });
     }
+    let told: usize = joined.sources.iter().map(|source| source.channels).sum();
+    let complete = told == channels && joined.sources.iter().any(|source| !source.enlarged);
+    complete.then_some(joined)
 }
 
 /// Which values are there after how many filters.
@@ -192,21 +200,22 @@ impl<'a> Stages<'a> {
             .enumerate()
             .flat_map(|(filter, each)| each.nodes.iter().map(move |node| (*node, filter)))
             .collect();
+        let made_in: HashMap<&str, usize> = in_filters
+            .iter()
+            .flat_map(|(node, filter)| graph.node[*node].output.iter().map(|made| (made.as_str(), *filter)))
+            .collect();
         for (number, node) in graph.node.iter().enumerate().filter(|(_, node)| !is_constant(node)) {
+            let filter = in_filters.get(&number).copied();
             let mut stage = 0;
-            for input in node
-                .input
-                .iter()
-                .map(String::as_str)
-                .filter(|name| !name.is_empty() && !constants.contains(name))
-            {
-                stage = stage.max(*of_value.get(input)?);
-            }
-            match in_filters.get(&number) {
-                // A filter is done when everything that it needs is, and its result is there one stage later.
-                Some(filter) if stage > *filter + usize::from(filters[*filter].nodes[0] != number) => {
-                    return None;
+            for input in node.input.iter().map(String::as_str) {
+                let inside = filter.is_some() && made_in.get(input).copied() == filter;
+                if !input.is_empty() && !constants.contains(input) && !inside {
+                    stage = stage.max(*of_value.get(input)?);
                 }
+            }
+            match filter {
+                // A filter is done when everything that it needs is, and its result is there one stage later.
+                Some(filter) if stage > filter => return None,
                 Some(filter) => stage = filter + 1,
                 None => of_node[number] = Some(stage),
             }
@@ -216,11 +225,11 @@ impl<'a> Stages<'a> {
     }
 
     /// Parts of the graph and filters in turn.
-    fn steps(&self, graph: &GraphProto, filters: Vec<Filter>, result: &str) -> Vec<Step> {
+    fn steps(&self, graph: &GraphProto, filters: Vec<Filter>, result: &str) -> Vec<Step<String>> {
         let last = filters.len();
         let mut filters = filters.into_iter();
         let read_by_filters: HashSet<String> =
-            filters.as_slice().iter().map(|filter| filter.reads.clone()).collect();
+            filters.as_slice().iter().flat_map(|filter| filter.reads.clone()).collect();
         let mut steps = Vec::new();
         for stage in 0..=last {
             let nodes = || graph.node.iter().enumerate().filter(|(at, _)| self.of_node[*at] == Some(stage));
@@ -247,10 +256,10 @@ impl<'a> Stages<'a> {
                 .cloned()
                 .collect();
             if !gives.is_empty() {
-                steps.push(Step::Part { reads, gives });
+                steps.push(Step { reads, last_read: Vec::new(), gives, work: Work::Part });
             }
-            if let Some(Filter { reads, gives, layer, .. }) = filters.next() {
-                steps.push(Step::Filter { reads, gives, layer });
+            if let Some(Filter { reads, gives, work, .. }) = filters.next() {
+                steps.push(Step { reads, last_read: Vec::new(), gives: vec![gives], work });
             }
         }
         steps
@@ -264,21 +273,24 @@ mod tests {
 
     #[test]
     fn a_network_is_cut_at_each_of_its_convolutions() {
-        for (name, wanted) in [("research", [23, 0]), ("research-large", [57, 16])] {
+        // Convolutions, those of one channel each, sums, and what is left to `rten`: the two dates taken apart, and what the
+        // last convolution says put in its place.
+        for (name, wanted) in [("research", [23, 0, 6, 2]), ("research-large", [57, 16, 9, 2])] {
             let steps = steps(Shipped::named(name).unwrap().onnx()).unwrap();
             let layers: Vec<&Layer> = steps
                 .iter()
-                .filter_map(|step| match step {
-                    Step::Filter { layer, .. } => Some(layer),
-                    Step::Part { .. } => None,
+                .filter_map(|step| match &step.work {
+                    Work::Layer(layer) | Work::Sum(layer) => Some(layer),
+                    Work::Part => None,
                 })
                 .collect();
             let depthwise = layers.iter().filter(|layer| matches!(layer, Layer::Depthwise(_))).count();
-            assert_eq!([layers.len(), depthwise], wanted, "{name}");
-            let Some(Step::Part { reads, .. }) = steps.first() else { panic!("{steps:?}") };
-            assert_eq!(reads, &["pair"]);
-            let Some(Step::Part { gives, .. }) = steps.last() else { panic!("{steps:?}") };
-            assert_eq!(gives, &["evidence"]);
+            let sums = steps.iter().filter(|step| matches!(step.work, Work::Sum(_))).count();
+            let got = [layers.len(), depthwise, sums, steps.len() - layers.len()];
+            assert_eq!(got, wanted, "{name}");
+            let (first, last) = (steps.first().unwrap(), steps.last().unwrap());
+            assert_eq!((&first.work, first.reads[0].as_str()), (&Work::Part, "pair"));
+            assert_eq!((&last.work, last.gives[0].as_str()), (&Work::Part, "evidence"));
             for layer in layers {
                 if let Layer::Depthwise(layer) = layer {
                     assert_eq!(layer.bounds, [0.0, 6.0], "the clamp belongs to it");

@@ -4,7 +4,7 @@
 
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
-use super::planes::Planes;
+use super::{Room, planes::Planes};
 
 /// A depthwise convolution: one square filter for each channel, a bias, and bounds of what comes out.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,12 @@ impl Depthwise {
     /// `[N, C, H, W]` in, `[N, C, H / stride, W / stride]` (rounded up) out; the border counts as zeros.
     ///
     /// # Errors
-    /// When the tensor has another number of channels.
-    pub(crate) fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
+    /// When the tensor has another number of channels, or the result is to be added to something.
+    pub(crate) fn run(
+        &self,
+        input: NdTensorView<'_, f32, 4>,
+        mut room: Room<'_>,
+    ) -> Result<NdTensor<f32, 4>, String> {
         let [n, channels, rows, cols] = input.shape();
         if channels != self.bias.len() {
             return Err(format!("{channels} channels for {} filters", self.bias.len()));
@@ -43,9 +47,10 @@ impl Depthwise {
         if from.is_empty() {
             return Ok(NdTensor::zeros(shape));
         }
-        let mut planes = Planes::new(1, [rows, cols], [self.side, self.stride], out_rows);
+        let mut planes = Planes::whole(1, [rows, cols], [self.side, self.stride]);
         let mut sums = vec![0.0; out_rows * planes.width()];
-        let mut to = Vec::with_capacity(shape.iter().product());
+        let mut to = room.pool()?.take(shape.iter().product());
+        to.clear();
         for (at, from) in from.chunks_exact(rows * cols).enumerate() {
             planes.fill(from, 0);
             let channel = at % channels;
@@ -122,7 +127,10 @@ impl<const TAPS: usize> Taps<'_, TAPS> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::some, *};
+    use super::{
+        super::{some, used},
+        *,
+    };
 
     /// The definition, tap by tap.
     fn plain(layer: &Depthwise, input: &NdTensor<f32, 4>) -> NdTensor<f32, 4> {
@@ -155,7 +163,7 @@ mod tests {
                         bounds: [-1.0, 6.0],
                     };
                     let input = NdTensor::from_data([2, 3, rows, cols], some(6 * rows * cols, 0.37));
-                    let got = layer.run(input.view()).unwrap();
+                    let got = layer.run(input.view(), Room::Of(&mut used())).unwrap();
                     let wanted = plain(&layer, &input);
                     assert_eq!(got.shape(), wanted.shape());
                     for (got, wanted) in got.iter().zip(wanted.iter()) {
@@ -173,7 +181,7 @@ mod tests {
     fn another_number_of_channels_is_refused() {
         let layer =
             Depthwise { side: 3, stride: 1, weights: vec![0.0; 18], bias: vec![0.0; 2], bounds: [0.0, 6.0] };
-        let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view()).unwrap_err();
+        let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view(), Room::Of(&mut used())).unwrap_err();
         assert!(told.contains("3 channels"), "{told}");
     }
 }

@@ -3,16 +3,21 @@
 mod cut;
 mod dense;
 mod depthwise;
+mod graph;
 mod planes;
+mod pointwise;
+mod tiles;
 mod winograd;
 
 use std::collections::HashMap;
 
 use rten::{NodeId, Value, ValueOrView};
-use rten_tensor::{NdTensor, NdTensorView};
+use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
+use cut::{Step, Work};
 use dense::Dense;
 use depthwise::Depthwise;
+use pointwise::Pointwise;
 use winograd::Winograd;
 
 /// A network loaded into what computes it.
@@ -34,30 +39,87 @@ pub trait Runtime: Send + Sync {
 enum Layer {
     Dense(Dense),
     Depthwise(Depthwise),
+    Pointwise(Pointwise),
     Winograd(Winograd),
 }
 
 impl Layer {
-    fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
-        match self {
-            Layer::Dense(layer) => layer.run(input),
-            Layer::Depthwise(layer) => layer.run(input),
-            Layer::Winograd(layer) => layer.run(input),
+    /// Convolves what it reads, one value but for [`Pointwise`].
+    fn run(&self, inputs: &[NdTensorView<'_, f32, 4>], room: Room<'_>) -> Result<NdTensor<f32, 4>, String> {
+        match (self, inputs) {
+            (Layer::Pointwise(layer), inputs) => layer.run(inputs, room),
+            (Layer::Dense(layer), [input]) => layer.run(input.view(), room),
+            (Layer::Depthwise(layer), [input]) => layer.run(input.view(), room),
+            (Layer::Winograd(layer), [input]) => layer.run(input.view(), room),
+            (_, inputs) => Err(format!("{} values for a convolution of one", inputs.len())),
         }
     }
 }
 
+/// Memory for the result of a layer.
+enum Room<'a> {
+    /// Any, which is overwritten.
+    Of(&'a mut Pool),
+    /// A value of the shape of the result, which is added to it before its bounds count.
+    Onto(NdTensor<f32, 4>),
+}
+
+impl Room<'_> {
+    /// A tensor to write to, and whether what is written is added to what it holds.
+    fn tensor(self, shape: [usize; 4]) -> Result<(NdTensor<f32, 4>, bool), String> {
+        match self {
+            Room::Of(pool) => Ok((NdTensor::from_data(shape, pool.take(shape.iter().product())), false)),
+            Room::Onto(value) if value.shape() == shape => {
+                Ok((NdTensor::from_data(shape, value.into_data()), true))
+            }
+            Room::Onto(value) => Err(format!("{shape:?} to be added to {:?}", value.shape())),
+        }
+    }
+
+    /// Where a layer can take memory that adds to nothing.
+    fn pool(&mut self) -> Result<&mut Pool, String> {
+        match self {
+            Room::Of(pool) => Ok(pool),
+            Room::Onto(_) => Err("a sum where none is made".to_owned()),
+        }
+    }
+}
+
+/// Memory of values that nothing reads any more: it would cost as much to clear it anew as to add two values.
+#[derive(Default)]
+struct Pool(Vec<Vec<f32>>);
+
+impl Pool {
+    /// So many numbers, whatever they are.
+    fn take(&mut self, count: usize) -> Vec<f32> {
+        let fits = self.0.iter().enumerate().filter(|(_, memory)| memory.capacity() >= count);
+        match fits.min_by_key(|(_, memory)| memory.capacity()).map(|(at, _)| at) {
+            Some(at) => {
+                let mut memory = self.0.swap_remove(at);
+                memory.resize(count, 0.0);
+                memory
+            }
+            None => vec![0.0; count],
+        }
+    }
+
+    /// Takes back the memory of a value.
+    fn give(&mut self, value: NdTensor<f32, 4>) {
+        self.0.push(value.into_data());
+    }
+}
+
+/// Said of a value that no step gave.
+const UNKNOWN: &str = "a value that no step gave";
+
+/// Said of a value that is not `[N, C, H, W]` numbers.
+const NO_IMAGES: &str = "no 4-dimensional numbers";
+
 /// The runtime of this crate, in pure Rust: `rten`, and convolutions of our own.
 pub(crate) struct Rten {
     network: rten::Model,
-    /// What is done in turn, where the network has convolutions.
-    steps: Vec<Step>,
-}
-
-/// A step with the values by their numbers in `rten`'s graph.
-enum Step {
-    Part { reads: Vec<NodeId>, gives: Vec<NodeId> },
-    Filter { reads: NodeId, gives: NodeId, layer: Layer },
+    /// What is done in turn, where the network has convolutions, with values by their numbers in `rten`'s graph.
+    steps: Vec<Step<NodeId>>,
 }
 
 impl Rten {
@@ -75,20 +137,7 @@ impl Rten {
         let mut options = rten::ModelOptions::with_all_ops();
         let network = options.enable_optimization(false).load(onnx.to_vec()).map_err(told)?;
         let id = |name: &String| network.node_id(name).map_err(|error| error.to_string());
-        let ids = |names: &[String]| names.iter().map(id).collect::<Result<Vec<_>, _>>();
-        let steps = steps
-            .into_iter()
-            .map(|step| {
-                Ok(match step {
-                    cut::Step::Part { reads, gives } => {
-                        Step::Part { reads: ids(&reads)?, gives: ids(&gives)? }
-                    }
-                    cut::Step::Filter { reads, gives, layer } => {
-                        Step::Filter { reads: id(&reads)?, gives: id(&gives)?, layer }
-                    }
-                })
-            })
-            .collect::<Result<Vec<_>, String>>()?;
+        let steps = steps.into_iter().map(|step| step.named(id)).collect::<Result<_, _>>()?;
         Ok(Rten { network, steps })
     }
 
@@ -98,53 +147,60 @@ impl Rten {
         self.network.run(inputs, gives, Some(options)).map_err(|error| error.to_string())
     }
 
-    /// Runs the steps; a value is dropped after the last step that reads it.
+    /// Runs the steps; a value is given away, or its memory is written over, at the last step that reads it.
     fn in_steps(&self, inputs: Vec<(NodeId, ValueOrView<'_>)>, result: NodeId) -> Result<Value, String> {
         let mut values: HashMap<NodeId, ValueOrView<'_>> = inputs.into_iter().collect();
-        for (number, step) in self.steps.iter().enumerate() {
-            let later = &self.steps[number + 1..];
-            match step {
-                Step::Part { reads, gives } => {
-                    let (kept, last): (Vec<NodeId>, Vec<NodeId>) = reads
-                        .iter()
-                        .copied()
-                        .partition(|id| later.iter().any(|step| step.reads().contains(id)));
-                    let mut given: Vec<(NodeId, ValueOrView<'_>)> = Vec::new();
-                    for id in last {
-                        given.push((id, values.remove(&id).ok_or("a value that no step gave")?));
+        let mut pool = Pool::default();
+        for step in &self.steps {
+            let made = match &step.work {
+                Work::Part => {
+                    let mut given = Vec::with_capacity(step.reads.len());
+                    for id in &step.last_read {
+                        given.push((*id, values.remove(id).ok_or(UNKNOWN)?));
                     }
-                    for id in kept {
-                        let value = values.get(&id).ok_or("a value that no step gave")?;
-                        given.push((id, ValueOrView::View(value.as_view())));
+                    for id in step.reads.iter().filter(|id| !step.last_read.contains(id)) {
+                        given.push((*id, ValueOrView::View(values.get(id).ok_or(UNKNOWN)?.as_view())));
                     }
-                    let made = self.part(given, gives)?;
-                    values.extend(gives.iter().copied().zip(made.into_iter().map(ValueOrView::Value)));
+                    self.part(given, &step.gives)?
                 }
-                Step::Filter { reads, gives, layer } => {
-                    let value = values.get(reads).ok_or("a value that no step gave")?;
-                    let input: NdTensorView<'_, f32, 4> =
-                        value.as_view().try_into().map_err(|_| "no 4-dimensional numbers")?;
-                    let made = layer.run(input)?;
-                    if !later.iter().any(|step| step.reads().contains(reads)) {
-                        values.remove(reads);
-                    }
-                    values.insert(*gives, made.into());
+                Work::Layer(layer) => vec![self.layer(layer, &step.reads, &values, Room::Of(&mut pool))?],
+                Work::Sum(layer) => {
+                    let (added, reads) = step.reads.split_last().ok_or(UNKNOWN)?;
+                    let added = if step.last_read.contains(added) && !reads.contains(added) {
+                        values.remove(added).ok_or(UNKNOWN)?.into_owned()
+                    } else {
+                        values.get(added).ok_or(UNKNOWN)?.to_owned()
+                    };
+                    let added = added.try_into().map_err(|_| NO_IMAGES)?;
+                    vec![self.layer(layer, reads, &values, Room::Onto(added))?]
+                }
+            };
+            for id in &step.last_read {
+                if let Some(ValueOrView::Value(Value::FloatTensor(value))) = values.remove(id) {
+                    pool.0.push(value.into_data());
                 }
             }
+            values.extend(step.gives.iter().copied().zip(made.into_iter().map(ValueOrView::Value)));
         }
         match values.remove(&result) {
             Some(ValueOrView::Value(value)) => Ok(value),
             _ => Err("nothing".to_owned()),
         }
     }
-}
 
-impl Step {
-    fn reads(&self) -> &[NodeId] {
-        match self {
-            Step::Part { reads, .. } => reads,
-            Step::Filter { reads, .. } => std::slice::from_ref(reads),
+    /// Runs a layer on some of the values.
+    fn layer(
+        &self,
+        layer: &Layer,
+        reads: &[NodeId],
+        values: &HashMap<NodeId, ValueOrView<'_>>,
+        room: Room<'_>,
+    ) -> Result<Value, String> {
+        let mut inputs = Vec::with_capacity(reads.len());
+        for id in reads {
+            inputs.push(values.get(id).ok_or(UNKNOWN)?.as_view().try_into().map_err(|_| NO_IMAGES)?);
         }
+        Ok(layer.run(&inputs, room)?.into())
     }
 }
 
@@ -162,7 +218,7 @@ impl Runtime for Rten {
         } else {
             self.in_steps(inputs, result)?
         };
-        first.try_into().map_err(|_| "no 4-dimensional numbers".to_owned())
+        first.try_into().map_err(|_| NO_IMAGES.to_owned())
     }
 }
 
@@ -181,10 +237,15 @@ fn some(count: usize, step: f32) -> Vec<f32> {
     (0..count).map(|at| ((at as f32 * step).sin() * 10.0).round() / 7.0).collect()
 }
 
+/// Memory that other values have left their numbers in.
+#[cfg(test)]
+fn used() -> Pool {
+    Pool(vec![vec![f32::NAN; 1 << 20]])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rten_tensor::prelude::*;
 
     use crate::model::{CHANNELS_IN, MODELS};
 

@@ -27,35 +27,37 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    /// Planes of `channels` channels of `rows` by `cols` pixels for square filters of side `side`, `band` rows of the result
-    /// at a time.
+    /// Planes of `channels` channels of `rows` by `cols` pixels for square filters of side `side`; all rows of the result
+    /// are read for at once.
     #[inline(always)]
-    pub(crate) fn new(
-        channels: usize,
-        [rows, cols]: [usize; 2],
-        [side, stride]: [usize; 2],
-        band: usize,
-    ) -> Planes {
-        let bordered = |length: usize| (length + side - 1).div_ceil(stride);
-        let width = bordered(cols);
-        // One row more than the border asks for: the last tap of the last row's unread places lies there.
-        let area = (bordered(band * stride) + 1) * width;
-        let values = vec![0.0; channels * area * stride * stride + SLACK];
-        Planes { rows, cols, side, stride, band, width, area, values }
+    pub(crate) fn whole(channels: usize, size: [usize; 2], filter: [usize; 2]) -> Planes {
+        Planes::new(channels, size, filter, |made, _| made)
     }
 
     /// The same with the fewest rows of the result at a time of which tiles of `length` places waste less than an eighth.
     #[inline(always)]
-    pub(crate) fn in_bands(
+    pub(crate) fn in_bands(channels: usize, size: [usize; 2], filter: [usize; 2], length: usize) -> Planes {
+        Planes::new(channels, size, filter, |made, width| {
+            let fits = |band: &usize| (band * width).next_multiple_of(length) * 8 <= band * width * 9;
+            (1..made).find(fits).unwrap_or(made)
+        })
+    }
+
+    /// The same with as many rows at a time as `band` says for the rows of the result and the width of a plane.
+    #[inline(always)]
+    fn new(
         channels: usize,
         [rows, cols]: [usize; 2],
         [side, stride]: [usize; 2],
-        length: usize,
+        band: impl Fn(usize, usize) -> usize,
     ) -> Planes {
-        let (made, width) = (rows.div_ceil(stride), (cols + side - 1).div_ceil(stride));
-        let fits = |band: &usize| (band * width).next_multiple_of(length) * 8 <= band * width * 9;
-        let band = (1..made).find(fits).unwrap_or(made);
-        Planes::new(channels, [rows, cols], [side, stride], band)
+        let bordered = |length: usize| (length + side - 1).div_ceil(stride);
+        let width = bordered(cols);
+        let band = band(rows.div_ceil(stride), width);
+        // One row more than the border asks for: the last tap of the last row's unread places lies there.
+        let area = (bordered(band * stride) + 1) * width;
+        let values = vec![0.0; channels * area * stride * stride + SLACK];
+        Planes { rows, cols, side, stride, band, width, area, values }
     }
 
     /// The rows of the result, band by band.
@@ -102,22 +104,25 @@ impl Planes {
     #[inline(always)]
     fn fill_split<const STRIDE: usize>(&mut self, image: &[f32], first: usize) {
         let border = self.side / 2;
-        let mut line = vec![0.0; self.width * STRIDE];
-        let channels = image.chunks_exact(self.rows * self.cols);
-        let planes = self.values.chunks_exact_mut(STRIDE * STRIDE * self.area);
-        for (pixels, planes) in channels.zip(planes) {
+        for (channel, pixels) in image.chunks_exact(self.rows * self.cols).enumerate() {
             for row in 0..self.band * STRIDE + self.side - 1 {
                 let source = (first * STRIDE + row).checked_sub(border).filter(|row| *row < self.rows);
-                let line_inside = &mut line[border..][..self.cols];
-                match source {
-                    Some(row) => line_inside.copy_from_slice(&pixels[row * self.cols..][..self.cols]),
-                    None => line_inside.fill(0.0),
-                }
-                let start = row % STRIDE * STRIDE * self.area + row / STRIDE * self.width;
+                let line = source.map_or(&[][..], |row| &pixels[row * self.cols..][..self.cols]);
                 for across in 0..STRIDE {
-                    let to = &mut planes[start + across * self.area..][..self.width];
-                    for (to, from) in to.iter_mut().zip(line.as_chunks::<STRIDE>().0) {
-                        *to = from[across];
+                    // Places before the first pixel, and the pixel of the first place after them.
+                    let before = border.saturating_sub(across).div_ceil(STRIDE);
+                    let line = line.get(before * STRIDE + across - border..).unwrap_or(&[]);
+                    let start = self.start_at(channel, row, across);
+                    let (edge, to) = self.values[start..][..self.width].split_at_mut(before);
+                    let (whole, rest) = line.as_chunks::<STRIDE>();
+                    let (inside, beyond) = to.split_at_mut(whole.len());
+                    edge.fill(0.0);
+                    for (to, pixels) in inside.iter_mut().zip(whole) {
+                        *to = pixels[0];
+                    }
+                    beyond.fill(0.0);
+                    if let Some((to, pixel)) = beyond.first_mut().zip(rest.first()) {
+                        *to = *pixel;
                     }
                 }
             }

@@ -3,7 +3,7 @@
 //! Four by four neighbouring pixels of the result read six by six of the image. Both are taken into a space in which the
 //! convolution is 36 plain products, one for each of the six by six, and their sums over the channels are taken back:
 //! Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, F(4x4, 3x3). The products are matrices
-//! again, multiplied as in [`super::dense`]; blocks of four by four pixels lie side by side in [`Planes`] of stride four.
+//! again, multiplied as in [`super::tiles`]; blocks of four by four pixels lie side by side in [`Planes`] of stride four.
 
 use rten_simd::{
     Isa, SimdOp,
@@ -12,8 +12,9 @@ use rten_simd::{
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
 use super::{
-    dense::{BLOCK, OF_16, OF_32, product},
+    Room,
     planes::Planes,
+    tiles::{BLOCK, Ending, Filters, InRegisters, Tiled, product},
 };
 
 /// Side of the filters.
@@ -30,58 +31,59 @@ const PRODUCTS: usize = READ * READ;
 pub(crate) struct Winograd {
     inputs: usize,
     outputs: usize,
-    /// Transformed filters in blocks of [`BLOCK`], `[blocks, PRODUCTS, inputs, BLOCK]`, the last filled up with zeros.
-    weights: Vec<f32>,
-    /// One for each filter of the blocks.
-    bias: Vec<f32>,
+    /// Filters in the space of the products, `[PRODUCTS, inputs]` each; a bias is of the result.
+    filters: Filters,
     bounds: [f32; 2],
 }
 
 impl Winograd {
     /// A convolution with filters `[outputs, inputs, 3, 3]`.
-    pub(crate) fn new(
-        [outputs, inputs]: [usize; 2],
-        filters: &[f32],
-        bias: &[f32],
-        bounds: [f32; 2],
-    ) -> Winograd {
-        let blocks = outputs.div_ceil(BLOCK);
-        let mut weights = vec![0.0; blocks * PRODUCTS * inputs * BLOCK];
+    pub(crate) fn new(inputs: usize, filters: &[f32], bias: &[f32], bounds: [f32; 2]) -> Winograd {
+        let outputs = bias.len();
+        let mut transformed = vec![0.0; outputs * PRODUCTS * inputs];
         for (number, filter) in filters.as_chunks::<{ SIDE * SIDE }>().0.iter().enumerate() {
             let (output, input) = (number / inputs, number % inputs);
             for (place, weight) in transformed_filter(filter).into_iter().enumerate() {
-                let at = (output / BLOCK * PRODUCTS + place) * inputs + input;
-                weights[at * BLOCK + output % BLOCK] = weight;
+                transformed[(output * PRODUCTS + place) * inputs + input] = weight;
             }
         }
-        let mut bias = bias.to_vec();
-        bias.resize(blocks * BLOCK, 0.0);
-        Winograd { inputs, outputs, weights, bias, bounds }
+        let filters = Filters::new(PRODUCTS * inputs, &transformed, bias);
+        Winograd { inputs, outputs, filters, bounds }
     }
 
     /// `[N, C, H, W]` in, `[N, outputs, H, W]` out; the border counts as zeros.
     ///
     /// # Errors
-    /// When the tensor has another number of channels.
-    pub(crate) fn run(&self, input: NdTensorView<'_, f32, 4>) -> Result<NdTensor<f32, 4>, String> {
-        self.run_by(input, |blocks| blocks.dispatch())
+    /// When the tensor has another number of channels, or the room another shape.
+    pub(crate) fn run(
+        &self,
+        input: NdTensorView<'_, f32, 4>,
+        room: Room<'_>,
+    ) -> Result<NdTensor<f32, 4>, String> {
+        self.run_by(input, room, |blocks| blocks.dispatch())
     }
 
     /// The same with the work done by `convolve`.
     fn run_by(
         &self,
         input: NdTensorView<'_, f32, 4>,
-        convolve: impl Fn(Blocks<'_>),
+        room: Room<'_>,
+        convolve: impl Fn(InRegisters<Blocks<'_>>),
     ) -> Result<NdTensor<f32, 4>, String> {
         let [n, channels, rows, cols] = input.shape();
         if channels != self.inputs {
             return Err(format!("{channels} channels for filters of {}", self.inputs));
         }
         let input = input.to_contiguous();
-        let mut output = NdTensor::zeros([n, self.outputs, rows, cols]);
+        let (mut output, adds) = room.tensor([n, self.outputs, rows, cols])?;
         if !input.is_empty() {
-            let to = output.data_mut().expect("a tensor just made lies in one piece");
-            convolve(Blocks { layer: self, size: [rows, cols], images: input.data(), to });
+            convolve(InRegisters(Blocks {
+                layer: self,
+                ending: Ending { adds, bounds: self.bounds },
+                size: [rows, cols],
+                images: input.data(),
+                to: output.data_mut().expect("a tensor just made lies in one piece"),
+            }));
         }
         Ok(output)
     }
@@ -103,6 +105,7 @@ fn transformed_filter(filter: &[f32; SIDE * SIDE]) -> [f32; PRODUCTS] {
 /// The convolution of some images.
 struct Blocks<'a> {
     layer: &'a Winograd,
+    ending: Ending,
     /// Rows and columns of an image.
     size: [usize; 2],
     /// The images, `[N, inputs, rows, cols]`.
@@ -111,23 +114,10 @@ struct Blocks<'a> {
     to: &'a mut [f32],
 }
 
-impl SimdOp for Blocks<'_> {
-    type Output = ();
-
+impl Tiled for Blocks<'_> {
     #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        if isa.f32().len() >= 16 {
-            self.convolve::<I, { OF_32[0] }, { OF_32[1] }>(isa);
-        } else {
-            self.convolve::<I, { OF_16[0] }, { OF_16[1] }>(isa);
-        }
-    }
-}
-
-impl Blocks<'_> {
-    #[inline(always)]
-    fn convolve<I: Isa, const VECTORS: usize, const AT_ONCE: usize>(self, isa: I) {
-        let Winograd { inputs, outputs, weights, bias, bounds } = self.layer;
+    fn work<I: Isa, const VECTORS: usize, const AT_ONCE: usize>(self, isa: I) {
+        let Winograd { inputs, outputs, filters, .. } = self.layer;
         let [rows, cols] = self.size;
         let length = VECTORS * isa.f32().len();
         let mut planes = Planes::in_bands(*inputs, self.size, [SIDE, MADE], length);
@@ -143,19 +133,17 @@ impl Blocks<'_> {
                     for channel in 0..*inputs {
                         see::<I, VECTORS>(isa, &planes, [channel, *inputs], first, &mut seen);
                     }
-                    let blocks =
-                        weights.chunks_exact(PRODUCTS * inputs * BLOCK).zip(bias.chunks_exact(BLOCK));
-                    for (number, (weights, bias)) in blocks.enumerate() {
+                    for (number, weights, bias) in filters.blocks() {
                         let products =
                             seen.chunks_exact(inputs * length).zip(weights.chunks_exact(inputs * BLOCK));
                         for ((seen, weights), sums) in products.zip(sums.chunks_exact_mut(BLOCK * length)) {
                             let seen = seen.chunks_exact(length);
                             product::<I, VECTORS, AT_ONCE>(isa, seen, weights, &[0.0; BLOCK], sums);
                         }
-                        let outputs = to.chunks_exact_mut(rows * cols).skip(number * BLOCK);
+                        let outputs = to.chunks_exact_mut(rows * cols).skip(number);
                         for ((filter, to), bias) in (0..BLOCK).zip(outputs).zip(bias) {
-                            take_back::<I, VECTORS>(isa, &sums[filter * length..], *bias, *bounds, &mut made);
-                            give(&made, first, planes.width(), cols, &mut to[lines.clone()]);
+                            take_back::<I, VECTORS>(isa, &sums[filter * length..], *bias, &mut made);
+                            give(self.ending, &made, first, planes.width(), cols, &mut to[lines.clone()]);
                         }
                     }
                 }
@@ -218,16 +206,10 @@ fn transformed<I: Isa>(isa: I, [a, b, c, d, e, f]: [I::F32; READ]) -> [I::F32; R
 /// Takes sums, `[PRODUCTS, BLOCK, length]` from one filter on, back to the pixels of the result, `[MADE * MADE, length]`:
 /// `A^T m A`.
 #[inline(always)]
-fn take_back<I: Isa, const VECTORS: usize>(
-    isa: I,
-    sums: &[f32],
-    bias: f32,
-    [low, high]: [f32; 2],
-    made: &mut [f32],
-) {
+fn take_back<I: Isa, const VECTORS: usize>(isa: I, sums: &[f32], bias: f32, made: &mut [f32]) {
     let ops = isa.f32();
     let length = VECTORS * ops.len();
-    let (bias, low, high) = (ops.splat(bias), ops.splat(low), ops.splat(high));
+    let bias = ops.splat(bias);
     for vector in (0..length).step_by(ops.len()) {
         let mut down = [[ops.zero(); READ]; MADE];
         for col in 0..READ {
@@ -241,8 +223,7 @@ fn take_back<I: Isa, const VECTORS: usize>(
         }
         for (row, line) in down.iter().enumerate() {
             for (col, value) in gathered(isa, *line).iter().enumerate() {
-                let value = ops.min(ops.max(ops.add(*value, bias), low), high);
-                ops.store(value, &mut made[(row * MADE + col) * length + vector..]);
+                ops.store(ops.add(*value, bias), &mut made[(row * MADE + col) * length + vector..]);
             }
         }
     }
@@ -265,7 +246,7 @@ fn gathered<I: Isa>(isa: I, [a, b, c, d, e, f]: [I::F32; READ]) -> [I::F32; MADE
 
 /// Writes neighbouring blocks, the first of which is `first` of `width` in a row, into the rows of a result.
 #[inline(always)]
-fn give(made: &[f32], first: usize, width: usize, cols: usize, to: &mut [f32]) {
+fn give(ending: Ending, made: &[f32], first: usize, width: usize, cols: usize, to: &mut [f32]) {
     let length = made.len() / (MADE * MADE);
     let mut done = 0;
     while done < length {
@@ -276,13 +257,17 @@ fn give(made: &[f32], first: usize, width: usize, cols: usize, to: &mut [f32]) {
             // Blocks beyond the last column have no meaning.
             let Some(line) = line.get_mut(across * MADE..) else { continue };
             let [a, b, c, d] = std::array::from_fn(|col| &made[col * length + done..][..count]);
-            let (whole, rest) = line.as_chunks_mut();
+            let (whole, rest) = line.as_chunks_mut::<MADE>();
             if whole.len() < count {
                 let at = whole.len();
-                rest.copy_from_slice(&[a[at], b[at], c[at], d[at]][..rest.len()]);
+                for (to, made) in rest.iter_mut().zip([a[at], b[at], c[at], d[at]]) {
+                    *to = ending.of(made, *to);
+                }
             }
             for ((((to, a), b), c), d) in whole.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                *to = [*a, *b, *c, *d];
+                for (to, made) in to.iter_mut().zip([a, b, c, d]) {
+                    *to = ending.of(*made, *to);
+                }
             }
         }
         done += count;
@@ -295,7 +280,7 @@ mod tests {
     use rten_simd::isa::{Avx2Isa, Avx512Isa, GenericIsa};
 
     use super::{
-        super::{dense::Dense, some},
+        super::{dense::Dense, some, used},
         *,
     };
 
@@ -306,9 +291,11 @@ mod tests {
                 let (filters, bias) = (some(outputs * inputs * 9, 0.7), some(outputs, 1.3));
                 let input =
                     NdTensor::from_data([2, inputs, rows, cols], some(2 * inputs * rows * cols, 0.37));
-                let (shape, bounds) = ([outputs, inputs], [-1.0, 6.0]);
-                let got = Winograd::new(shape, &filters, &bias, bounds).run(input.view()).unwrap();
-                let wanted = Dense::new(shape, (3, 1), &filters, &bias, bounds).run(input.view()).unwrap();
+                let bounds = [-1.0, 6.0];
+                let got = Winograd::new(inputs, &filters, &bias, bounds);
+                let got = got.run(input.view(), Room::Of(&mut used())).unwrap();
+                let wanted = Dense::new(inputs, (3, 1), &filters, &bias, bounds);
+                let wanted = wanted.run(input.view(), Room::Of(&mut used())).unwrap();
                 assert_eq!(got.shape(), wanted.shape());
                 for (got, wanted) in got.iter().zip(wanted.iter()) {
                     let told = format!("{got} for {wanted}: {outputs} {inputs} {rows} {cols}");
@@ -319,25 +306,43 @@ mod tests {
     }
 
     #[test]
+    fn what_it_is_added_to_counts_before_the_bounds() {
+        let (filters, bias) = (some(11 * 5 * 9, 0.7), some(11, 1.3));
+        let input = NdTensor::from_data([2, 5, 11, 33], some(2 * 5 * 11 * 33, 0.37));
+        let added = NdTensor::from_data([2, 11, 11, 33], some(2 * 11 * 11 * 33, 0.9));
+        let open = Winograd::new(5, &filters, &bias, [f32::NEG_INFINITY, f32::INFINITY]);
+        let alone = open.run(input.view(), Room::Of(&mut used())).unwrap();
+        let got = Winograd::new(5, &filters, &bias, [-1.0, 6.0]);
+        let got = got.run(input.view(), Room::Onto(added.clone())).unwrap();
+        for ((got, alone), added) in got.iter().zip(alone.iter()).zip(added.iter()) {
+            let wanted = (alone + added).clamp(-1.0, 6.0);
+            assert!((got - wanted).abs() < 1e-5, "{got} for {wanted}");
+        }
+    }
+
+    #[test]
     #[cfg(target_arch = "x86_64")]
     fn wider_vectors_say_the_same() {
         let input = NdTensor::from_data([1, 5, 13, 231], some(5 * 13 * 231, 0.37));
         let bounds = [f32::NEG_INFINITY, f32::INFINITY];
-        let layer = Winograd::new([11, 5], &some(11 * 45, 0.7), &some(11, 1.3), bounds);
-        let plain = layer.run_by(input.view(), |blocks| blocks.eval(GenericIsa::new())).unwrap();
+        let layer = Winograd::new(5, &some(11 * 45, 0.7), &some(11, 1.3), bounds);
+        let run_by = |convolve: &dyn Fn(InRegisters<Blocks<'_>>)| {
+            layer.run_by(input.view(), Room::Of(&mut used()), convolve)
+        };
+        let plain = run_by(&|blocks| blocks.eval(GenericIsa::new())).unwrap();
         let Some(avx2) = Avx2Isa::new() else { return };
-        let avx2 = layer.run_by(input.view(), |blocks| blocks.eval(avx2)).unwrap();
+        let avx2 = run_by(&|blocks| blocks.eval(avx2)).unwrap();
         // Without fused multiplications and additions each is rounded.
         assert!(plain.iter().zip(avx2.iter()).all(|(plain, avx2)| (plain - avx2).abs() < 1e-4));
         let Some(avx512) = Avx512Isa::new() else { return };
-        let avx512 = layer.run_by(input.view(), |blocks| blocks.eval(avx512)).unwrap();
+        let avx512 = run_by(&|blocks| blocks.eval(avx512)).unwrap();
         assert_eq!(avx2.data(), avx512.data());
     }
 
     #[test]
     fn another_number_of_channels_is_refused() {
-        let layer = Winograd::new([1, 2], &[0.0; 18], &[0.0], [0.0, 6.0]);
-        let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view()).unwrap_err();
+        let layer = Winograd::new(2, &[0.0; 18], &[0.0], [0.0, 6.0]);
+        let told = layer.run(NdTensor::zeros([1, 3, 4, 4]).view(), Room::Of(&mut used())).unwrap_err();
         assert!(told.contains("3 channels"), "{told}");
     }
 }
