@@ -107,21 +107,22 @@ impl Planes {
         for (channel, pixels) in image.chunks_exact(self.rows * self.cols).enumerate() {
             for row in 0..self.band * STRIDE + self.side - 1 {
                 let source = (first * STRIDE + row).checked_sub(border).filter(|row| *row < self.rows);
-                let line = source.map_or(&[][..], |row| &pixels[row * self.cols..][..self.cols]);
+                let line = source.map(|row| &pixels[row * self.cols..][..self.cols]);
                 for across in 0..STRIDE {
-                    // Places before the first pixel, and the pixel of the first place after them.
+                    // Places before the first pixel: they and those beyond the last one stay the zeros that they were made as.
                     let before = border.saturating_sub(across).div_ceil(STRIDE);
-                    let line = line.get(before * STRIDE + across - border..).unwrap_or(&[]);
                     let start = self.start_at(channel, row, across);
-                    let (edge, to) = self.values[start..][..self.width].split_at_mut(before);
+                    let to = &mut self.values[start..][..self.width][before..];
+                    let Some(line) = line else {
+                        to.fill(0.0);
+                        continue;
+                    };
+                    let line = line.get(before * STRIDE + across - border..).unwrap_or(&[]);
                     let (whole, rest) = line.as_chunks::<STRIDE>();
-                    let (inside, beyond) = to.split_at_mut(whole.len());
-                    edge.fill(0.0);
-                    for (to, pixels) in inside.iter_mut().zip(whole) {
+                    for (to, pixels) in to.iter_mut().zip(whole) {
                         *to = pixels[0];
                     }
-                    beyond.fill(0.0);
-                    if let Some((to, pixel)) = beyond.first_mut().zip(rest.first()) {
+                    if let Some((to, pixel)) = to.get_mut(whole.len()).zip(rest.first()) {
                         *to = *pixel;
                     }
                 }

@@ -163,26 +163,36 @@ fn see<I: Isa, const VECTORS: usize>(
 ) {
     let ops = isa.f32();
     let length = VECTORS * ops.len();
-    let values = planes.values();
     for vector in (0..length).step_by(ops.len()) {
-        // Plain loops: closures of the standard library's array functions are not compiled for the processor at hand.
-        let mut down = [[ops.zero(); READ]; READ];
-        for col in 0..READ {
-            let mut column = [ops.zero(); READ];
-            for (row, value) in column.iter_mut().enumerate() {
-                *value = ops.load(&values[planes.start_at(channel, row, col) + first + vector..]);
-            }
-            for (line, value) in down.iter_mut().zip(&transformed(isa, column)) {
-                line[col] = *value;
-            }
-        }
-        for (row, line) in down.iter().enumerate() {
-            for (col, value) in transformed(isa, *line).iter().enumerate() {
+        let at = first + vector;
+        // Spelt out: an array of all of them that is filled in a loop is cleared first.
+        let [a, b, c, d, e, f] = [
+            seen_down(isa, planes, [channel, 0], at),
+            seen_down(isa, planes, [channel, 1], at),
+            seen_down(isa, planes, [channel, 2], at),
+            seen_down(isa, planes, [channel, 3], at),
+            seen_down(isa, planes, [channel, 4], at),
+            seen_down(isa, planes, [channel, 5], at),
+        ];
+        for row in 0..READ {
+            let line = transformed(isa, [a[row], b[row], c[row], d[row], e[row], f[row]]);
+            for (col, value) in line.iter().enumerate() {
                 let at = ((row * READ + col) * channels + channel) * length + vector;
                 ops.store(*value, &mut seen[at..]);
             }
         }
     }
+}
+
+/// One column of what neighbouring blocks, from `at` on, read of a channel in the space of the products.
+#[inline(always)]
+fn seen_down<I: Isa>(isa: I, planes: &Planes, [channel, col]: [usize; 2], at: usize) -> [I::F32; READ] {
+    let ops = isa.f32();
+    let mut column = [ops.zero(); READ];
+    for (row, value) in column.iter_mut().enumerate() {
+        *value = ops.load(&planes.values()[planes.start_at(channel, row, col) + at..]);
+    }
+    transformed(isa, column)
 }
 
 /// One row or column of what a block reads in the space of the products.
@@ -211,22 +221,33 @@ fn take_back<I: Isa, const VECTORS: usize>(isa: I, sums: &[f32], bias: f32, made
     let length = VECTORS * ops.len();
     let bias = ops.splat(bias);
     for vector in (0..length).step_by(ops.len()) {
-        let mut down = [[ops.zero(); READ]; MADE];
-        for col in 0..READ {
-            let mut column = [ops.zero(); READ];
-            for (row, value) in column.iter_mut().enumerate() {
-                *value = ops.load(&sums[(row * READ + col) * BLOCK * length + vector..]);
-            }
-            for (line, value) in down.iter_mut().zip(&gathered(isa, column)) {
-                line[col] = *value;
-            }
-        }
-        for (row, line) in down.iter().enumerate() {
-            for (col, value) in gathered(isa, *line).iter().enumerate() {
+        let sums = &sums[vector..];
+        let [a, b, c, d, e, f] = [
+            made_down(isa, sums, 0, length),
+            made_down(isa, sums, 1, length),
+            made_down(isa, sums, 2, length),
+            made_down(isa, sums, 3, length),
+            made_down(isa, sums, 4, length),
+            made_down(isa, sums, 5, length),
+        ];
+        for row in 0..MADE {
+            let line = gathered(isa, [a[row], b[row], c[row], d[row], e[row], f[row]]);
+            for (col, value) in line.iter().enumerate() {
                 ops.store(ops.add(*value, bias), &mut made[(row * MADE + col) * length + vector..]);
             }
         }
     }
+}
+
+/// One column of the sums `[PRODUCTS, BLOCK, length]` from a filter and a place on, gathered.
+#[inline(always)]
+fn made_down<I: Isa>(isa: I, sums: &[f32], col: usize, length: usize) -> [I::F32; MADE] {
+    let ops = isa.f32();
+    let mut column = [ops.zero(); READ];
+    for (row, value) in column.iter_mut().enumerate() {
+        *value = ops.load(&sums[(row * READ + col) * BLOCK * length..]);
+    }
+    gathered(isa, column)
 }
 
 /// One row or column of a block of the result.
