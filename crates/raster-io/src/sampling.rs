@@ -4,6 +4,8 @@
 //! mean, from its overviews where it has them), then read bilinearly between pixel centres. Blocks of the
 //! reduction lie on fixed places of the source, so that neighbouring windows fit without a seam.
 
+use std::ops::Range;
+
 use gdal::{Dataset, raster::ResampleAlg};
 use imagery_diff::{Displacement, Grid, Raster};
 
@@ -35,6 +37,20 @@ pub(crate) enum Wanted {
     Rgb,
 }
 
+/// Pixels of a window that lie evenly spaced in the source, column and row counted from its corner.
+struct Stretch {
+    first: [f64; 2],
+    /// From one to the next.
+    step: [f64; 2],
+    count: usize,
+}
+
+impl Stretch {
+    fn at(&self, index: usize) -> [f64; 2] {
+        [0, 1].map(|axis| self.first[axis] + index as f64 * self.step[axis])
+    }
+}
+
 /// A rectangle of the source, reduced.
 struct Block {
     col: f64,
@@ -55,49 +71,45 @@ pub(crate) fn sample(
     displaced: &Displacement,
     wanted: Wanted,
 ) -> Result<Raster, RasterError> {
-    let positions = positions(lattice, &grid, placed, displaced);
+    let stretches = stretches(lattice, &grid, placed, displaced);
     let reduction = reduction(lattice, &grid, placed);
-    let block = source.with_dataset(|dataset| read_block(source, dataset, &positions, reduction, wanted))?;
+    let block = source.with_dataset(|dataset| read_block(source, dataset, &stretches, reduction, wanted))?;
     let bands = if wanted == Wanted::Rgb { 3 } else { 1 };
     let mut values = vec![0.0; bands * grid.len()];
     let mut valid = vec![false; grid.len()];
     if let Some(block) = block {
-        let pixels = grid.len();
-        for (index, position) in positions.iter().enumerate() {
-            let mut colour = [0.0; 3];
-            if block.at(*position, &mut colour[..bands]) {
-                valid[index] = true;
-                for (band, value) in colour[..bands].iter().enumerate() {
-                    values[band * pixels + index] = *value;
-                }
-            }
+        let mut first = 0;
+        for stretch in &stretches {
+            block.read(stretch, first, &mut values, &mut valid);
+            first += stretch.count;
         }
     }
     Ok(Raster::new(grid, bands, values, valid).expect("buffers were made for the grid"))
 }
 
-fn positions(lattice: &Lattice, grid: &Grid, placed: Placed, displaced: &Displacement) -> Vec<[f64; 2]> {
+/// The places of a window's pixels in the source, row by row.
+fn stretches(lattice: &Lattice, grid: &Grid, placed: Placed, displaced: &Displacement) -> Vec<Stretch> {
     let [first_right, first_down] = placed.first;
     let (rows, cols) = (grid.rows as usize, grid.cols as usize);
-    let mut positions = Vec::with_capacity(rows * cols);
+    let mut stretches = Vec::with_capacity(if displaced.varies() { rows * cols } else { rows });
     for row in 0..rows {
         let down = first_down + row as f64 * placed.step_px;
         if displaced.varies() {
-            positions.extend((0..cols).map(|col| {
+            stretches.extend((0..cols).map(|col| {
                 let right = first_right + col as f64 * placed.step_px;
                 let shift = displaced.at(right, down);
-                lattice.at(right + shift.right_px, down + shift.down_px)
+                let first = lattice.at(right + shift.right_px, down + shift.down_px);
+                Stretch { first, step: [0.0; 2], count: 1 }
             }));
             continue;
         }
         let shift = displaced.everywhere();
         let first = [first_right + shift.right_px, down + shift.down_px];
-        lattice.along(first, placed.step_px, cols, |indices, [right, down], [across, along]| {
-            let steps = (0..indices.len()).map(|steps| steps as f64);
-            positions.extend(steps.map(|steps| [right + steps * across, down + steps * along]));
+        lattice.along(first, placed.step_px, cols, |indices, first, step| {
+            stretches.push(Stretch { first, step, count: indices.len() });
         });
     }
-    positions
+    stretches
 }
 
 /// The whole factor by which the source is reduced before it is read.
@@ -115,12 +127,12 @@ fn reduction(lattice: &Lattice, grid: &Grid, placed: Placed) -> u32 {
 fn read_block(
     source: &Source,
     dataset: &Dataset,
-    positions: &[[f64; 2]],
+    stretches: &[Stretch],
     reduction: u32,
     wanted: Wanted,
 ) -> Result<Option<Block>, RasterError> {
     let info = source.info();
-    let range = |axis: usize, size: u32| block_range(positions, axis, reduction, size);
+    let range = |axis: usize, size: u32| block_range(stretches, axis, reduction, size);
     let (Some((col, cols)), Some((row, rows))) = (range(0, info.cols), range(1, info.rows)) else {
         return Ok(None);
     };
@@ -170,12 +182,14 @@ fn read_block(
     }))
 }
 
-/// First block and number of blocks that cover the positions along an axis, within whole blocks of the
+/// First block and number of blocks that cover the stretches along an axis, within whole blocks of the
 /// source.
-fn block_range(positions: &[[f64; 2]], axis: usize, reduction: u32, size: u32) -> Option<(usize, usize)> {
+fn block_range(stretches: &[Stretch], axis: usize, reduction: u32, size: u32) -> Option<(usize, usize)> {
     let step = f64::from(reduction);
-    let least = positions.iter().map(|at| at[axis]).fold(f64::INFINITY, f64::min);
-    let most = positions.iter().map(|at| at[axis]).fold(f64::NEG_INFINITY, f64::max);
+    let ends =
+        || stretches.iter().flat_map(|stretch| [stretch.first[axis], stretch.at(stretch.count - 1)[axis]]);
+    let least = ends().fold(f64::INFINITY, f64::min);
+    let most = ends().fold(f64::NEG_INFINITY, f64::max);
     let blocks = f64::from(size / reduction);
     let first = (least / step - 1.0).floor().clamp(0.0, blocks);
     let end = (most / step + 1.0).ceil().clamp(0.0, blocks);
@@ -195,12 +209,80 @@ fn as_wanted(colour: Vec<Vec<f32>>, wanted: Wanted) -> Vec<Vec<f32>> {
 }
 
 impl Block {
+    /// Writes the pixels of a stretch from `first` on: a plane of values for each band, and whether they are observed.
+    fn read(&self, stretch: &Stretch, first: usize, values: &mut [f32], valid: &mut [bool]) {
+        let pixels = valid.len();
+        let bands = values.len() / pixels;
+        let fast = self.shifted(stretch, first, values, valid);
+        for index in (0..stretch.count).filter(|index| !fast.contains(index)) {
+            let mut colour = [0.0; 3];
+            if self.at(stretch.at(index), &mut colour[..bands]) {
+                valid[first + index] = true;
+                for (band, value) in colour[..bands].iter().enumerate() {
+                    values[band * pixels + first + index] = *value;
+                }
+            }
+        }
+    }
+
+    /// Writes those pixels of a stretch that lie as they do in a row of the block, but for one shift, and tells which they are.
+    fn shifted(
+        &self,
+        stretch: &Stretch,
+        first: usize,
+        values: &mut [f32],
+        valid: &mut [bool],
+    ) -> Range<usize> {
+        let [across, down] = stretch.step.map(|step| step / self.reduction);
+        if ((across - 1.0).abs() + down.abs()) * stretch.count as f64 > SHARE_MIN {
+            return 0..0;
+        }
+        let [col, row] = self.place(stretch.first);
+        let Some((top, bottom, fy)) = neighbours(row, self.rows) else { return 0..0 };
+        let begin = (-col).ceil().max(0.0);
+        let Some((left, right, fx)) = neighbours(col + begin, self.cols) else { return 0..0 };
+        let begin = begin as usize;
+        let count = stretch.count.saturating_sub(begin).min(self.cols - right);
+        let line = |row: usize, col: usize| row * self.cols + col..row * self.cols + col + count;
+        let (pixels, at) = (valid.len(), first + begin);
+        let seen = &mut valid[at..][..count];
+        seen.fill(true);
+        if let Some(mask) = &self.valid {
+            for (row, col) in [(top, left), (top, right), (bottom, left), (bottom, right)] {
+                for (seen, mask) in seen.iter_mut().zip(&mask[line(row, col)]) {
+                    *seen &= *mask >= MASK_MIN;
+                }
+            }
+        }
+        for (band, values) in self.bands.iter().zip(values.chunks_exact_mut(pixels)) {
+            let above = band[line(top, left)].iter().zip(&band[line(top, right)]);
+            let below = band[line(bottom, left)].iter().zip(&band[line(bottom, right)]);
+            let to = values[at..][..count].iter_mut().zip(seen.iter_mut());
+            for (((a, b), (c, d)), (value, seen)) in above.zip(below).zip(to) {
+                let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
+                *value = upper + (lower - upper) * fy;
+                *seen &= value.is_finite();
+            }
+        }
+        for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
+            for values in values.chunks_exact_mut(pixels) {
+                values[at + index] = 0.0;
+            }
+        }
+        begin..begin + count
+    }
+
+    /// A position of the source counted between the centres of the block's pixels.
+    fn place(&self, [col, row]: [f64; 2]) -> [f64; 2] {
+        [(col - self.col) / self.reduction - 0.5, (row - self.row) / self.reduction - 0.5]
+    }
+
     /// The colour at a position of the source; `false` where any pixel that has a share is not observed.
-    fn at(&self, [col, row]: [f64; 2], colour: &mut [f32]) -> bool {
-        let Some((left, right, fx)) = neighbours((col - self.col) / self.reduction - 0.5, self.cols) else {
-            return false;
-        };
-        let Some((top, bottom, fy)) = neighbours((row - self.row) / self.reduction - 0.5, self.rows) else {
+    fn at(&self, position: [f64; 2], colour: &mut [f32]) -> bool {
+        let [col, row] = self.place(position);
+        let (Some((left, right, fx)), Some((top, bottom, fy))) =
+            (neighbours(col, self.cols), neighbours(row, self.rows))
+        else {
             return false;
         };
         let corners = [
@@ -246,6 +328,39 @@ fn neighbours(at: f64, size: usize) -> Option<(usize, usize, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stretch_that_is_only_shifted_is_read_as_pixel_by_pixel() {
+        let (rows, cols) = (4, 9);
+        let band = |number: usize| -> Vec<f32> {
+            (0..rows * cols).map(|at| ((at * (7 + number)) % 23) as f32).collect()
+        };
+        let mut bands = vec![band(0), band(1), band(2)];
+        bands[1][2 * cols + 5] = f32::NAN;
+        let mut mask = vec![255.0; rows * cols];
+        mask[cols + 3] = 0.0;
+        for reduction in [1.0, 2.0] {
+            for mask in [None, Some(mask.clone())] {
+                let block =
+                    Block { col: 10.0, row: 20.0, reduction, cols, rows, bands: bands.clone(), valid: mask };
+                for (col, row) in
+                    [(12.5, 21.5), (12.7, 21.8), (9.6, 20.2), (3.2, 23.1), (40.0, 21.0), (12.0, 50.0)]
+                {
+                    let stretch = Stretch { first: [col, row], step: [reduction, 0.0], count: 12 };
+                    let (mut values, mut valid) = (vec![0.0; 3 * 14], vec![false; 14]);
+                    block.read(&stretch, 1, &mut values, &mut valid);
+                    for index in 0..14 {
+                        let mut colour = [0.0; 3];
+                        let inside = (1..13).contains(&index);
+                        let seen = inside && block.at(stretch.at(index.max(1) - 1), &mut colour);
+                        let wanted = if seen { colour } else { [0.0; 3] };
+                        let got = [values[index], values[14 + index], values[28 + index]];
+                        assert_eq!((valid[index], got), (seen, wanted), "{col} {row} {index}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_centre_is_one_pixel_and_an_edge_is_shared() {

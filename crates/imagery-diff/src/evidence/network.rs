@@ -178,10 +178,23 @@ fn resample<'a>(
     give: impl Fn(&mut f32, f32),
 ) {
     let mut line = vec![0.0; width];
+    let first = cols.first().map_or(0, |(left, ..)| *left);
+    let as_they_lie = cols.iter().zip(first..).all(|(&(left, _, across), at)| left == at && across == 0.0);
     for (to, &(upper, lower, down)) in lines.zip(rows) {
         let (upper, lower) = (&plane[upper * width..][..width], &plane[lower * width..][..width]);
-        for ((value, above), below) in line.iter_mut().zip(upper).zip(lower) {
-            *value = above + (below - above) * down;
+        let line = if down == 0.0 {
+            upper
+        } else {
+            for ((value, above), below) in line.iter_mut().zip(upper).zip(lower) {
+                *value = above + (below - above) * down;
+            }
+            &line
+        };
+        if as_they_lie {
+            for (to, value) in to.iter_mut().zip(&line[first..]) {
+                give(to, *value);
+            }
+            continue;
         }
         for (to, &(left, right, across)) in to.iter_mut().zip(cols) {
             give(to, line[left] + (line[right] - line[left]) * across);
