@@ -244,24 +244,4 @@ fn used() -> Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::model::{CHANNELS_IN, MODELS};
-
-    #[test]
-    fn a_network_in_steps_says_what_rten_alone_says() {
-        for shipped in MODELS {
-            let network = Rten::load(shipped.onnx()).unwrap();
-            let alone =
-                Rten { network: rten::Model::load(shipped.onnx().to_vec()).unwrap(), steps: Vec::new() };
-            let pair = NdTensor::from_fn([1, CHANNELS_IN, 96, 160], |[_, channel, row, col]| {
-                ((row * 7 + col * 13 + channel * 29) % 101) as f32 / 101.0
-            });
-            let (got, wanted) = (network.run(&[pair.view()]).unwrap(), alone.run(&[pair.view()]).unwrap());
-            assert_eq!(got.shape(), wanted.shape());
-            let apart = got.iter().zip(wanted.iter()).map(|(got, wanted)| (got - wanted).abs());
-            assert!(apart.fold(0.0, f32::max) < 1e-4, "{}", shipped.name);
-        }
-    }
-}
+mod tests;

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from train.export import TOLERANCE, largest_difference, onnx_model
-from train.fit import CHECKPOINT, blend, checkpointed
+from train.fit import CHECKPOINT, blend, checkpointed, optimisers_of
 from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
+from train.muon import STEP, Muon, orthogonal
 from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
 from train.places import LAYERS, Level, Place
 from train.recover import recovered
@@ -143,6 +144,34 @@ class ASample(unittest.TestCase):
     def samples(self, count: int) -> list[Sample]:
         ground = Ground([small_place()])
         return [sample_from_places(np.random.default_rng(seed), ground) for seed in range(count)]
+
+
+
+class TheOptimisers(unittest.TestCase):
+    def test_a_step_is_of_one_size_in_every_direction(self) -> None:
+        for rows, cols in ((8, 40), (40, 8), (16, 16)):
+            values = torch.rand(rows, cols, generator=seeded()) * torch.logspace(0, -2, cols)
+            singular = torch.linalg.svdvals(orthogonal(values))
+            self.assertLess(singular.max(), 1.3)
+            self.assertGreater(singular.min(), 0.3)
+
+    def test_the_step_of_filters_is_as_large_as_that_of_the_rest(self) -> None:
+        filters = nn.Parameter(torch.zeros(24, 16, 3, 3))
+        filters.grad = torch.rand(filters.shape, generator=seeded()) - 0.5
+        Muon([{"params": [filters]}], lr=0.01, weight_decay=0.0).step()
+        self.assertAlmostEqual(filters.square().mean().sqrt().item(), 0.01 * STEP, delta=0.0006)
+        # Downhill.
+        self.assertLess((filters * filters.grad).sum().item(), 0)
+
+    def test_every_parameter_that_learns_is_in_one_group(self) -> None:
+        for name in NETWORKS:
+            learned = [each for each in network(name).parameters() if each.requires_grad]
+            groups = [group for each in optimisers_of(network(name), 1e-3) for group in each.param_groups]
+            self.assertEqual(sum(len(group["params"]) for group in groups), len(learned))
+            muon, _ = optimisers_of(network(name), 1e-3)
+            for group in muon.param_groups:
+                # Filters of one channel each have no directions to be levelled.
+                self.assertTrue(all(each.ndim == 4 and each.shape[1] > 1 for each in group["params"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fits a network: batches made in worker processes, AdamW with a cosine, averaged weights, checkpoints.
+"""Fits a network: batches made in worker processes, Muon and AdamW with a cosine, averaged weights, checkpoints.
 
 With several ranks each is a process of its own that makes its batches and takes the mean of all gradients: on a CPU two
 ranks of one thread are a third faster than one of two threads, since no layer waits for the other core.
@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from train.lite import Lite
 from train.losses import loss
+from train.muon import Muon
 from train.network import NETWORKS, ChangeNet
 from train.places import load
 from train.real_pairs import RealPairs, sample_from_pairs
@@ -44,6 +45,8 @@ STATISTICS_SAMPLES = 96
 """Samples from which the batch norm's statistics are measured when a run begins with an ONNX file."""
 
 GRADIENT_NORM_MAX = 5.0
+
+WEIGHT_DECAY = 0.01
 
 MEETING = "meeting"
 """File in the run's folder by which its ranks find each other."""
@@ -128,21 +131,22 @@ def average(into: ChangeNet, network: ChangeNet, step: int) -> None:
                 kept.copy_(current)
 
 
-def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, torch.optim.Optimizer, int]:
-    """Network, averaged network, optimiser and first step: from the run's checkpoint, another model, or nothing."""
+def start(options: FitOptions) -> tuple[ChangeNet, ChangeNet, list[torch.optim.Optimizer], int]:
+    """Network, averaged network, optimisers and first step: from the run's checkpoint, another model, or nothing."""
     torch.manual_seed(options.seed)
     network = beginning(options).train()
     network = network.to(options.device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(parameter_groups(network), lr=options.rate, weight_decay=0.01)
+    optimisers = optimisers_of(network, options.rate)
     checkpoint = options.run / CHECKPOINT
     if not checkpoint.exists():
-        return network, averaged, optimiser, 0
+        return network, averaged, optimisers, 0
     kept: dict[str, Any] = torch.load(checkpoint, map_location=options.device, weights_only=True)
     network.load_state_dict(kept["network"])
     averaged.load_state_dict(kept["average"])
-    optimiser.load_state_dict(kept["optimiser"])
-    return network, averaged, optimiser, kept["step"]
+    for optimiser, state in zip(optimisers, kept["optimisers"], strict=True):
+        optimiser.load_state_dict(state)
+    return network, averaged, optimisers, kept["step"]
 
 
 def beginning(options: FitOptions) -> ChangeNet:
@@ -199,14 +203,22 @@ def write_checkpoint(run: Path, kept: dict[str, Any]) -> None:
     partial.replace(run / CHECKPOINT)
 
 
-def parameter_groups(network: ChangeNet) -> list[dict[str, Any]]:
-    """What learns, and at which share of the rate."""
+def optimisers_of(network: ChangeNet, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the filters of convolutions over all channels, AdamW for the rest; groups say their share of the rate."""
     begun = network.tower if isinstance(network.tower, Lite) else nn.Module()
     slow = {id(parameter) for parameter in begun.parameters()}
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+    def groups(of_filters: bool) -> list[dict[str, Any]]:
+        of_kind = [each for each in learned if (each.ndim == 4 and each.shape[1] > 1) == of_filters]
+        return [
+            {"params": [each for each in of_kind if id(each) not in slow], "share": 1.0},
+            {"params": [each for each in of_kind if id(each) in slow], "share": TOWER_RATE_SHARE},
+        ]
+
     return [
-        {"params": [p for p in learned if id(p) not in slow], "share": 1.0},
-        {"params": [p for p in learned if id(p) in slow], "share": TOWER_RATE_SHARE},
+        Muon(groups(True), lr=rate, weight_decay=WEIGHT_DECAY),
+        torch.optim.AdamW(groups(False), lr=rate, weight_decay=WEIGHT_DECAY),
     ]
 
 
@@ -224,15 +236,15 @@ def keep(
     options: FitOptions,
     network: ChangeNet,
     averaged: ChangeNet,
-    optimiser: torch.optim.Optimizer,
+    optimisers: list[torch.optim.Optimizer],
     step: int,
     earlier: int,
 ) -> None:
     """Writes the run's checkpoint."""
-    parts = {"network": network, "average": averaged, "optimiser": optimiser}
-    weights = {name: part.state_dict() for name, part in parts.items()}
+    weights = {"network": network.state_dict(), "average": averaged.state_dict()}
+    learning = {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
     told = {"name": options.network, "step": step, "seed": options.seed, "earlier_steps": earlier}
-    write_checkpoint(options.run, weights | told)
+    write_checkpoint(options.run, weights | learning | told)
 
 
 def mean_gradients(network: ChangeNet, ranks: int) -> None:
@@ -298,7 +310,7 @@ def fit_rank(rank: int, options: FitOptions) -> None:
     if options.ranks > 1:
         meeting = (options.run / MEETING).resolve().as_uri()
         torch.distributed.init_process_group("gloo", meeting, rank=rank, world_size=options.ranks)
-    network, averaged, optimiser, first = start(options)
+    network, averaged, optimisers, first = start(options)
     network.train()
     wrong = Step(options, network)
     batches = DataLoader(
@@ -309,15 +321,16 @@ def fit_rank(rank: int, options: FitOptions) -> None:
     )
     began, total, earlier = time.monotonic(), 0.0, earlier_steps(options)
     for step, batch in enumerate(batches, first):
-        for group in optimiser.param_groups:
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = rate_at(step, options) * group["share"]
         value = wrong.loss(batch)
-        optimiser.zero_grad()
+        network.zero_grad()
         value.backward()
         if options.ranks > 1:
             mean_gradients(network, options.ranks)
         torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM_MAX)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         if rank > 0:
             continue
         average(averaged, network, step)
@@ -327,4 +340,4 @@ def fit_rank(rank: int, options: FitOptions) -> None:
             print(f"step {step + 1}/{options.steps} loss {total / 50:.4f} {rate:.1f} samples/s", flush=True)
             total = 0.0
         if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == options.steps:
-            keep(options, network, averaged, optimiser, step + 1, earlier)
+            keep(options, network, averaged, optimisers, step + 1, earlier)
