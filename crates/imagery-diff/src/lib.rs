@@ -22,6 +22,7 @@ pub mod objects;
 mod orthogonal;
 pub mod outline;
 pub mod pair;
+mod partition;
 pub mod raster;
 pub mod register;
 pub mod regularise;

@@ -1,13 +1,23 @@
 //! Splits a patch into structures.
 //!
 //! Neighbouring roofs often touch in the evidence. Seeds are the pixels of which the detector is sure, less
-//! where it sees a boundary between buildings; from the seeds, structures grow downhill in the evidence and
-//! stop where they meet (watershed by flooding, Vincent and Soille 1991, seeds as in the winning entries of
-//! SpaceNet 7). A part of a patch without a seed is no structure: that is hysteresis (Canny 1986).
+//! where it sees a boundary between buildings, parted where the evidence sinks between two of its peaks; from the seeds, basins grow
+//! downhill in the evidence and stop where they meet (watershed by flooding, Vincent and Soille 1991, seeds as in the winning entries of
+//! SpaceNet 7). Basins that are parts of one structure are joined again ([`crate::partition`]). A part of a patch without a seed is no
+//! structure: that is hysteresis (Canny 1986).
 
-use std::collections::BinaryHeap;
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
 
-use crate::{blobs::Patch, candidate::Change, evidence::EvidenceMaps, grid::Window};
+use crate::{
+    blobs::Patch,
+    candidate::Change,
+    evidence::EvidenceMaps,
+    grid::Window,
+    partition::{Joined, Partition},
+};
 
 /// What makes a structure.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +28,8 @@ pub struct ObjectOptions {
     pub grow_min: u8,
     /// Share of the boundary evidence that is taken off, 0 to 1.
     pub boundary_share: f32,
+    /// How far the evidence sinks between two peaks that are seeds of their own, of a detector that knows boundaries.
+    pub dip_min: u8,
     /// Fewest pixels of a seed.
     pub seed_px_min: usize,
     /// Fewest pixels of a structure.
@@ -34,6 +46,7 @@ impl Default for ObjectOptions {
             seed_min: 150,
             grow_min: 115,
             boundary_share: 0.7,
+            dip_min: 12,
             seed_px_min: 8,
             object_px_min: 24,
             hole_px_min: 24,
@@ -63,7 +76,14 @@ pub fn objects(patch: &Patch, options: &ObjectOptions) -> Vec<Object> {
         return Vec::new();
     }
     field.flood(&mut labels, options);
-    (0..count).filter_map(|label| object(patch, &labels, label, options)).collect()
+    if field.knows_boundaries {
+        field.join(&mut labels, count);
+    }
+    let mut pixels = vec![Vec::new(); count as usize];
+    for (at, label) in labels.iter().enumerate().filter(|(_, label)| **label != NONE) {
+        pixels[*label as usize].push(at);
+    }
+    pixels.iter().filter_map(|own| object(patch, own, options)).collect()
 }
 
 /// The evidence as a relief: `height` is high where a structure is sure.
@@ -72,6 +92,8 @@ struct Field<'a> {
     cols: usize,
     rows: usize,
     height: Vec<u8>,
+    /// Whether the detector says anything about boundaries: one that does not gives no ground to part what it says is one.
+    knows_boundaries: bool,
 }
 
 impl<'a> Field<'a> {
@@ -82,7 +104,8 @@ impl<'a> Field<'a> {
                 (f32::from(maps.strength(at)) - taken).max(0.0) as u8
             })
             .collect();
-        Field { maps, cols: maps.cols as usize, rows: maps.rows as usize, height }
+        let knows_boundaries = maps.boundary.iter().any(|boundary| *boundary > 0);
+        Field { maps, cols: maps.cols as usize, rows: maps.rows as usize, height, knows_boundaries }
     }
 
     fn is_new(&self, at: usize) -> bool {
@@ -101,37 +124,52 @@ impl<'a> Field<'a> {
         .flatten()
     }
 
-    /// Labels of 4-connected seed regions of one direction; regions that are too small stay unlabelled.
+    /// Labels of seeds: 4-connected regions of one direction around peaks, which meet where the evidence sinks between them. Regions
+    /// that are too small stay unlabelled.
     fn seeds(&self, options: &ObjectOptions) -> (Vec<u32>, u32) {
+        let dip_min = if self.knows_boundaries { options.dip_min } else { u8::MAX };
         let mut labels = vec![NONE; self.height.len()];
-        let mut visited = vec![false; self.height.len()];
-        let mut count = 0;
-        for start in 0..self.height.len() {
-            if visited[start] || self.height[start] < options.seed_min {
-                continue;
-            }
-            let mut region = vec![start];
-            visited[start] = true;
-            let mut next = 0;
-            while next < region.len() {
-                for other in self.neighbours(region[next]) {
-                    let alike =
-                        self.height[other] >= options.seed_min && self.is_new(other) == self.is_new(start);
-                    if alike && !visited[other] {
-                        visited[other] = true;
-                        region.push(other);
-                    }
+        let (mut joined, mut peaks) = (Joined::of(0), Vec::new());
+        for at in self.from_the_highest_down(options.seed_min) {
+            let mut own = None;
+            for other in self.neighbours(at) {
+                if labels[other] == NONE || self.is_new(other) != self.is_new(at) {
+                    continue;
                 }
-                next += 1;
-            }
-            if region.len() >= options.seed_px_min {
-                for at in region {
-                    labels[at] = count;
+                let met = joined.root(labels[other]);
+                let first = own.unwrap_or(met);
+                // The higher of two peaks, or the older one, takes the other if that hardly rises.
+                let (higher, lower) = if peaks[first as usize] > peaks[met as usize]
+                    || (peaks[first as usize] == peaks[met as usize] && first <= met)
+                {
+                    (first, met)
+                } else {
+                    (met, first)
+                };
+                if higher != lower && peaks[lower as usize] - self.height[at] < dip_min {
+                    joined.unite(higher, lower);
                 }
-                count += 1;
+                own = Some(higher);
             }
+            labels[at] = own.unwrap_or_else(|| {
+                peaks.push(self.height[at]);
+                joined.push()
+            });
         }
-        (labels, count)
+        let mut sizes = vec![0; peaks.len()];
+        for label in labels.iter_mut().filter(|label| **label != NONE) {
+            *label = joined.root(*label);
+            sizes[*label as usize] += 1;
+        }
+        numbered(labels, |label| sizes[label as usize] >= options.seed_px_min)
+    }
+
+    /// Pixels of at least a height, the highest first, in the order of the patch among those of one height.
+    fn from_the_highest_down(&self, height_min: u8) -> Vec<usize> {
+        let mut order: Vec<usize> =
+            (0..self.height.len()).filter(|at| self.height[*at] >= height_min).collect();
+        order.sort_by_key(|at| Reverse(self.height[*at]));
+        order
     }
 
     /// Grows the labels downhill; where two meet at one height the one that came first keeps the pixel.
@@ -141,7 +179,7 @@ impl<'a> Field<'a> {
         let mut arrivals = 0_u64;
         let push = |front: &mut BinaryHeap<_>, arrivals: &mut u64, at: usize, label: u32| {
             *arrivals += 1;
-            front.push((self.height[at], std::cmp::Reverse(*arrivals), at, label));
+            front.push((self.height[at], Reverse(*arrivals), at, label));
         };
         for (at, label) in labels.iter().enumerate().filter(|(_, label)| **label != NONE) {
             push(&mut front, &mut arrivals, at, *label);
@@ -158,11 +196,47 @@ impl<'a> Field<'a> {
             }
         }
     }
+
+    /// Gives basins that are one structure one label.
+    fn join(&self, labels: &mut [u32], count: u32) {
+        let mut partition = Partition::of(count);
+        let share = |byte: u8| f32::from(byte) / 255.0;
+        for at in (0..labels.len()).filter(|at| labels[*at] != NONE) {
+            partition.pixel(labels[at]);
+            for other in self.neighbours(at).filter(|other| *other > at) {
+                let apart = labels[other] != NONE && labels[other] != labels[at];
+                if apart && self.is_new(other) == self.is_new(at) {
+                    let evidence = share(self.height[at].min(self.height[other]));
+                    let boundary = share(self.maps.boundary[at].max(self.maps.boundary[other]));
+                    partition.meet(labels[at], labels[other], evidence, boundary);
+                }
+            }
+        }
+        let mut joined = partition.join();
+        for label in labels.iter_mut().filter(|label| **label != NONE) {
+            *label = joined.root(*label);
+        }
+    }
 }
 
-fn object(patch: &Patch, labels: &[u32], label: u32, options: &ObjectOptions) -> Option<Object> {
+/// Labels that stay, numbered from 0 on in the order in which they come, and how many there are; the others become [`NONE`].
+fn numbered(mut labels: Vec<u32>, stays: impl Fn(u32) -> bool) -> (Vec<u32>, u32) {
+    let (mut numbers, mut count) = (HashMap::new(), 0);
+    for label in labels.iter_mut().filter(|label| **label != NONE) {
+        *label = *numbers.entry(*label).or_insert_with_key(|label| {
+            if !stays(*label) {
+                return NONE;
+            }
+            count += 1;
+            count - 1
+        });
+    }
+    (labels, count)
+}
+
+/// The structure of some pixels of a patch, in their order.
+fn object(patch: &Patch, own: &[usize], options: &ObjectOptions) -> Option<Object> {
     let cols = patch.maps.cols as usize;
-    let own: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == label).collect();
     if own.len() < options.object_px_min {
         return None;
     }
@@ -172,7 +246,7 @@ fn object(patch: &Patch, labels: &[u32], label: u32, options: &ObjectOptions) ->
     let right = own.iter().map(|at| at % cols).max()?;
     let (height, width) = (bottom - top + 1, right - left + 1);
     let mut mask = vec![false; height * width];
-    for at in &own {
+    for at in own {
         mask[(at / cols - top) * width + at % cols - left] = true;
     }
     fill_holes(&mut mask, height, width, options.hole_px_min);
@@ -182,7 +256,7 @@ fn object(patch: &Patch, labels: &[u32], label: u32, options: &ObjectOptions) ->
         rows: height as u32,
         cols: width as u32,
     };
-    Some(Object { window, mask, change: direction(&patch.maps, &own, options) })
+    Some(Object { window, mask, change: direction(&patch.maps, own, options) })
 }
 
 fn direction(maps: &EvidenceMaps, own: &[usize], options: &ObjectOptions) -> Change {

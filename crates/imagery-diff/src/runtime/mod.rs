@@ -54,6 +54,20 @@ impl Layer {
             (_, inputs) => Err(format!("{} values for a convolution of one", inputs.len())),
         }
     }
+
+    /// The same with some of the values of a network.
+    fn run_on(
+        &self,
+        reads: &[NodeId],
+        values: &HashMap<NodeId, ValueOrView<'_>>,
+        room: Room<'_>,
+    ) -> Result<Value, String> {
+        let mut inputs = Vec::with_capacity(reads.len());
+        for id in reads {
+            inputs.push(values.get(id).ok_or(UNKNOWN)?.as_view().try_into().map_err(|_| NO_IMAGES)?);
+        }
+        Ok(self.run(&inputs, room)?.into())
+    }
 }
 
 /// Memory for the result of a layer.
@@ -103,9 +117,9 @@ impl Pool {
         }
     }
 
-    /// Takes back the memory of a value.
-    fn give(&mut self, value: NdTensor<f32, 4>) {
-        self.0.push(value.into_data());
+    /// Takes the memory of a value.
+    fn give(&mut self, memory: Vec<f32>) {
+        self.0.push(memory);
     }
 }
 
@@ -163,7 +177,7 @@ impl Rten {
                     }
                     self.part(given, &step.gives)?
                 }
-                Work::Layer(layer) => vec![self.layer(layer, &step.reads, &values, Room::Of(&mut pool))?],
+                Work::Layer(layer) => vec![layer.run_on(&step.reads, &values, Room::Of(&mut pool))?],
                 Work::Sum(layer) => {
                     let (added, reads) = step.reads.split_last().ok_or(UNKNOWN)?;
                     let added = if step.last_read.contains(added) && !reads.contains(added) {
@@ -172,12 +186,12 @@ impl Rten {
                         values.get(added).ok_or(UNKNOWN)?.to_owned()
                     };
                     let added = added.try_into().map_err(|_| NO_IMAGES)?;
-                    vec![self.layer(layer, reads, &values, Room::Onto(added))?]
+                    vec![layer.run_on(reads, &values, Room::Onto(added))?]
                 }
             };
             for id in &step.last_read {
                 if let Some(ValueOrView::Value(Value::FloatTensor(value))) = values.remove(id) {
-                    pool.0.push(value.into_data());
+                    pool.give(value.into_data());
                 }
             }
             values.extend(step.gives.iter().copied().zip(made.into_iter().map(ValueOrView::Value)));
@@ -186,21 +200,6 @@ impl Rten {
             Some(ValueOrView::Value(value)) => Ok(value),
             _ => Err("nothing".to_owned()),
         }
-    }
-
-    /// Runs a layer on some of the values.
-    fn layer(
-        &self,
-        layer: &Layer,
-        reads: &[NodeId],
-        values: &HashMap<NodeId, ValueOrView<'_>>,
-        room: Room<'_>,
-    ) -> Result<Value, String> {
-        let mut inputs = Vec::with_capacity(reads.len());
-        for id in reads {
-            inputs.push(values.get(id).ok_or(UNKNOWN)?.as_view().try_into().map_err(|_| NO_IMAGES)?);
-        }
-        Ok(layer.run(&inputs, room)?.into())
     }
 }
 

@@ -113,7 +113,7 @@ impl Pointwise {
                 let pool = room.pool()?;
                 let sums = part(coarser, true, open, Room::Of(pool))?;
                 let begun = enlarged(&sums, pool.take(4 * sums.len()));
-                pool.give(sums);
+                pool.give(sums.into_data());
                 Room::Onto(begun)
             }
         };
