@@ -146,7 +146,6 @@ class ASample(unittest.TestCase):
         return [sample_from_places(np.random.default_rng(seed), ground) for seed in range(count)]
 
 
-
 class TheOptimisers(unittest.TestCase):
     def test_a_step_is_of_one_size_in_every_direction(self) -> None:
         for rows, cols in ((8, 40), (40, 8), (16, 16)):

@@ -204,7 +204,7 @@ def write_checkpoint(run: Path, kept: dict[str, Any]) -> None:
 
 
 def optimisers_of(network: ChangeNet, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the filters of convolutions over all channels, AdamW for the rest; groups say their share of the rate."""
+    """Muon for filters over all channels, AdamW for the rest; their groups say their share of the rate."""
     begun = network.tower if isinstance(network.tower, Lite) else nn.Module()
     slow = {id(parameter) for parameter in begun.parameters()}
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -267,7 +267,7 @@ def fit(options: FitOptions) -> None:
 
 
 def half_precision(device: str) -> torch.autocast:
-    """bf16 where the processor computes with it: four times as fast as f32 there, and several times slower elsewhere."""
+    """bf16 where the processor computes with it: four times as fast as f32 there, several times slower elsewhere."""
     kind = device.split(":")[0]
     has_it = kind != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return torch.autocast(kind, torch.bfloat16, enabled=has_it)

@@ -1,9 +1,9 @@
 """An optimiser for the filters of convolutions: steps of one size in every direction of a layer.
 
-The mean of a layer's gradients, as a matrix of filters by what they read, is made nearly orthogonal by a polynomial that draws its
-singular values towards one, so that directions in which the gradient is small are learned as fast as those in which it is large
-(Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024). The step is as large as AdamW's, so that both
-share a rate (Liu et al., "Muon is scalable for LLM training", 2025).
+The mean of a layer's gradients, as a matrix of filters by what they read, is made nearly orthogonal by a polynomial
+that draws its singular values towards one, so that directions in which the gradient is small are learned as fast as
+those in which it is large (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024). The step is
+as large as AdamW's, so that both share a rate (Liu et al., "Muon is scalable for LLM training", 2025).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROUNDS = 5
 """How often the polynomial is applied."""
 
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
-"""Coefficients of x, x^3 and x^5; Jordan et al. chose them so that five rounds bring what is small to between 0.7 and 1.2."""
+"""Coefficients of x, x^3 and x^5, by Jordan et al.: five rounds bring what is small to between 0.7 and 1.2."""
 
 STEP = 0.2
 """Root mean square of a step over the rate, which is what AdamW's comes to."""
