@@ -130,7 +130,7 @@ impl<'a> Field<'a> {
         let dip_min = if self.knows_boundaries { options.dip_min } else { u8::MAX };
         let mut labels = vec![NONE; self.height.len()];
         let (mut joined, mut peaks) = (Joined::of(0), Vec::new());
-        for at in self.from_the_highest_down(options.seed_min) {
+        for at in self.highest_first(options.seed_min) {
             let mut own = None;
             for other in self.neighbours(at) {
                 if labels[other] == NONE || self.is_new(other) != self.is_new(at) {
@@ -165,7 +165,7 @@ impl<'a> Field<'a> {
     }
 
     /// Pixels of at least a height, the highest first, in the order of the patch among those of one height.
-    fn from_the_highest_down(&self, height_min: u8) -> Vec<usize> {
+    fn highest_first(&self, height_min: u8) -> Vec<usize> {
         let mut order: Vec<usize> =
             (0..self.height.len()).filter(|at| self.height[*at] >= height_min).collect();
         order.sort_by_key(|at| Reverse(self.height[*at]));
