@@ -235,11 +235,17 @@ pub fn geodesic_area_m2(polygon: &Polygon<f64>) -> f64 {
 /// A polygon as a GeoJSON geometry, positions rounded to 0.1 mm, wound as RFC 7946 wants it: a MultiPolygon where it
 /// crosses the antimeridian and is cut there.
 pub fn polygon_value(polygon: &Polygon<f64>) -> Value {
-    let mut parts: Vec<Value> = antimeridian::cut(polygon).iter().map(coordinates).collect();
-    if parts.len() == 1 {
-        return json!({"type": "Polygon", "coordinates": parts.remove(0)});
+    match &antimeridian::cut(polygon)[..] {
+        [whole] => plain_polygon_value(whole),
+        parts => {
+            json!({"type": "MultiPolygon", "coordinates": parts.iter().map(coordinates).collect::<Value>()})
+        }
     }
-    json!({"type": "MultiPolygon", "coordinates": parts})
+}
+
+/// The same in coordinates that have no antimeridian.
+fn plain_polygon_value(polygon: &Polygon<f64>) -> Value {
+    json!({"type": "Polygon", "coordinates": coordinates(polygon)})
 }
 
 fn coordinates(polygon: &Polygon<f64>) -> Value {
@@ -676,7 +682,12 @@ pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
             members.insert("before".to_owned(), json!(run.before));
             members.insert("after".to_owned(), json!(run.after));
             members.insert("detector".to_owned(), json!(run.detector));
-            feature(&(index + 1).to_string(), &found.outline, properties)
+            let mut feature = feature(&(index + 1).to_string(), &found.outline, properties);
+            if run.coordinates == Coordinates::Pixels {
+                // No antimeridian crosses an image.
+                feature["geometry"] = plain_polygon_value(&found.outline);
+            }
+            feature
         })
         .collect();
     let mut collection = Map::new();
@@ -734,6 +745,39 @@ mod tests {
         ] {
             assert_eq!(read_polygon(&geometry).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn outlines_in_pixels_know_no_antimeridian() {
+        let ring = vec![(150.0, 10.0), (400.0, 10.0), (400.0, 90.0), (150.0, 90.0), (150.0, 10.0)];
+        let found = NewCandidate {
+            outline: Polygon::new(ring.into(), Vec::new()),
+            change: crate::Change::New,
+            score: Some(0.9),
+            area_m2: 20_000.0,
+            length_m: 250.0,
+            width_m: 80.0,
+            orientation_deg: 90.0,
+            evidence: Default::default(),
+        };
+        let fit = Fit {
+            shift_east_m: 0.0,
+            shift_north_m: 0.0,
+            residual_m: None,
+            valid_share: 1.0,
+            registrable: true,
+            reason: None,
+        };
+        let detector = Detector { name: "research".to_owned(), version: "1".to_owned(), model_sha256: None };
+        let geometry = |coordinates: Coordinates| {
+            let run = Run { before: "a", after: "b", detector: &detector, fit: &fit, coordinates };
+            run_collection(&run, std::slice::from_ref(&found))["features"][0]["geometry"].clone()
+        };
+        let pixels = geometry(Coordinates::Pixels);
+        assert_eq!(pixels["type"], "Polygon");
+        assert_eq!(pixels["coordinates"][0].as_array().unwrap().len(), 5);
+        assert!(pixels["coordinates"][0].as_array().unwrap().contains(&json!([400.0, 90.0])), "{pixels}");
+        assert_eq!(geometry(Coordinates::LonLat)["type"], "MultiPolygon");
     }
 
     #[test]
