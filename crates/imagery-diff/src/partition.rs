@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-/// What two basins weigh for staying apart: joined where the sum is below 0. `training/fit_borders.py` fits it on the places that
-/// `research` was trained on.
+/// What two basins weigh for staying apart: joined where the sum is below 0. `training/fit_borders.py` fits it on every second of
+/// the places that `research` was trained on.
 const APART: f32 = -2.5;
 /// For the mean evidence on their border, 0 to 1: the lower of each two pixels.
 const APART_EVIDENCE: f32 = -3.62;

@@ -158,10 +158,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("pairs", type=Path)
+    parser.add_argument("--every", type=int, default=2, help="read every so many-th pair (default: 2)")
     given = parser.parse_args()
     model = onnxruntime.InferenceSession(str(given.model), providers=["CPUExecutionProvider"])
     told = []
-    for pair in levir_pairs(given.pairs):
+    for pair in levir_pairs(given.pairs)[:: given.every]:
         told += examples(evidence(model, pair.before, pair.after), pair.label)
     features, apart, weight = (np.array(column, float) for column in zip(*told, strict=True))
     weights = fit(features, apart, weight)
