@@ -314,11 +314,11 @@ pub(crate) fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonEr
 
 // ---- features ----
 
-fn feature(id: &str, outline: &Polygon<f64>, properties: impl Serialize) -> Value {
+fn feature(id: &str, geometry: Value, properties: impl Serialize) -> Value {
     json!({
         "type": "Feature",
         "id": id,
-        "geometry": polygon_value(outline),
+        "geometry": geometry,
         "properties": serde_json::to_value(properties).expect("properties are plain data"),
     })
 }
@@ -352,7 +352,7 @@ struct SiteProperties {
 pub fn site_feature(site: &Site) -> Value {
     feature(
         site.id.as_str(),
-        &site.area,
+        polygon_value(&site.area),
         SiteProperties {
             name: site.name.clone(),
             parent: site.parent.clone(),
@@ -533,7 +533,7 @@ impl FoundProperties {
 pub fn candidate_feature(candidate: &Candidate) -> Value {
     feature(
         candidate.id.as_str(),
-        &candidate.found.outline,
+        polygon_value(&candidate.found.outline),
         CandidateProperties {
             site: candidate.site.clone(),
             comparison: candidate.comparison.clone(),
@@ -593,7 +593,7 @@ pub fn annotation_feature(annotation: &Annotation) -> Value {
     let own = annotation.clone();
     feature(
         annotation.id.as_str(),
-        &annotation.outline,
+        polygon_value(&annotation.outline),
         AnnotationProperties {
             site: own.site,
             candidate: own.candidate,
@@ -682,12 +682,11 @@ pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
             members.insert("before".to_owned(), json!(run.before));
             members.insert("after".to_owned(), json!(run.after));
             members.insert("detector".to_owned(), json!(run.detector));
-            let mut feature = feature(&(index + 1).to_string(), &found.outline, properties);
-            if run.coordinates == Coordinates::Pixels {
-                // No antimeridian crosses an image.
-                feature["geometry"] = plain_polygon_value(&found.outline);
-            }
-            feature
+            let geometry = match run.coordinates {
+                Coordinates::LonLat => polygon_value(&found.outline),
+                Coordinates::Pixels => plain_polygon_value(&found.outline),
+            };
+            feature(&(index + 1).to_string(), geometry, properties)
         })
         .collect();
     let mut collection = Map::new();
