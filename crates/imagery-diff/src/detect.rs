@@ -13,7 +13,7 @@ use crate::{
         classical::{self, ClassicalOptions, classical},
         network::{self, network},
     },
-    grid::{Grid, PixelIndex, Reference, Window},
+    grid::{Grid, PixelIndex, Reference, Shift, Window},
     model::{Model, ModelError, Shipped},
     normalise::{Normalisation, PairTones, normalise},
     objects::{Object, ObjectOptions, objects},
@@ -328,6 +328,15 @@ impl<S: PairSource> Run<'_, S> {
         }
     }
 
+    /// How far from its place in the evidence, which has the before image's places, a structure stands in the image that
+    /// shows it: what is gone is shown before, all else after.
+    fn displacement(&self, change: Change, middle: [f64; 2]) -> Shift {
+        match change {
+            Change::Removed => Shift::default(),
+            Change::New | Change::Altered => self.registration.displacement.at(middle[0], middle[1]),
+        }
+    }
+
     fn found(&self, patch: &Patch, object: Object) -> Option<Found> {
         let grid = self.source.grid();
         let raw = outline(&object);
@@ -343,7 +352,7 @@ impl<S: PairSource> Run<'_, S> {
         let (score, evidence) = score(patch, &object, &raw, &extent, &context, self.score);
         (score >= self.options.score_min).then(|| Found {
             candidate: Candidate {
-                outline: regular.to_map(grid),
+                outline: regular.moved(self.displacement(object.change, middle)).to_map(grid),
                 change: object.change,
                 score,
                 length_m: extent.length_px * grid.pixel_m,

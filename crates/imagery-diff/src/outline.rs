@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use geo::{Coord, LineString, Polygon};
+use geo::{Coord, LineString, Polygon, Translate};
 
-use crate::{candidate::MapPolygon, grid::Grid, objects::Object};
+use crate::{
+    candidate::MapPolygon,
+    grid::{Grid, Shift},
+    objects::Object,
+};
 
 /// A polygon in pixels of the grid: x to the right, y *down*, counted from the upper left corner of the
 /// grid. Its exterior is counter-clockwise as seen on the image, its holes clockwise.
@@ -12,6 +16,11 @@ use crate::{candidate::MapPolygon, grid::Grid, objects::Object};
 pub struct PixelPolygon(pub Polygon<f64>);
 
 impl PixelPolygon {
+    /// The polygon moved as a whole.
+    pub fn moved(&self, shift: Shift) -> PixelPolygon {
+        PixelPolygon(self.0.translate(shift.right_px, shift.down_px))
+    }
+
     /// The polygon in map units.
     pub fn to_map(&self, grid: &Grid) -> MapPolygon {
         let ring = |ring: &LineString<f64>| {

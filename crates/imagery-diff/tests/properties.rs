@@ -150,6 +150,35 @@ fn moving_both_images_moves_what_is_found() {
 }
 
 #[test]
+fn a_structure_is_outlined_where_the_image_that_shows_it_has_it() {
+    let wide = render(&SceneSpec { side_px: 448, ..SceneSpec::small(2) }).pair;
+    let at = |col| Window { row: 0, col, rows: 384, cols: 384 };
+    let before = cut(wide.before(), at(8));
+    // The second image lies `px` columns farther to the right than the first one's georeference says.
+    let after_moved = |px: u32| {
+        let after = cut(wide.after(), at(8 - px));
+        let values = (0..after.bands()).flat_map(|band| after.band(band).to_vec()).collect();
+        Raster::new(before.grid().clone(), after.bands(), values, after.valid().to_vec()).unwrap()
+    };
+    let found = |px| detection(AlignedPair::new(before.clone(), after_moved(px)).unwrap(), "research");
+    let (plain, moved) = (found(0), found(8));
+    assert!((moved.fit.shift_east_m - plain.fit.shift_east_m - 4.0).abs() < 0.2, "{:?}", moved.fit);
+    let middles = |detection: &Detection, change: Change, east_m: f64| -> Vec<geo::Point> {
+        let sure = detection.candidates.iter().filter(|found| found.change == change && found.score > 0.5);
+        sure.map(|found| found.outline.0.centroid().unwrap() + geo::Point::new(east_m, 0.0)).collect()
+    };
+    for (change, east_m) in [(Change::New, 4.0), (Change::Removed, 0.0)] {
+        let (wanted, got) = (middles(&plain, change, east_m), middles(&moved, change, 0.0));
+        assert!(change == Change::Removed || !wanted.is_empty(), "there is something to compare");
+        for place in wanted {
+            let apart = |other: &geo::Point| (other.x() - place.x()).hypot(other.y() - place.y());
+            let nearest = got.iter().map(apart).fold(f64::INFINITY, f64::min);
+            assert!(nearest < 1.5, "{change:?}: {nearest} m off");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_said_of_ground_that_was_not_seen() {
     let rendered = scene();
     let largest = &rendered.truth[0].outline.0;

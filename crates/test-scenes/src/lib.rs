@@ -73,7 +73,7 @@ impl SceneSpec {
 /// A structure that changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TruthStructure {
-    /// Its roof as it lies in the before image's geometry.
+    /// Its roof as it lies in the image that shows it: the after image, or the before image of what was removed.
     pub outline: MapPolygon,
     /// What happened to it.
     pub change: Change,
@@ -126,22 +126,22 @@ fn photograph(spec: &SceneSpec, world: &World, date: Date) -> Raster {
 
 fn truth(spec: &SceneSpec, world: &World) -> Vec<TruthStructure> {
     let grid = spec.grid();
-    let lean = Sensor::of(spec, Date::After).lean;
+    let [before, after] = [Date::Before, Date::After].map(|date| Sensor::of(spec, date));
     let mut changed: Vec<TruthStructure> = world
         .structures
         .iter()
         .filter_map(|structure| {
-            let change = match (structure.before, structure.after) {
-                (false, true) => Change::New,
-                (true, false) => Change::Removed,
+            let (change, shown_by) = match (structure.before, structure.after) {
+                (false, true) => (Change::New, &after),
+                (true, false) => (Change::Removed, &before),
                 _ => return None,
             };
             let ring: Vec<MapPoint> = structure
                 .corners()
                 .iter()
-                .map(|[x, y]| {
-                    let (x, y) = (x + lean[0] * structure.height_m, y + lean[1] * structure.height_m);
-                    grid.to_map(x / spec.pixel_m, y / spec.pixel_m)
+                .map(|corner| {
+                    let [right_px, down_px] = shown_by.in_image(*corner, structure.height_m);
+                    grid.to_map(right_px, down_px)
                 })
                 .collect();
             use geo::Area;
@@ -170,6 +170,15 @@ mod tests {
         let first = render(&spec);
         assert_eq!(first.pair, render(&spec).pair);
         assert_ne!(first.pair, render(&SceneSpec { seed: 8, ..spec }).pair);
+    }
+
+    #[test]
+    fn a_place_is_shown_where_the_pixel_that_shows_it_looks() {
+        for date in [Date::Before, Date::After] {
+            let sensor = Sensor::of(&SceneSpec::small(3), date);
+            let [right_px, down_px] = sensor.in_image(sensor.on_ground(120.5, 31.25), 0.0);
+            assert!((right_px - 120.5).hypot(down_px - 31.25) < 1e-9, "{right_px} {down_px}");
+        }
     }
 
     #[test]

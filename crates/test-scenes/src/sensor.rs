@@ -25,7 +25,7 @@ pub(crate) struct Sensor {
     date: Date,
     season: Season,
     /// Metres that a roof is displaced for each metre of height.
-    pub(crate) lean: [f64; 2],
+    lean: [f64; 2],
     pixel_m: f64,
     /// Metres that the image is displaced, and the turn about its middle in radians.
     offset_m: [f64; 2],
@@ -103,13 +103,21 @@ impl Sensor {
     }
 
     /// The place on the ground that a pixel looks at.
-    fn on_ground(&self, right_px: f64, down_px: f64) -> [f64; 2] {
+    pub(crate) fn on_ground(&self, right_px: f64, down_px: f64) -> [f64; 2] {
         let (x, y) = (right_px * self.pixel_m - self.middle_m, down_px * self.pixel_m - self.middle_m);
         let (sin, cos) = self.turn.sin_cos();
         [
             x * cos - y * sin + self.middle_m - self.offset_m[0],
             x * sin + y * cos + self.middle_m - self.offset_m[1],
         ]
+    }
+
+    /// Where the image shows a place at a height, pixels to the right and down; [`Sensor::on_ground`] turned round.
+    pub(crate) fn in_image(&self, [x, y]: [f64; 2], height_m: f64) -> [f64; 2] {
+        let [x, y] = [0, 1]
+            .map(|axis| [x, y][axis] + self.lean[axis] * height_m + self.offset_m[axis] - self.middle_m);
+        let (sin, cos) = self.turn.sin_cos();
+        [x * cos + y * sin, y * cos - x * sin].map(|metres| (metres + self.middle_m) / self.pixel_m)
     }
 
     /// What is seen at a place of the ground plane: the highest roof there, a wall, or the ground.
