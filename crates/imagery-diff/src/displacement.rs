@@ -37,7 +37,7 @@ pub struct FieldOptions {
 
 impl Default for FieldOptions {
     fn default() -> FieldOptions {
-        FieldOptions { offset_px_max: 8.0, neighbours_px: 1.5, rms_px_min: 0.5, left_share_max: 0.6 }
+        FieldOptions { offset_px_max: 8.0, neighbours_px: 1.5, rms_px_min: 1.0, left_share_max: 0.6 }
     }
 }
 

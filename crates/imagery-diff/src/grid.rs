@@ -74,6 +74,21 @@ impl Shift {
         (self.right_px - other.right_px).hypot(self.down_px - other.down_px)
     }
 
+    /// One after the other.
+    pub(crate) fn plus(self, other: Shift) -> Shift {
+        Shift { right_px: self.right_px + other.right_px, down_px: self.down_px + other.down_px }
+    }
+
+    /// So many times as far.
+    pub(crate) fn scaled(self, by: f64) -> Shift {
+        Shift { right_px: self.right_px * by, down_px: self.down_px * by }
+    }
+
+    /// To whole pixels.
+    pub(crate) fn rounded(self) -> Shift {
+        Shift { right_px: self.right_px.round(), down_px: self.down_px.round() }
+    }
+
     /// A share of the way from this shift to another one.
     pub(crate) fn towards(self, other: Shift, share: f64) -> Shift {
         Shift {

@@ -19,12 +19,16 @@ const NOTHING: f32 = 0.17;
 /// Pixels around those that are looked at again with them.
 const AROUND_PX: u32 = 16;
 
+/// An unobserved strip along an edge up to so wide, pixels, is shown as the observed pixels next to it: a displaced image
+/// leaves such strips, and a black one beside a structure changes what the network says of it.
+const STRIP_PX_MAX: usize = 32;
+
 /// The maps that tell a change come first: new, removed.
 const CHANGE_MAPS: usize = 2;
 
 /// Evidence of a window in [`crate::normalise::Normalisation::Display`].
 ///
-/// Pixels that were not observed are shown to the network as black. A grey pair is shown as three equal
+/// Pixels that were not observed are shown to the network as black, but for narrow strips at the edges. A grey pair is shown as three equal
 /// bands.
 ///
 /// The network looks as often as its card says, from the second time on only at where it saw something; the mean of what it says
@@ -115,15 +119,34 @@ impl Shown {
         let down = between(height, 1.0 / self.enlarged, window.rows as usize);
         let across = between(width, 1.0 / self.enlarged, cols);
         let mut dark = vec![0.0; window.len()];
+        let seen: Vec<bool> = seen
+            .chunks_exact(pair.grid().cols as usize)
+            .skip(window.row as usize)
+            .take(window.rows as usize)
+            .flat_map(|line| &line[window.col as usize..][..cols])
+            .copied()
+            .collect();
+        let (upper, lower) = unseen_ends(seen.chunks_exact(cols).map(|line| line.contains(&true)));
         for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
             let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
             let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            for (row, dark) in dark.chunks_exact_mut(cols).enumerate() {
+            for (row, (dark, seen)) in dark.chunks_exact_mut(cols).zip(seen.chunks_exact(cols)).enumerate() {
                 let start = (window.row as usize + row) * pair.grid().cols as usize + window.col as usize;
-                let values = band[start..][..cols].iter().zip(&seen[start..][..cols]);
+                let values = band[start..][..cols].iter().zip(seen);
                 for (dark, (value, seen)) in dark.iter_mut().zip(values) {
                     *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
                 }
+                let (left, right) = unseen_ends(seen.iter().copied());
+                let (first, last) = (dark[left], dark[cols - 1 - right]);
+                dark[..left].fill(first);
+                dark[cols - right..].fill(last);
+            }
+            let rows = window.rows as usize;
+            for row in 0..upper {
+                dark.copy_within(upper * cols..(upper + 1) * cols, row * cols);
+            }
+            for row in rows - lower..rows {
+                dark.copy_within((rows - lower - 1) * cols..(rows - lower) * cols, row * cols);
             }
             let lines = plane.chunks_exact_mut(width);
             resample(&dark, cols, &down, &across, lines, |to, value| *to = value);
@@ -151,6 +174,12 @@ impl Shown {
             resample(plane, width, down, across, lines, |said, value| *said += (value - *said) * share);
         }
     }
+}
+
+/// How many at the beginning and at the end were not observed, where those are no more than [`STRIP_PX_MAX`]; else 0.
+fn unseen_ends(seen: impl DoubleEndedIterator<Item = bool> + ExactSizeIterator + Clone) -> (usize, usize) {
+    let unseen = |first: Option<usize>| first.filter(|unseen| *unseen <= STRIP_PX_MAX).unwrap_or(0);
+    (unseen(seen.clone().position(|seen| seen)), unseen(seen.rev().position(|seen| seen)))
 }
 
 /// Two neighbouring rows or columns, and the share of the second.
@@ -250,6 +279,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_narrow_strip_at_an_edge_is_shown_as_what_is_beside_it() {
+        let (rows, cols) = (80, 96);
+        let raster = |valid: Vec<bool>| {
+            let values = (0..rows * cols).map(|at| (at % 7) as f32 * 0.1 + 0.2).collect();
+            Raster::new(Grid::pixels(rows as u32, cols as u32), 1, values, valid).unwrap()
+        };
+        let shown = Shown {
+            enlarged: 1.0,
+            turned: false,
+            window: Grid::pixels(rows as u32, cols as u32).window(),
+            multiple_px: 16,
+        };
+        let show = |observed: &dyn Fn(usize, usize) -> bool| {
+            let seen: Vec<bool> = (0..rows * cols).map(|at| observed(at / cols, at % cols)).collect();
+            let pair = AlignedPair::new(raster(vec![true; rows * cols]), raster(seen.clone())).unwrap();
+            shown.input(&pair, &seen).into_data()
+        };
+        let narrow = show(&|row, col| row >= 3 && col < cols - 2);
+        assert_eq!(narrow[..cols - 2], narrow[3 * cols..4 * cols - 2]);
+        assert_eq!(narrow[5 * cols - 1], narrow[5 * cols - 3]);
+        assert!(narrow.iter().all(|value| *value > 0.0));
+        let wide = show(&|_, col| col > STRIP_PX_MAX);
+        assert!(wide[..=STRIP_PX_MAX].iter().all(|value| *value == 0.0));
+        let hole = show(&|row, col| (row, col) != (40, 40));
+        assert_eq!(hole[40 * cols + 40], 0.0);
     }
 
     #[test]
