@@ -28,8 +28,8 @@ const CHANGE_MAPS: usize = 2;
 
 /// Evidence of a window in [`crate::normalise::Normalisation::Display`].
 ///
-/// Pixels that were not observed are shown to the network as black, but for narrow strips at the edges. A grey pair is shown as three equal
-/// bands.
+/// Pixels that were not observed are shown to the network as black, but for narrow strips at the edges. A grey pair is
+/// shown as three equal bands.
 ///
 /// The network looks as often as its card says, from the second time on only at where it saw something; the mean of what it says
 /// is the evidence. A second look from another side at another scale decides much of what lies near the threshold: what a window's
@@ -126,28 +126,18 @@ impl Shown {
             .flat_map(|line| &line[window.col as usize..][..cols])
             .copied()
             .collect();
-        let (upper, lower) = unseen_ends(seen.chunks_exact(cols).map(|line| line.contains(&true)));
         for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
             let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
             let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            for (row, (dark, seen)) in dark.chunks_exact_mut(cols).zip(seen.chunks_exact(cols)).enumerate() {
+            let lines = dark.chunks_exact_mut(cols).zip(seen.chunks_exact(cols));
+            for (row, (dark, seen)) in lines.enumerate() {
                 let start = (window.row as usize + row) * pair.grid().cols as usize + window.col as usize;
                 let values = band[start..][..cols].iter().zip(seen);
                 for (dark, (value, seen)) in dark.iter_mut().zip(values) {
                     *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
                 }
-                let (left, right) = unseen_ends(seen.iter().copied());
-                let (first, last) = (dark[left], dark[cols - 1 - right]);
-                dark[..left].fill(first);
-                dark[cols - right..].fill(last);
             }
-            let rows = window.rows as usize;
-            for row in 0..upper {
-                dark.copy_within(upper * cols..(upper + 1) * cols, row * cols);
-            }
-            for row in rows - lower..rows {
-                dark.copy_within((rows - lower - 1) * cols..(rows - lower) * cols, row * cols);
-            }
+            repeat_into_strips(&mut dark, &seen, cols);
             let lines = plane.chunks_exact_mut(width);
             resample(&dark, cols, &down, &across, lines, |to, value| *to = value);
             if self.turned {
@@ -173,6 +163,24 @@ impl Shown {
             let lines = lines.map(|line| &mut line[told.col as usize..][..told.cols as usize]);
             resample(plane, width, down, across, lines, |said, value| *said += (value - *said) * share);
         }
+    }
+}
+
+/// Repeats the outermost observed pixels of a plane of `cols` columns into narrow strips at its edges that were not observed.
+fn repeat_into_strips(plane: &mut [f32], seen: &[bool], cols: usize) {
+    for (line, seen) in plane.chunks_exact_mut(cols).zip(seen.chunks_exact(cols)) {
+        let (left, right) = unseen_ends(seen.iter().copied());
+        let (first, last) = (line[left], line[cols - 1 - right]);
+        line[..left].fill(first);
+        line[cols - right..].fill(last);
+    }
+    let rows = seen.len() / cols;
+    let (upper, lower) = unseen_ends(seen.chunks_exact(cols).map(|line| line.contains(&true)));
+    for row in 0..upper {
+        plane.copy_within(upper * cols..(upper + 1) * cols, row * cols);
+    }
+    for row in rows - lower..rows {
+        plane.copy_within((rows - lower - 1) * cols..(rows - lower) * cols, row * cols);
     }
 }
 
