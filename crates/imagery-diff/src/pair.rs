@@ -73,4 +73,9 @@ impl AlignedPair {
     pub fn both_valid(&self, index: usize) -> bool {
         self.before.valid()[index] && self.after.valid()[index]
     }
+
+    /// The same of every pixel.
+    pub(crate) fn all_both_valid(&self) -> Vec<bool> {
+        (0..self.grid().len()).map(|index| self.both_valid(index)).collect()
+    }
 }

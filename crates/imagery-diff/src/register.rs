@@ -4,9 +4,9 @@
 //! their gradients. Construction between the dates makes many windows useless and leaves little in the others, so no
 //! window decides: the correlations of all of them are summed, as particle image velocimetry sums those of many
 //! exposures (Meinhart, Wereley and Santiago 2000), and the sum must have one peak that stands out. Coarse first, on
-//! overviews, then at full resolution around the coarse shift. What a window and
-//! its neighbours then say of its own place, near that shift, is its residual; where the windows differ smoothly over the scene, as hills seen from two sides do, a field
-//! takes the shift's place (`displacement.rs`).
+//! overviews, then at full resolution around the coarse shift. What a window, or it and its neighbours, then say of its
+//! own place, near that shift, is its residual; where the windows differ smoothly over the scene, as hills seen from two
+//! sides do, a field takes the shift's place (`displacement.rs`).
 //!
 //! ```text
 //! window ── gradients ── cross-spectrum, whitened, its fine part damped ─┬─ sum ── peak ── shift of the scene
@@ -128,20 +128,22 @@ pub fn register<S: PairSource>(
     options: &RegisterOptions,
 ) -> Result<Registration, S::Error> {
     let reduction = overview_reduction(source.grid());
-    let first = MemoryPair::display(overview.clone());
-    let smaller = first.overview(FIRST_LOOK).unwrap_or_else(|never| match never {});
-    let mut around = Shift::default();
-    for (look, reduction) in [(MemoryPair::display(smaller), FIRST_LOOK * reduction), (first, reduction)] {
-        if reduction == 1 {
-            continue;
-        }
-        let scale = f64::from(reduction);
-        let near = around.scaled(1.0 / scale).rounded();
-        let seen = Seen::of(&look, near, options).unwrap_or_else(|never| match never {});
-        around = seen.shift(options).map_or(around, |shift| shift.scaled(scale));
+    let small = MemoryPair::display(overview.clone());
+    let smaller = small.overview(FIRST_LOOK).unwrap_or_else(|never| match never {});
+    let mut around = nearer(&MemoryPair::display(smaller), FIRST_LOOK * reduction, Shift::default(), options);
+    if reduction > 1 {
+        around = nearer(&small, reduction, around, options);
     }
     let seen = Seen::of(source, around.rounded(), options)?;
     Ok(registration(source.grid(), valid_share(overview), &seen, options))
+}
+
+/// What an overview says of a shift in pixels of the whole scene; the shift itself where no other stands out.
+fn nearer(overview: &MemoryPair, reduction: u32, around: Shift, options: &RegisterOptions) -> Shift {
+    let scale = f64::from(reduction);
+    let near = around.scaled(1.0 / scale).rounded();
+    let seen = Seen::of(overview, near, options).unwrap_or_else(|never| match never {});
+    seen.shift(options).map_or(around, |shift| shift.scaled(scale))
 }
 
 fn registration(grid: &Grid, valid_share: f64, seen: &Seen, options: &RegisterOptions) -> Registration {
@@ -153,7 +155,7 @@ fn registration(grid: &Grid, valid_share: f64, seen: &Seen, options: &RegisterOp
     let left_px: Vec<f64> = sightings.iter().map(|seen| left_px(&displacement, seen)).collect();
     let windows_used = left_px.iter().filter(|left| **left <= options.agreement_px).count() as u32;
     let residual_px = median(left_px);
-    let agreeing_min = options.agreement_share_min * seen.spectra.iter().flatten().count() as f64;
+    let agreeing_min = options.agreement_share_min * seen.observed() as f64;
     let reason = if valid_share == 0.0 {
         Some("no pixel was observed on both dates".to_owned())
     } else if agreed.is_none() {
@@ -179,7 +181,7 @@ fn registration(grid: &Grid, valid_share: f64, seen: &Seen, options: &RegisterOp
     Registration { displacement, fit, sightings }
 }
 
-/// A shift to a hundredth of a pixel; more is not known of it.
+/// A shift to a hundredth of a pixel, since more is not known of it; none is 0, not minus 0.
 fn told(px: f64) -> f64 {
     (px * 100.0).round() / 100.0 + 0.0
 }
@@ -226,19 +228,19 @@ impl Seen {
             .par_iter()
             .map(|window| Ok(cross_spectrum(&source.read(*window, &around.into())?)))
             .collect::<Result<_, _>>()?;
-        let first = windows.first().map_or(0, |window| window.row);
-        Ok(Seen {
-            side: windows.first().map_or(0, |window| window.rows as usize),
-            around,
-            across: windows.iter().take_while(|window| window.row == first).count(),
-            windows,
-            spectra,
-        })
+        let side = windows.first().map_or(0, |window| window.rows as usize);
+        let across = windows.iter().take_while(|window| window.row == windows[0].row).count();
+        Ok(Seen { side, around, windows, across, spectra })
+    }
+
+    /// Windows of which enough was observed.
+    fn observed(&self) -> usize {
+        self.spectra.iter().flatten().count()
     }
 
     /// The shift that the windows have together, if it stands out.
     fn shift(&self, options: &RegisterOptions) -> Option<Shift> {
-        if self.spectra.iter().flatten().count() < WINDOWS_MIN {
+        if self.observed() < WINDOWS_MIN {
             return None;
         }
         let sum = self.sum(0..self.windows.len());
@@ -318,7 +320,7 @@ fn windows(grid: &Grid, options: &RegisterOptions) -> Vec<Window> {
 /// nothing to see.
 fn cross_spectrum(pair: &AlignedPair) -> Option<Vec<Complex32>> {
     let side = pair.grid().rows as usize;
-    let seen: Vec<bool> = (0..side * side).map(|index| pair.both_valid(index)).collect();
+    let seen = pair.all_both_valid();
     let observed = seen.iter().filter(|seen| **seen).count();
     if (observed as f64) < WINDOW_VALID_SHARE_MIN * (side * side) as f64 {
         return None;

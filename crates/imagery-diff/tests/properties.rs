@@ -50,6 +50,12 @@ fn cut(raster: &Raster, window: Window) -> Raster {
     Raster::new(raster.grid().cut(window), raster.bands(), values, vec![true; window.len()]).unwrap()
 }
 
+/// The same pixels elsewhere.
+fn on_grid(raster: &Raster, grid: Grid) -> Raster {
+    let values = (0..raster.bands()).flat_map(|band| raster.band(band).to_vec()).collect();
+    Raster::new(grid, raster.bands(), values, raster.valid().to_vec()).unwrap()
+}
+
 #[test]
 fn an_image_and_itself_give_nothing() {
     let image = scene().pair.before().clone();
@@ -65,11 +71,7 @@ fn an_image_and_itself_give_nothing() {
 fn scores_do_not_depend_on_the_georeference() {
     let (before, after) = scene().pair.into_parts();
     assert_eq!(before.grid().pixel_m, 0.5, "what networks are made for");
-    let unplaced = |raster: &Raster| {
-        let grid = Grid::pixels(raster.grid().rows, raster.grid().cols);
-        let values = (0..raster.bands()).flat_map(|band| raster.band(band).to_vec()).collect();
-        Raster::new(grid, raster.bands(), values, vec![true; raster.grid().len()]).unwrap()
-    };
+    let unplaced = |raster: &Raster| on_grid(raster, Grid::pixels(raster.grid().rows, raster.grid().cols));
     let scores = |before: Raster, after: Raster| -> Vec<f64> {
         let found = detection(AlignedPair::new(before, after).unwrap(), "research");
         found.candidates.iter().map(|candidate| candidate.score).collect()
@@ -155,11 +157,7 @@ fn a_structure_is_outlined_where_the_image_that_shows_it_has_it() {
     let at = |col| Window { row: 0, col, rows: 384, cols: 384 };
     let before = cut(wide.before(), at(8));
     // The second image lies `px` columns farther to the right than the first one's georeference says.
-    let after_moved = |px: u32| {
-        let after = cut(wide.after(), at(8 - px));
-        let values = (0..after.bands()).flat_map(|band| after.band(band).to_vec()).collect();
-        Raster::new(before.grid().clone(), after.bands(), values, after.valid().to_vec()).unwrap()
-    };
+    let after_moved = |px: u32| on_grid(&cut(wide.after(), at(8 - px)), before.grid().clone());
     let found = |px| detection(AlignedPair::new(before.clone(), after_moved(px)).unwrap(), "research");
     let (plain, moved) = (found(0), found(8));
     assert!((moved.fit.shift_east_m - plain.fit.shift_east_m - 4.0).abs() < 0.2, "{:?}", moved.fit);

@@ -48,7 +48,7 @@ pub const HALO_PX: u32 = EDGE_DISTANCE_PX_MAX as u32;
 pub fn classical(pair: &AlignedPair, options: &ClassicalOptions) -> EvidenceMaps {
     let grid = pair.grid();
     let (rows, cols) = (grid.rows as usize, grid.cols as usize);
-    let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
+    let seen = pair.all_both_valid();
     let change = change(pair, &seen, options);
     let before = edge_density(pair.before(), &seen, options.edge_radius_px);
     let after = edge_density(pair.after(), &seen, options.edge_radius_px);

@@ -39,7 +39,7 @@ const CHANGE_MAPS: usize = 2;
 /// When the network cannot be run.
 pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelError> {
     let grid = pair.grid();
-    let seen: Vec<bool> = (0..grid.len()).map(|index| pair.both_valid(index)).collect();
+    let seen = pair.all_both_valid();
     let mut said = vec![0.0; MAPS_OUT * grid.len()];
     for (number, &enlarged) in model.looks().iter().enumerate() {
         let change = &said[..CHANGE_MAPS * grid.len()];
