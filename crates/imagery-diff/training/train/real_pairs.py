@@ -11,6 +11,7 @@ import numpy as np
 from train import jitter
 from train.jitter import chance
 from train.places import read_rgb
+from train.registered import shift_of
 from train.samples import SIDE, Crop, Ground, Sample, add_loose_things, change_ground, dilated, finish
 
 Rng = np.random.Generator
@@ -30,23 +31,29 @@ EXACT_SHARE = 0.5
 MILD_SHARE = 0.65
 """Share of real pairs that keep their own light and fit: they differ by years as it is."""
 
+REGISTERED_SHARE = 0.8
+"""Share of crops whose before image is moved onto the after image first, as a detector does."""
+
 REAL_CHANGE_SHARE = 0.75
 """The rest are unchanged pairs: one date used twice."""
 
 
 @dataclass(frozen=True)
 class RealPairs:
-    """Before, after and label of every place, and its share of the ground."""
+    """Before, after and label of every place, how far its after image lies from its before image (pixels right and
+    down), and its share of the ground; what is new is labelled where it stands in the after image.
+    """
 
     before: list[np.ndarray]
     after: list[np.ndarray]
     label: list[np.ndarray]
+    shift: list[np.ndarray]
     share: np.ndarray
 
     @staticmethod
     def load(cache: Path) -> RealPairs:
         kept = [np.load(cache / FILE.format(side)) for side in SOURCES]
-        stacks = [[pair for part in kept for pair in part[name]] for name in ("before", "after", "label")]
+        stacks = [[pair for part in kept for pair in part[name]] for name in ("before", "after", "label", "shift")]
         pixels = np.array([label.size for label in stacks[2]], float)
         return RealPairs(*stacks, pixels / pixels.sum())
 
@@ -65,8 +72,10 @@ def prepare(data: Path, cache: Path) -> None:
             "after": [read_rgb(folder / "B" / f"{name}.jpg") for name in names],
             "label": [cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) for name in names],
         }
+        stacks["shift"] = [np.array(shift_of(*dates)) for dates in zip(stacks["before"], stacks["after"], strict=True)]
         np.savez(cache / FILE.format(side), **{name: np.stack(values) for name, values in stacks.items()})
-        print(f"prepared {len(names)} real pairs of {side} px", flush=True)
+        apart = sum(shift.any() for shift in stacks["shift"])
+        print(f"prepared {len(names)} real pairs of {side} px, {apart} of them apart", flush=True)
 
 
 def random_scale(rng: Rng) -> float:
@@ -95,16 +104,19 @@ def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.nda
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     if chance(rng, 0.5):
         matrix[:, 0] *= -1
-    inverse = np.column_stack([matrix, centre - matrix @ np.full(2, (SIDE - 1) / 2)]).astype(np.float32)
+    corner = centre - matrix @ np.full(2, (SIDE - 1) / 2)
+    shift = pairs.shift[number] if chance(rng, REGISTERED_SHARE) else np.zeros(2)
 
-    def warp(values: np.ndarray) -> np.ndarray:
+    def warp(values: np.ndarray, corner: np.ndarray) -> np.ndarray:
         # Averaged first where the crop is coarser, so that fine texture does not alias.
         if scale > 1.5:
             values = cv2.blur(values, (2, 2))
+        inverse = np.column_stack([matrix, corner]).astype(np.float32)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(values, inverse, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
-    return warp(pairs.before[number]), warp(pairs.after[number]), warp(label), GSD_M * scale
+    before = warp(pairs.before[number], corner - shift)
+    return before, warp(pairs.after[number], corner), warp(label, corner), GSD_M * scale
 
 
 def as_crop(image: np.ndarray, only: np.ndarray, changed: np.ndarray) -> Crop:
