@@ -27,10 +27,10 @@ use crate::{
 pub struct BlobOptions {
     /// Least evidence for a change, 0 to 255, that makes a pixel part of a blob. At least 1.
     pub strength_min: u8,
-    /// A blob whose bounding box grows beyond this many pixels is cut, and goes on as another.
+    /// A blob is cut, and goes on as another, before its bounding box grows beyond this many pixels.
     pub box_px_max: usize,
-    /// When all open blobs hold more pixels than this, the largest is cut.
-    pub open_px_max: usize,
+    /// When what is kept of all open blobs takes more than this, bytes, the largest is cut.
+    pub open_bytes_max: usize,
 }
 
 impl Default for BlobOptions {
@@ -39,8 +39,7 @@ impl Default for BlobOptions {
             strength_min: 64,
             // 1.4 km square at 0.5 m: no single structure is larger.
             box_px_max: 8 << 20,
-            // 9 bytes a pixel: at most 144 MiB.
-            open_px_max: 16 << 20,
+            open_bytes_max: 144 << 20,
         }
     }
 }
@@ -61,11 +60,13 @@ pub struct BlobTracker {
     options: BlobOptions,
     next_row: u32,
     next_label: u32,
-    open_px: usize,
+    open_bytes: usize,
     /// Open blobs by label, in the order in which they were met.
     open: BTreeMap<u32, OpenBlob>,
     /// Runs of the last row.
     last: Vec<Run>,
+    /// What was cut out since the last strip.
+    ended: Vec<Patch>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +79,7 @@ struct Run {
 #[derive(Debug, Default)]
 struct OpenBlob {
     segments: Vec<Segment>,
-    pixels: usize,
+    bytes: usize,
     bounds: Option<Bounds>,
     last_row: u32,
 }
@@ -90,6 +91,9 @@ struct Bounds {
     left: u32,
     right: u32,
 }
+
+/// What a run takes besides its values, bytes: itself, and the allocation of the values.
+const RUN_BYTES: usize = size_of::<Segment>() + 16;
 
 /// One run of a blob with the values of every layer under it, layer after layer.
 #[derive(Debug)]
@@ -115,9 +119,17 @@ impl Bounds {
 }
 
 impl OpenBlob {
+    /// Pixels of its bounding box if so much more belonged to it.
+    fn box_px_with(&self, more: Option<Bounds>) -> usize {
+        match (self.bounds, more) {
+            (Some(own), Some(more)) => own.joined(more).pixels(),
+            (own, more) => own.or(more).map_or(0, Bounds::pixels),
+        }
+    }
+
     fn join(&mut self, other: OpenBlob) {
         self.segments.extend(other.segments);
-        self.pixels += other.pixels;
+        self.bytes += other.bytes;
         self.last_row = self.last_row.max(other.last_row);
         self.bounds = match (self.bounds, other.bounds) {
             (Some(a), Some(b)) => Some(a.joined(b)),
@@ -155,9 +167,10 @@ impl BlobTracker {
             options: options.clone(),
             next_row: 0,
             next_label: 0,
-            open_px: 0,
+            open_bytes: 0,
             open: BTreeMap::new(),
             last: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -168,11 +181,10 @@ impl BlobTracker {
     pub fn push(&mut self, strip: &Strip) -> Vec<Patch> {
         assert_eq!(strip.row, self.next_row, "strips come in order, without gaps");
         assert_eq!(strip.maps.cols, self.cols, "a strip is as wide as the grid");
-        let mut ended = Vec::new();
         for row in 0..strip.maps.rows {
-            self.take_row(&strip.maps, row, &mut ended);
+            self.take_row(&strip.maps, row);
         }
-        in_order(ended)
+        in_order(std::mem::take(&mut self.ended))
     }
 
     /// Ends the scene and returns the blobs that its last row touched.
@@ -180,7 +192,7 @@ impl BlobTracker {
         in_order(std::mem::take(&mut self.open).into_values().filter_map(OpenBlob::into_patch).collect())
     }
 
-    fn take_row(&mut self, maps: &EvidenceMaps, row_in_strip: u32, ended: &mut Vec<Patch>) {
+    fn take_row(&mut self, maps: &EvidenceMaps, row_in_strip: u32) {
         let row = self.next_row;
         self.next_row += 1;
         let mut runs = self.runs(maps, row_in_strip);
@@ -188,8 +200,8 @@ impl BlobTracker {
         for run in &runs {
             self.append(run, maps, row_in_strip, row);
         }
-        self.close_untouched(row, ended);
-        self.cut_oversized(ended);
+        self.close_untouched(row);
+        self.cut_largest();
         self.last = runs;
     }
 
@@ -240,11 +252,18 @@ impl BlobTracker {
         label
     }
 
-    /// Joins two open blobs under the older label and returns it.
+    /// Joins two open blobs under the older label and returns it; where they would be too large together, what was
+    /// gathered of the larger one is cut first.
     fn join(&mut self, a: u32, b: u32, labelled: &mut [Run]) -> u32 {
         let (kept, gone) = (a.min(b), a.max(b));
         if kept == gone {
             return kept;
+        }
+        let [kept_box, gone_box] = [kept, gone].map(|label| self.open[&label].bounds);
+        if self.open[&kept].box_px_with(gone_box) > self.options.box_px_max {
+            let larger =
+                if gone_box.map(Bounds::pixels) > kept_box.map(Bounds::pixels) { gone } else { kept };
+            self.cut(larger);
         }
         let other = self.open.remove(&gone).expect("a label of the last row is open");
         self.open.get_mut(&kept).expect("a label of the last row is open").join(other);
@@ -259,40 +278,39 @@ impl BlobTracker {
         let len = (run.end - run.start) as usize;
         let values: Vec<u8> =
             maps.layers().iter().flat_map(|layer| &layer[from..from + len]).copied().collect();
-        let blob = self.open.get_mut(&run.label).expect("a labelled run belongs to an open blob");
         let own = Bounds { top: row, bottom: row + 1, left: run.start, right: run.end };
+        if self.open[&run.label].box_px_with(Some(own)) > self.options.box_px_max {
+            self.cut(run.label);
+        }
+        let blob = self.open.get_mut(&run.label).expect("a labelled run belongs to an open blob");
+        let bytes = values.len() + RUN_BYTES;
         blob.segments.push(Segment { row, start: run.start, values: values.into_boxed_slice() });
         blob.bounds = Some(blob.bounds.map_or(own, |bounds| bounds.joined(own)));
-        blob.pixels += len;
+        blob.bytes += bytes;
         blob.last_row = row;
-        self.open_px += len;
+        self.open_bytes += bytes;
     }
 
-    fn close_untouched(&mut self, row: u32, ended: &mut Vec<Patch>) {
+    fn close_untouched(&mut self, row: u32) {
         for (_, blob) in self.open.extract_if(.., |_, blob| blob.last_row < row) {
-            self.open_px -= blob.pixels;
-            ended.extend(blob.into_patch());
+            self.open_bytes -= blob.bytes;
+            self.ended.extend(blob.into_patch());
         }
     }
 
-    /// Cuts blobs that have outgrown the limits; what follows below is another blob.
-    fn cut_oversized(&mut self, ended: &mut Vec<Patch>) {
-        for blob in self.open.values_mut() {
-            if blob.bounds.is_some_and(|bounds| bounds.pixels() > self.options.box_px_max) {
-                self.open_px -= blob.pixels;
-                let last_row = blob.last_row;
-                ended.extend(std::mem::take(blob).into_patch());
-                blob.last_row = last_row;
-            }
+    fn cut_largest(&mut self) {
+        while self.open_bytes > self.options.open_bytes_max {
+            let largest = self.open.iter().max_by_key(|(_, blob)| blob.bytes).map(|(label, _)| *label);
+            self.cut(largest.expect("open bytes are in a blob"));
         }
-        while self.open_px > self.options.open_px_max {
-            let largest =
-                self.open.values_mut().max_by_key(|blob| blob.pixels).expect("open pixels are in a blob");
-            self.open_px -= largest.pixels;
-            let last_row = largest.last_row;
-            ended.extend(std::mem::take(largest).into_patch());
-            largest.last_row = last_row;
-        }
+    }
+
+    /// Ends what was gathered of a blob; what follows below is another one under the same label.
+    fn cut(&mut self, label: u32) {
+        let blob = self.open.get_mut(&label).expect("only an open blob is cut");
+        self.open_bytes -= blob.bytes;
+        let following = OpenBlob { last_row: blob.last_row, ..OpenBlob::default() };
+        self.ended.extend(std::mem::replace(blob, following).into_patch());
     }
 }
 
@@ -403,12 +421,44 @@ mod tests {
     #[test]
     fn a_blob_over_the_limit_is_cut_and_nothing_is_lost() {
         let maps = scene(&["##", "##", "##", "##", "##"]);
-        let options = BlobOptions { box_px_max: 3, ..BlobOptions::default() };
+        let options = BlobOptions { box_px_max: 4, ..BlobOptions::default() };
         let patches = track(&maps, 2, &options);
         assert_eq!(patches.iter().map(|patch| patch.window.rows).collect::<Vec<_>>(), [2, 2, 1]);
     }
 
+    #[test]
+    fn a_line_down_that_meets_a_line_across_does_not_make_a_patch_of_their_whole_box() {
+        let mut rows = vec!["#............"; 12];
+        rows.push("#############");
+        let options = BlobOptions { box_px_max: 40, ..BlobOptions::default() };
+        let patches = track(&scene(&rows), 5, &options);
+        assert_eq!(
+            patches.iter().map(|patch| patch.window).collect::<Vec<_>>(),
+            [Window { row: 0, col: 0, rows: 12, cols: 1 }, Window { row: 12, col: 0, rows: 1, cols: 13 }]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn no_patch_outgrows_the_limits_and_nothing_is_lost(
+            cells in proptest::collection::vec(0u8..2, 12 * 9), strip_rows in 1u32..13,
+            box_px_max in 9usize..60, open_bytes_max in 0usize..2_000,
+        ) {
+            let mut maps = EvidenceMaps::empty(12, 9);
+            for (value, cell) in maps.new.iter_mut().zip(&cells) {
+                *value = if *cell == 0 { 255 } else { 0 };
+            }
+            let options = BlobOptions { box_px_max, open_bytes_max, ..BlobOptions::default() };
+            let patches = track(&maps, strip_rows, &options);
+            prop_assert!(patches.iter().all(|patch| patch.window.len() <= box_px_max));
+            let mut got: Vec<_> = patches.iter().flat_map(pixels).collect();
+            got.sort_unstable();
+            let wanted: Vec<_> = flood_fill(&maps, options.strength_min).concat();
+            prop_assert_eq!(got.len(), wanted.len());
+            got.dedup();
+            prop_assert_eq!(got.len(), wanted.len());
+        }
+
         #[test]
         fn blobs_are_those_of_a_flood_fill_whatever_the_strips(
             cells in proptest::collection::vec(0u8..3, 12 * 9), strip_rows in 1u32..13,
