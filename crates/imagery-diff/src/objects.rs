@@ -131,30 +131,20 @@ impl<'a> Field<'a> {
         let mut labels = vec![NONE; self.height.len()];
         let (mut joined, mut peaks) = (Joined::of(0), Vec::new());
         for at in self.highest_first(options.seed_min) {
-            let mut own = None;
-            for other in self.neighbours(at) {
-                if labels[other] == NONE || self.is_new(other) != self.is_new(at) {
-                    continue;
-                }
-                let met = joined.root(labels[other]);
-                let first = own.unwrap_or(met);
-                // The higher of two peaks, or the older one, takes the other if that hardly rises.
-                let (higher, lower) = if peaks[first as usize] > peaks[met as usize]
-                    || (peaks[first as usize] == peaks[met as usize] && first <= met)
-                {
-                    (first, met)
-                } else {
-                    (met, first)
-                };
-                if higher != lower && peaks[lower as usize] - self.height[at] < dip_min {
-                    joined.unite(higher, lower);
-                }
-                own = Some(higher);
-            }
+            let alike = |other: &usize| labels[*other] != NONE && self.is_new(*other) == self.is_new(at);
+            let met: Vec<u32> =
+                self.neighbours(at).filter(alike).map(|other| joined.root(labels[other])).collect();
+            // The highest peak, or the oldest of those, has the pixel, and through it those that hardly rise from here.
+            let own = met.iter().copied().max_by_key(|label| (peaks[*label as usize], Reverse(*label)));
             labels[at] = own.unwrap_or_else(|| {
                 peaks.push(self.height[at]);
                 joined.push()
             });
+            for lower in met {
+                if lower != labels[at] && peaks[lower as usize] - self.height[at] < dip_min {
+                    joined.unite(labels[at], lower);
+                }
+            }
         }
         let mut sizes = vec![0; peaks.len()];
         for label in labels.iter_mut().filter(|label| **label != NONE) {
@@ -303,6 +293,8 @@ fn fill_holes(mask: &mut [bool], rows: usize, cols: usize, px_min: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Evidence for a new structure: each digit is a tenth.
@@ -362,5 +354,45 @@ mod tests {
             found.iter().map(|object| object.change).collect::<Vec<_>>(),
             [Change::New, Change::Removed]
         );
+    }
+
+    /// Pixels of a mask that are reached from its first one by steps across and down.
+    fn reached(mask: &[bool], cols: usize) -> usize {
+        let mut left = mask.to_vec();
+        let mut stack: Vec<usize> = mask.iter().position(|own| *own).into_iter().collect();
+        let mut count = 0;
+        while let Some(at) = stack.pop() {
+            if !std::mem::take(&mut left[at]) {
+                continue;
+            }
+            count += 1;
+            let sides = [(at % cols > 0, at.wrapping_sub(1)), (at % cols + 1 < cols, at + 1)];
+            let ends = [(at >= cols, at.wrapping_sub(cols)), (at + cols < mask.len(), at + cols)];
+            stack.extend(sides.into_iter().chain(ends).filter(|(inside, _)| *inside).map(|(_, next)| next));
+        }
+        count
+    }
+
+    proptest! {
+        #[test]
+        fn a_structure_is_in_one_piece(
+            evidence in proptest::collection::vec(120_u8.., 14 * 14),
+            boundary in proptest::collection::vec(0_u8..40, 14 * 14),
+        ) {
+            let mut all = patch(&["00000000000000"; 14]);
+            (all.maps.new, all.maps.boundary) = (evidence, boundary);
+            // the seeds alone, which nothing has mended yet
+            let options = small();
+            let field = Field::of(&all.maps, &options);
+            let (labels, count) = field.seeds(&options);
+            for number in 0..count {
+                let mask: Vec<bool> = labels.iter().map(|label| *label == number).collect();
+                prop_assert_eq!(reached(&mask, 14), mask.iter().filter(|own| **own).count());
+            }
+            for object in objects(&all, &options) {
+                let own = object.mask.iter().filter(|own| **own).count();
+                prop_assert_eq!(reached(&object.mask, object.window.cols as usize), own);
+            }
+        }
     }
 }
