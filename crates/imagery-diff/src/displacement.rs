@@ -148,21 +148,28 @@ impl Field {
     }
 }
 
-/// Weights by distance; the reach is the distance between neighbouring windows.
+/// Weights by distance, counted along each axis in the spacing of the windows: those of a long scene lie farther apart along it.
 struct Kernel {
-    spacing_px: f64,
+    spacing_px: [f64; 2],
 }
 
 impl Kernel {
     fn over(sightings: &[Sighting]) -> Kernel {
-        let nearest = |seen: &Sighting| {
-            sightings
-                .iter()
-                .map(|other| other.away(seen.middle))
-                .filter(|apart| *apart > 0.0)
-                .fold(f64::INFINITY, f64::min)
+        let spacing = |axis: usize| {
+            let mut along: Vec<f64> = sightings.iter().map(|seen| seen.middle[axis]).collect();
+            along.sort_by(f64::total_cmp);
+            along.windows(2).map(|two| two[1] - two[0]).filter(|gap| *gap > 0.0).min_by(f64::total_cmp)
         };
-        Kernel { spacing_px: sightings.iter().map(nearest).fold(0.0, f64::max) }
+        let (across, down) = (spacing(0), spacing(1));
+        // one row or column of windows has the spacing of its own axis
+        let either = across.or(down).unwrap_or(1.0);
+        Kernel { spacing_px: [across.unwrap_or(either), down.unwrap_or(either)] }
+    }
+
+    /// How far apart two places are, in windows.
+    fn apart(&self, one: [f64; 2], other: [f64; 2]) -> f64 {
+        let [across, down] = [0, 1].map(|axis| (one[axis] - other[axis]) / self.spacing_px[axis]);
+        across.hypot(down)
     }
 
     /// How many of the windows next to one say what it says.
@@ -170,7 +177,7 @@ impl Kernel {
         sightings
             .iter()
             .filter(|other| other.middle != seen.middle)
-            .filter(|other| other.away(seen.middle) <= 1.5 * self.spacing_px)
+            .filter(|other| self.apart(other.middle, seen.middle) <= 1.5)
             .filter(|other| other.shift.apart(seen.shift) <= within_px)
             .count()
     }
@@ -181,11 +188,10 @@ impl Kernel {
         everywhere: Shift,
         sightings: impl Iterator<Item = &'a Sighting>,
     ) -> Shift {
-        let reach = (REACH * self.spacing_px).max(1.0);
         let (mut weights, mut right, mut down) =
             (SHRINK, SHRINK * everywhere.right_px, SHRINK * everywhere.down_px);
         for seen in sightings {
-            let weight = (-0.5 * (seen.away(place) / reach).powi(2)).exp();
+            let weight = (-0.5 * (self.apart(seen.middle, place) / REACH).powi(2)).exp();
             weights += weight;
             right += weight * seen.shift.right_px;
             down += weight * seen.shift.down_px;
@@ -224,6 +230,22 @@ mod tests {
         for place in [[350.0, 350.0], [200.0, 350.0], [60.0, 60.0], [640.0, 350.0]] {
             let apart = found.at(place[0], place[1]).apart(hill(place));
             assert!(apart < 0.8, "{apart} px off at {place:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_scene_that_drifts_is_followed_between_its_windows_too() {
+        let drift = |down: f64| Shift { right_px: 4.0 * (down / 5_000.0 - 1.0), down_px: 0.0 };
+        let seen: Vec<Sighting> = (0..49)
+            .map(|at| [f64::from(at % 7) * 140.0 + 80.0, f64::from(at / 7) * 1_640.0 + 80.0])
+            .map(|middle| Sighting { middle, shift: drift(middle[1]) })
+            .collect();
+        let grid = Grid::pixels(10_000, 1_000);
+        let found = Displacement::fitted(&grid, Shift::default(), &seen, &FieldOptions::default());
+        assert!(found.varies());
+        for down in (500..9_500).step_by(250).map(f64::from) {
+            let apart = found.at(500.0, down).apart(drift(down));
+            assert!(apart < 0.8, "{apart} px off {down} px down");
         }
     }
 
