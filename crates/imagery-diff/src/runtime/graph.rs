@@ -72,6 +72,9 @@ impl<'a> Graph<'a> {
         let filters = self.constants.get(node.input[1].as_str())?;
         let sizes: Vec<usize> = filters.dims.iter().flat_map(|size| usize::try_from(*size)).collect();
         let [outputs, inputs, side, other_side] = sizes[..] else { return None };
+        if sizes.contains(&0) {
+            return None;
+        }
         let all = |name: &str, value: i64| match attribute(node, name) {
             None => value == if name == "pads" { 0 } else { 1 },
             Some(each) => each.ints.iter().all(|each| *each == value),
@@ -104,6 +107,8 @@ impl<'a> Graph<'a> {
         };
         match node.op_type.as_deref()? {
             "Relu" => Some([0.0, f32::INFINITY]),
+            // before opset 11 the bounds are attributes
+            "Clip" if attribute(node, "min").or(attribute(node, "max")).is_some() => None,
             "Clip" => Some([bound(1, f32::NEG_INFINITY)?, bound(2, f32::INFINITY)?]),
             _ => None,
         }

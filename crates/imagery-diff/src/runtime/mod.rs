@@ -145,6 +145,9 @@ impl Rten {
         let told = |error: rten::LoadError| error.to_string();
         let Some(steps) = cut::steps(onnx) else {
             let network = rten::Model::load(onnx.to_vec()).map_err(told)?;
+            if network.output_ids().is_empty() {
+                return Err("the graph gives nothing".to_owned());
+            }
             return Ok(Rten { network, steps: Vec::new() });
         };
         // Unchanged, so that every value of the file can be found.

@@ -143,6 +143,11 @@ fn integers(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), ints: values.to_vec(), r#type, ..Default::default() }
 }
 
+fn float(name: &str, value: f32) -> AttributeProto {
+    let r#type = Some(AttributeType::FLOAT);
+    AttributeProto { name: Some(name.to_owned()), f: Some(value), r#type, ..Default::default() }
+}
+
 fn text(name: &str, value: &str) -> AttributeProto {
     let r#type = Some(AttributeType::STRING);
     AttributeProto { name: Some(name.to_owned()), s: Some(value.to_owned()), r#type, ..Default::default() }
@@ -159,6 +164,14 @@ fn a_residual_block_adds_what_it_began_with() {
     assert_eq!(block().relu("s", "r").sum("r", "s", "y").cut([2, 3, 9, 14]), [3, 1, 1]);
     // So does a sum whose parts are not of one shape: one channel is added to all.
     assert_eq!(Drawn::default().conv("x", "a", [4, 1, 3]).sum("a", "x", "y").cut([1, 1, 8, 8]), [1, 0, 1]);
+}
+
+#[test]
+fn bounds_of_older_files_are_attributes() {
+    for bounds in [vec![float("min", 0.0), float("max", 0.3)], vec![float("max", 0.3)]] {
+        let clipped = Drawn::default().conv("x", "a", [4, 3, 3]).node("Clip", &["a"], "y", bounds);
+        assert_eq!(clipped.cut([1, 3, 8, 8]), [1, 0, 1]);
+    }
 }
 
 #[test]
