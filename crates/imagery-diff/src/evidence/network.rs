@@ -40,6 +40,7 @@ const CHANGE_MAPS: usize = 2;
 pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelError> {
     let grid = pair.grid();
     let seen = pair.all_both_valid();
+    let planes = planes(pair, &seen);
     let mut said = vec![0.0; MAPS_OUT * grid.len()];
     for (number, &enlarged) in model.looks().iter().enumerate() {
         let change = &said[..CHANGE_MAPS * grid.len()];
@@ -52,7 +53,7 @@ pub fn network(pair: &AlignedPair, model: &Model) -> Result<EvidenceMaps, ModelE
             window: told.grown(HALO_PX, grid.rows, grid.cols),
             multiple_px: model.multiple_px(),
         };
-        let mut output = model.run(shown.input(pair, &seen).view())?;
+        let mut output = model.run(shown.input(&planes, grid).view())?;
         let output = output.data_mut().expect("a network's result lies in one piece");
         shown.tell(output, told, 1.0 / (number + 1) as f32, grid, &mut said);
     }
@@ -110,38 +111,18 @@ impl Shown {
         (side(self.window.rows), side(self.window.cols))
     }
 
-    /// The six bands that the network reads, the last row and column repeated to fill them.
-    fn input(&self, pair: &AlignedPair, seen: &[bool]) -> NdTensor<f32, 4> {
+    /// The part of the planes of a pair on a grid that the network reads, the last row and column repeated to fill them.
+    fn input(&self, planes: &[f32], grid: &Grid) -> NdTensor<f32, 4> {
         let (height, width) = self.size();
         let mut input = NdTensor::zeros([1, CHANNELS_IN, height, width]);
         let data = input.data_mut().expect("a tensor just made lies in one piece");
-        let (window, cols) = (self.window, self.window.cols as usize);
-        let down = between(height, 1.0 / self.enlarged, window.rows as usize);
-        let across = between(width, 1.0 / self.enlarged, cols);
-        let mut dark = vec![0.0; window.len()];
-        let seen: Vec<bool> = seen
-            .chunks_exact(pair.grid().cols as usize)
-            .skip(window.row as usize)
-            .take(window.rows as usize)
-            .flat_map(|line| &line[window.col as usize..][..cols])
-            .copied()
-            .collect();
-        for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
-            let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
-            let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
-            let lines = dark.chunks_exact_mut(cols).zip(seen.chunks_exact(cols));
-            for (row, (dark, seen)) in lines.enumerate() {
-                let start = (window.row as usize + row) * pair.grid().cols as usize + window.col as usize;
-                let values = band[start..][..cols].iter().zip(seen);
-                for (dark, (value, seen)) in dark.iter_mut().zip(values) {
-                    *dark = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
-                }
-            }
-            repeat_into_strips(&mut dark, &seen, cols);
-            let lines = plane.chunks_exact_mut(width);
-            resample(&dark, cols, &down, &across, lines, |to, value| *to = value);
+        let down = between(height, 1.0 / self.enlarged, self.window.row, self.window.rows);
+        let across = between(width, 1.0 / self.enlarged, self.window.col, self.window.cols);
+        for (part, plane) in data.chunks_exact_mut(height * width).zip(planes.chunks_exact(grid.len())) {
+            let lines = part.chunks_exact_mut(width);
+            resample(plane, grid.cols as usize, &down, &across, lines, |to, value| *to = value);
             if self.turned {
-                plane.reverse();
+                part.reverse();
             }
         }
         input
@@ -151,8 +132,8 @@ impl Shown {
     fn tell(&self, output: &mut [f32], told: Window, share: f32, grid: &Grid, said: &mut [f32]) {
         let (height, width) = self.size();
         let window = self.window;
-        let down = between(window.rows as usize, self.enlarged, height);
-        let across = between(window.cols as usize, self.enlarged, width);
+        let down = between(window.rows as usize, self.enlarged, 0, height as u32);
+        let across = between(window.cols as usize, self.enlarged, 0, width as u32);
         let down = &down[(told.row - window.row) as usize..][..told.rows as usize];
         let across = &across[(told.col - window.col) as usize..][..told.cols as usize];
         for (plane, said) in output.chunks_exact_mut(height * width).zip(said.chunks_exact_mut(grid.len())) {
@@ -164,6 +145,20 @@ impl Shown {
             resample(plane, width, down, across, lines, |said, value| *said += (value - *said) * share);
         }
     }
+}
+
+/// What a network is shown of a pair: three bands of each date, 0 to 1.
+fn planes(pair: &AlignedPair, seen: &[bool]) -> Vec<f32> {
+    let mut planes = vec![0.0; CHANNELS_IN * seen.len()];
+    for (channel, plane) in planes.chunks_exact_mut(seen.len()).enumerate() {
+        let raster = if channel < CHANNELS_IN / 2 { pair.before() } else { pair.after() };
+        let band = raster.band(if raster.bands() == 1 { 0 } else { channel % (CHANNELS_IN / 2) });
+        for (shown, (value, seen)) in plane.iter_mut().zip(band.iter().zip(seen)) {
+            *shown = if *seen { value.clamp(0.0, 1.0) } else { 0.0 };
+        }
+        repeat_into_strips(plane, seen, pair.grid().cols as usize);
+    }
+    planes
 }
 
 /// Repeats the outermost observed pixels of a plane of `cols` columns into narrow strips at its edges that were not observed.
@@ -193,14 +188,15 @@ fn unseen_ends(seen: impl DoubleEndedIterator<Item = bool> + ExactSizeIterator +
 /// Two neighbouring rows or columns, and the share of the second.
 type Between = (usize, usize, f32);
 
-/// For each of `count` pixel centres, spaced `step` source pixels, the source pixels on both sides of it, the last
-/// one again beyond the end.
-fn between(count: usize, step: f32, source: usize) -> Vec<Between> {
+/// For each of `count` pixel centres, spaced `step` source pixels from the one at `start` on, the source pixels on both
+/// sides of it, the last of `source` pixels again beyond the end.
+fn between(count: usize, step: f32, start: u32, source: u32) -> Vec<Between> {
+    let (start, last) = (start as usize, source as usize - 1);
     (0..count)
         .map(|at| {
-            let place = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, (source - 1) as f32);
+            let place = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, last as f32);
             let first = place as usize;
-            (first, (first + 1).min(source - 1), place - first as f32)
+            (start + first, start + (first + 1).min(last), place - first as f32)
         })
         .collect()
 }
@@ -214,11 +210,11 @@ fn resample<'a>(
     lines: impl Iterator<Item = &'a mut [f32]>,
     give: impl Fn(&mut f32, f32),
 ) {
-    let mut line = vec![0.0; width];
-    let first = cols.first().map_or(0, |(left, ..)| *left);
+    let (Some(&(first, ..)), Some(&(_, last, _))) = (cols.first(), cols.last()) else { return };
+    let mut line = vec![0.0; last + 1 - first];
     let as_they_lie = cols.iter().zip(first..).all(|(&(left, _, across), at)| left == at && across == 0.0);
     for (to, &(upper, lower, down)) in lines.zip(rows) {
-        let (upper, lower) = (&plane[upper * width..][..width], &plane[lower * width..][..width]);
+        let (upper, lower) = (&plane[upper * width..][first..=last], &plane[lower * width..][first..=last]);
         let line = if down == 0.0 {
             upper
         } else {
@@ -228,13 +224,14 @@ fn resample<'a>(
             &line
         };
         if as_they_lie {
-            for (to, value) in to.iter_mut().zip(&line[first..]) {
+            for (to, value) in to.iter_mut().zip(line) {
                 give(to, *value);
             }
             continue;
         }
         for (to, &(left, right, across)) in to.iter_mut().zip(cols) {
-            give(to, line[left] + (line[right] - line[left]) * across);
+            let (left, right) = (line[left - first], line[right - first]);
+            give(to, left + (right - left) * across);
         }
     }
 }
@@ -270,10 +267,11 @@ mod tests {
             Raster::new(Grid::pixels(rows as u32, cols as u32), 1, values, vec![true; rows * cols]).unwrap()
         };
         let pair = AlignedPair::new(raster(), raster()).unwrap();
+        let planes = planes(&pair, &vec![true; rows * cols]);
         for (enlarged, turned) in [(1.0, false), (1.0, true), (1.25, true), (2.0, false)] {
             for window in [pair.grid().window(), Window { row: 5, col: 9, rows: 29, cols: 31 }] {
                 let shown = Shown { enlarged, turned, window, multiple_px: 16 };
-                let mut output = shown.input(&pair, &vec![true; rows * cols]).into_data();
+                let mut output = shown.input(&planes, pair.grid()).into_data();
                 let told = Window { row: window.row + 1, rows: window.rows - 1, ..window };
                 let mut said = vec![-1.0; MAPS_OUT * rows * cols];
                 shown.tell(&mut output, told, 1.0, pair.grid(), &mut said);
@@ -296,16 +294,10 @@ mod tests {
             let values = (0..rows * cols).map(|at| (at % 7) as f32 * 0.1 + 0.2).collect();
             Raster::new(Grid::pixels(rows as u32, cols as u32), 1, values, valid).unwrap()
         };
-        let shown = Shown {
-            enlarged: 1.0,
-            turned: false,
-            window: Grid::pixels(rows as u32, cols as u32).window(),
-            multiple_px: 16,
-        };
         let show = |observed: &dyn Fn(usize, usize) -> bool| {
             let seen: Vec<bool> = (0..rows * cols).map(|at| observed(at / cols, at % cols)).collect();
             let pair = AlignedPair::new(raster(vec![true; rows * cols]), raster(seen.clone())).unwrap();
-            shown.input(&pair, &seen).into_data()
+            planes(&pair, &seen)
         };
         let narrow = show(&|row, col| row >= 3 && col < cols - 2);
         assert_eq!(narrow[..cols - 2], narrow[3 * cols..4 * cols - 2]);
