@@ -2,8 +2,8 @@
 //! walls along the building's own axes and diagonals where they fit, else fewer corners.
 
 use geo::{
-    Area, BooleanOps, Centroid, Coord, Distance, Euclidean, LineString, MinimumRotatedRect, MultiPolygon,
-    Polygon, Simplify, Validation,
+    Area, BooleanOps, Centroid, Coord, CoordsIter, Distance, Euclidean, LineString, MinimumRotatedRect,
+    MultiPolygon, Polygon, Simplify, Validation,
 };
 
 use crate::{orthogonal::orthogonal, outline::PixelPolygon};
@@ -38,6 +38,9 @@ impl Default for RegulariseOptions {
 /// Corners of the polygon that stands for a circle.
 const CIRCLE_CORNERS: usize = 32;
 
+/// Most corners of an outline that takes another's place: to check it each edge is compared with every other.
+const CORNERS_MAX: usize = 4_000;
+
 /// The smallest enclosing rectangle in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extent {
@@ -62,19 +65,18 @@ pub fn regularise(raw: &PixelPolygon, options: &RegulariseOptions) -> PixelPolyg
     if let Some((_, shape)) = fitting {
         return PixelPolygon(shape);
     }
-    let walls = orthogonal(&raw.0, options.simplify_px).filter(|walls| {
-        walls.is_valid()
-            && walls.unsigned_area() > 0.0
-            && overlap(&raw.0, walls) >= options.orthogonal_iou_min
-    });
-    if let Some(walls) = walls {
+    let stands_for = |outline: &Polygon<f64>, iou_min: f64| {
+        outline.coords_count() <= CORNERS_MAX
+            && outline.unsigned_area() > 0.0
+            && overlap(&raw.0, outline) >= iou_min
+            && outline.is_valid()
+    };
+    let walls = orthogonal(&raw.0, options.simplify_px);
+    if let Some(walls) = walls.filter(|walls| stands_for(walls, options.orthogonal_iou_min)) {
         return PixelPolygon(walls);
     }
     let simplified = raw.0.simplify(options.simplify_px);
-    let keeps_shape = simplified.is_valid()
-        && simplified.unsigned_area() > 0.0
-        && overlap(&raw.0, &simplified) >= options.simplified_iou_min;
-    if keeps_shape { PixelPolygon(simplified) } else { raw.clone() }
+    if stands_for(&simplified, options.simplified_iou_min) { PixelPolygon(simplified) } else { raw.clone() }
 }
 
 /// The smallest rectangle around an outline.
