@@ -85,7 +85,7 @@ fn percentiles(raster: &Raster, band: usize, shares: [f64; 2]) -> Tone {
         *seen.select_nth_unstable_by(at, f32::total_cmp).1
     });
     // a scene without contrast has no scale of its own
-    Tone { low, high: if high > low { high } else { low + 1.0 } }
+    Tone { low, high: if high > low { high } else { low + low.abs().max(1.0) } }
 }
 
 #[cfg(test)]
@@ -105,6 +105,17 @@ mod tests {
         let tones = PairTones::of(&pair, [Samples::Measured; 2], Normalisation::Contrast);
         let pair = normalise(pair, &tones);
         assert_eq!(pair.before().band(0), pair.after().band(0));
+    }
+
+    #[test]
+    fn a_scene_of_one_large_value_stays_a_number() {
+        let flat = || grey([3e8; 4], [true; 4]);
+        let pair = AlignedPair::new(flat(), flat()).unwrap();
+        for normalisation in [Normalisation::Display, Normalisation::Contrast] {
+            let tones = PairTones::of(&pair, [Samples::Measured; 2], normalisation);
+            let pair = normalise(pair.clone(), &tones);
+            assert!(pair.before().band(0).iter().all(|value| value.is_finite()));
+        }
     }
 
     #[test]
