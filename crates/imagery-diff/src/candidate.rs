@@ -62,7 +62,7 @@ pub struct Fit {
     pub residual_m: Option<f64>,
     /// Share of the grid's pixels observed on both dates, 0 to 1.
     pub valid_share: f64,
-    /// Windows whose correlation peak could be trusted.
+    /// Windows that agree with the displacement that is applied.
     pub windows_used: u32,
     /// Windows that were tried.
     pub windows_tried: u32,

@@ -232,12 +232,14 @@ pub fn detect<S: PairSource>(
         let rows = STRIP_ROWS.min(source.grid().rows - row);
         let patches = tracker.push(&run.strip(row, rows)?);
         found.extend(run.structures(patches));
+        if found.len() > 2 * CANDIDATES_MAX {
+            keep_best(&mut found);
+        }
         row += rows;
     }
     found.extend(run.structures(tracker.finish()));
     tell(progress, Stage::Search, total, total)?;
-    found.sort_by(|a, b| b.candidate.score.total_cmp(&a.candidate.score).then(a.place.cmp(&b.place)));
-    found.truncate(CANDIDATES_MAX);
+    keep_best(&mut found);
     let candidates = found.into_iter().map(|found| found.candidate).collect();
     Ok(Detection { candidates, fit: registration.fit, detector: detector.id() })
 }
@@ -267,6 +269,12 @@ struct Run<'a, S: PairSource> {
 struct Found {
     candidate: Candidate,
     place: PixelIndex,
+}
+
+/// The first [`CANDIDATES_MAX`] by score, of equal ones by place: in order, so that what is kept is the same whenever this is done.
+fn keep_best(found: &mut Vec<Found>) {
+    found.sort_by(|a, b| b.candidate.score.total_cmp(&a.candidate.score).then(a.place.cmp(&b.place)));
+    found.truncate(CANDIDATES_MAX);
 }
 
 impl<S: PairSource> Run<'_, S> {
@@ -343,11 +351,11 @@ impl<S: PairSource> Run<'_, S> {
         let regular = regularise(&raw, &self.options.regularise);
         let extent = extent(&regular);
         let middle = object.window.middle();
+        let pixel_m = self.ground_pixel_m();
         let context = ScoreContext {
-            pixel_m: self.ground_pixel_m(),
-            // without one the fit says that the candidates cannot be believed
-            registration_residual_m: self.registration.fit.residual_m.unwrap_or(0.0),
-            registration_residual_near_m: self.registration.residual_px_near(middle) * grid.pixel_m,
+            pixel_m,
+            registration_residual_m: self.registration.residual_px.map(|px| px * pixel_m),
+            registration_residual_near_m: self.registration.residual_px_near(middle).map(|px| px * pixel_m),
         };
         let (score, evidence) = score(patch, &object, &raw, &extent, &context, self.score);
         (score >= self.options.score_min).then(|| Found {

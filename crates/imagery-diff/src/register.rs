@@ -72,14 +72,17 @@ pub struct Registration {
     pub displacement: Displacement,
     /// The same for people.
     pub fit: Fit,
+    /// Median distance of the windows from the displacement applied at each, pixels, if any window said something.
+    pub residual_px: Option<f64>,
     /// What every window with a clear peak says of its own place.
     sightings: Vec<Sighting>,
 }
 
 impl Registration {
     /// Median distance of the windows nearest to a place (pixels to the right and down) from the displacement applied
-    /// there, pixels; a window far from what is applied counts with [`RESIDUAL_PX_MAX`].
-    pub fn residual_px_near(&self, place: [f64; 2]) -> f64 {
+    /// there, pixels; a window far from what is applied counts with [`RESIDUAL_PX_MAX`]. `None` where no shift of the
+    /// scene stands out, so that no window could say anything.
+    pub fn residual_px_near(&self, place: [f64; 2]) -> Option<f64> {
         let mut near: Vec<&Sighting> = self.sightings.iter().collect();
         near.sort_by(|a, b| a.away(place).total_cmp(&b.away(place)));
         let left = near.iter().take(WINDOWS_NEAR).map(|seen| left_px(&self.displacement, seen));
@@ -113,9 +116,9 @@ const WINDOWS_NEAR: usize = 3;
 /// A window that says something else altogether lies this far from what is applied, pixels.
 const RESIDUAL_PX_MAX: f64 = 8.0;
 
-/// Reduction of the overview that registration and radiometry look at.
+/// Reduction of the overview that registration and radiometry look at: a thin scene is reduced to one row at most.
 pub fn overview_reduction(grid: &Grid) -> u32 {
-    grid.rows.max(grid.cols).div_ceil(OVERVIEW_PX).max(1)
+    grid.rows.max(grid.cols).div_ceil(OVERVIEW_PX).min(grid.rows.min(grid.cols)).max(1)
 }
 
 /// Finds the displacement of the after image.
@@ -155,30 +158,31 @@ fn registration(grid: &Grid, valid_share: f64, seen: &Seen, options: &RegisterOp
     let left_px: Vec<f64> = sightings.iter().map(|seen| left_px(&displacement, seen)).collect();
     let windows_used = left_px.iter().filter(|left| **left <= options.agreement_px).count() as u32;
     let residual_px = median(left_px);
+    let apart_px = residual_px.filter(|px| *px > options.residual_px_max);
     let agreeing_min = options.agreement_share_min * seen.observed() as f64;
     let reason = if valid_share == 0.0 {
         Some("no pixel was observed on both dates".to_owned())
     } else if agreed.is_none() {
         Some("no shift of the after image brings the two together".to_owned())
     } else if f64::from(windows_used) < agreeing_min {
-        let tried = seen.windows.len();
-        Some(format!("only {windows_used} of {tried} windows agree with the shift that they have together"))
-    } else if residual_px > options.residual_px_max {
-        Some(format!("windows lie {residual_px:.1} px from the shift that they have together"))
+        let observed = seen.observed();
+        Some(format!(
+            "only {windows_used} of {observed} windows agree with the shift that they have together"
+        ))
     } else {
-        None
+        apart_px.map(|px| format!("windows lie {px:.1} px from the shift that they have together"))
     };
     let fit = Fit {
         shift_east_m: told(shift.right_px) * grid.pixel_m,
         shift_north_m: told(-shift.down_px) * grid.pixel_m,
-        residual_m: (!sightings.is_empty()).then_some(residual_px * grid.pixel_m),
+        residual_m: residual_px.map(|px| px * grid.pixel_m),
         valid_share,
         windows_used,
         windows_tried: seen.windows.len() as u32,
         registrable: reason.is_none(),
         reason,
     };
-    Registration { displacement, fit, sightings }
+    Registration { displacement, fit, residual_px, sightings }
 }
 
 /// A shift to a hundredth of a pixel, since more is not known of it; none is 0, not minus 0.
@@ -196,14 +200,11 @@ fn valid_share(overview: &AlignedPair) -> f64 {
     (0..pixels).filter(|&index| overview.both_valid(index)).count() as f64 / pixels.max(1) as f64
 }
 
-/// Middle of the values, 0 where there are none.
-fn median(mut values: Vec<f64>) -> f64 {
+/// Middle of the values, if there are any.
+fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.is_empty() {
-        return 0.0;
-    }
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+    let (lower, upper) = (values.get(values.len().saturating_sub(1) / 2)?, values[values.len() / 2]);
+    Some((lower + upper) / 2.0)
 }
 
 /// What the windows of a scene saw.
@@ -582,6 +583,7 @@ mod tests {
         let found = registered(flat(), flat());
         assert!(!found.fit.registrable, "{:?}", found.fit);
         assert_eq!(found.fit.residual_m, None);
+        assert_eq!(found.residual_px_near([128.0, 128.0]), None);
     }
 
     #[test]

@@ -53,10 +53,10 @@ impl ScoreOptions {
 pub struct ScoreContext {
     /// Side of a pixel on the ground, metres.
     pub pixel_m: f64,
-    /// Residual of the registration over the scene, metres.
-    pub registration_residual_m: f64,
-    /// Residual of the registration around the structure, metres.
-    pub registration_residual_near_m: f64,
+    /// Residual of the registration over the scene, metres, if it could be measured.
+    pub registration_residual_m: Option<f64>,
+    /// Residual of the registration around the structure, metres, likewise.
+    pub registration_residual_near_m: Option<f64>,
 }
 
 /// Scores a structure: 0 to 1, with the evidence by name.
@@ -67,7 +67,8 @@ pub struct ScoreContext {
 /// what became of building index and shadow on the date on which the structure stands; `rectangularity` is the area over that of the smallest rectangle,
 /// `compactness` that of a circle of the same length of outline (Polsby and Popper 1991), both 0 to 1;
 /// `edge_distance_m` is the least distance to ground that was not observed, as far as it is followed. The residuals are
-/// medians of the windows' own shifts against the one applied there, over the scene and around the structure.
+/// medians of the windows' own shifts against the one applied there, over the scene and around the structure, and left
+/// out where no shift of the scene stood out.
 pub fn score(
     patch: &Patch,
     object: &Object,
@@ -99,14 +100,14 @@ fn evidence(
     extent: &Extent,
     context: &ScoreContext,
 ) -> BTreeMap<String, f64> {
-    let own: Vec<usize> = own_pixels(patch, object).collect();
+    // in a hole that was filled nothing is known
+    let own: Vec<usize> = own_pixels(patch, object).filter(|&at| patch.maps.strength(at) > 0).collect();
     let pixel_m = context.pixel_m;
     let mean = |map: &[u8]| own.iter().map(|&at| f64::from(map[at])).sum::<f64>() / own.len() as f64 / 255.0;
     let strongest = own.iter().map(|&at| patch.maps.strength(at)).max().unwrap_or(0);
     let strength =
         own.iter().map(|&at| f64::from(patch.maps.strength(at))).sum::<f64>() / own.len() as f64 / 255.0;
-    let edge_px =
-        own.iter().map(|&at| patch.maps.edge_distance_px[at]).filter(|px| *px > 0).min().unwrap_or(0);
+    let edge_px = own.iter().map(|&at| patch.maps.edge_distance_px[at]).min().unwrap_or(0);
     // the date on which the structure stands is the one that gains
     let gain = if object.change == Change::Removed { -1.0 } else { 1.0 };
     let index_gain = own.iter().map(|&at| gain * signed(patch.maps.building_index_change[at])).sum::<f64>();
@@ -123,14 +124,14 @@ fn evidence(
         ("change_mean", mean(&patch.maps.change)),
         ("building_index_gain", index_gain / own.len() as f64),
         ("shadow_gain", shadow_gain),
-        ("rectangularity", area_px / (extent.length_px * extent.width_px).max(1.0)),
+        ("rectangularity", (area_px / (extent.length_px * extent.width_px).max(1.0)).min(1.0)),
         ("compactness", 4.0 * std::f64::consts::PI * area_px / (around_px * around_px).max(1.0)),
         ("area_log10", area_m2.max(1.0).log10()),
         ("edge_distance_m", f64::from(edge_px) * pixel_m),
-        ("registration_residual_m", context.registration_residual_m),
-        ("registration_residual_near_m", context.registration_residual_near_m),
     ]
     .into_iter()
+    .chain(context.registration_residual_m.map(|residual_m| ("registration_residual_m", residual_m)))
+    .chain(context.registration_residual_near_m.map(|near_m| ("registration_residual_near_m", near_m)))
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }
@@ -147,4 +148,38 @@ fn own_pixels<'a>(patch: &'a Patch, object: &'a Object) -> impl Iterator<Item = 
 /// Upper left pixel of a structure, by which equal scores are ordered.
 pub(crate) fn place(object: &Object) -> PixelIndex {
     PixelIndex { row: object.window.row, col: object.window.col }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evidence::EvidenceMaps,
+        grid::Window,
+        objects::{ObjectOptions, objects},
+        outline::outline,
+        regularise::extent,
+    };
+
+    #[test]
+    fn a_hole_that_was_filled_says_nothing() {
+        let mut maps = EvidenceMaps::empty(12, 12);
+        // a patch knows nothing outside the blob it was cut from
+        for at in (0..144).filter(|at| *at != 5 * 12 + 5) {
+            maps.removed[at] = 200;
+            (maps.building_before[at], maps.edge_distance_px[at]) = (180, 9);
+            (maps.building_index_change[at], maps.shadow_change[at]) = (128, 128);
+        }
+        let patch = Patch { window: Window { row: 0, col: 0, rows: 12, cols: 12 }, maps };
+        let found = objects(&patch, &ObjectOptions::default());
+        let [object] = &found[..] else { panic!("{found:?}") };
+        assert!(object.mask.iter().all(|own| *own), "the hole is filled");
+        let raw = outline(object);
+        let context =
+            ScoreContext { pixel_m: 0.5, registration_residual_m: None, registration_residual_near_m: None };
+        let (_, evidence) = score(&patch, object, &raw, &extent(&raw), &context, &ScoreOptions::network());
+        assert_eq!((evidence["shadow_gain"], evidence["building_index_gain"]), (0.0, 0.0));
+        assert!((evidence["probability_mean"] - 200.0 / 255.0).abs() < 1e-9);
+        assert!(!evidence.contains_key("registration_residual_near_m"));
+    }
 }

@@ -170,7 +170,7 @@ fn dried(mut image: Raster) -> Raster {
     image
 }
 
-/// Mean over a square, mirrored at the edge.
+/// Mean over a square, the edge repeated beyond itself.
 fn blur(values: &mut [f32], rows: usize, cols: usize, radius: usize) {
     let old = values.to_vec();
     let inside = |place: usize, by: usize, size: usize| (place + by).saturating_sub(radius).min(size - 1);

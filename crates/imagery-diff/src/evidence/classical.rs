@@ -40,7 +40,7 @@ impl Default for ClassicalOptions {
     }
 }
 
-/// Pixels around a window that its evidence looks at.
+/// Pixels around a window that it is read with: as far as the distance to the edge is followed.
 pub const HALO_PX: u32 = EDGE_DISTANCE_PX_MAX as u32;
 
 /// Evidence of a window in [`crate::normalise::Normalisation::Contrast`]; pixels near its edge see less than
