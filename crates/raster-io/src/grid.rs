@@ -84,7 +84,11 @@ fn placed_grid(
     let (first, second) = (outline(before)?, outline(after)?);
     let shared = shared_extent(&first, &second).ok_or_else(|| no_overlap(before.0, after.0))?;
     let gsd = |source: &Source| source.info().gsd_m.expect("a placed source has a ground sample distance");
-    let pixel_m = pixel_side(before, after, &crs, options.pixel_m(gsd(before.0).max(gsd(after.0))));
+    let coarser = gsd(before.0).max(gsd(after.0));
+    let longer = shared.width().max(shared.height());
+    // enlarged only as far as the grid may grow
+    let wanted = options.pixel_m(coarser).max((longer / f64::from(GRID_SIDE_PX_MAX)).min(coarser));
+    let pixel_m = pixel_side(before, after, &crs, wanted);
     let anchor = anchor(before, after, &crs, pixel_m, &shared);
     let steps = |from: f64, to: f64| ((to - from) / pixel_m + 1e-6).floor().max(0.0);
     // whole pixels inside the shared extent, counted from the anchor
@@ -106,13 +110,21 @@ fn placed_grid(
     Ok(Grid { rows: rows as u32, cols: cols as u32, origin, pixel_m, reference: Reference::Projected(crs) })
 }
 
+/// How far the metres of a CRS may be from those of the ground, as a share: World Mercator's are twice as long at 60 degrees north.
+const STRETCH_MAX: f64 = 0.05;
+
 /// The CRS of both, where it is one projected CRS in true metres; else UTM.
 fn common_crs(before: (&Source, &Placement), after: (&Source, &Placement)) -> Result<String, RasterError> {
     let (first, second) = (before.1, after.1);
     let same = first.wkt == second.wkt || (first.code.is_some() && first.code == second.code);
     let crs = first.crs()?;
     let is_metric = crs.is_projected() && (crs.linear_units() - 1.0).abs() < 1e-9 && !first.is_web_mercator();
-    if same && is_metric {
+    let is_true = |(source, placement): (&Source, &Placement)| {
+        let [_, across, skewed_across, _, skewed_down, down] = placement.affine.0;
+        let side = (across * down - skewed_across * skewed_down).abs().sqrt();
+        source.info().gsd_m.is_some_and(|gsd_m| (side / gsd_m - 1.0).abs() < STRETCH_MAX)
+    };
+    if same && is_metric && is_true(before) && is_true(after) {
         return Ok(first.code.clone().unwrap_or_else(|| first.wkt.clone()));
     }
     let corners = first.corners_lonlat(before.0.info().rows, before.0.info().cols)?;

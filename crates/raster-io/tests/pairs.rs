@@ -4,7 +4,9 @@
 
 mod support;
 
-use imagery_diff::{Displacement, Grid, MapPoint, PairSource, Raster, Reference};
+use imagery_diff::{
+    Displacement, Grid, MapPoint, PairSource, Raster, Reference, register::overview_reduction,
+};
 use raster_io::{
     BlockCache, CommonGridOptions, IngestRequest, IngestWorker, Placing, RasterError, Render, ScenePair,
     TileReader, WorkerLimits, open, write_geotiff,
@@ -101,6 +103,44 @@ fn other_systems_resolutions_rotations_and_sample_types_come_onto_one_grid() {
         assert!(share > 0.9, "{name}: only {share} of the pixels are seen");
         assert!(matches!(&pair.grid().reference, Reference::Projected(crs) if crs == "EPSG:32652"), "{name}");
     }
+}
+
+#[test]
+fn metres_that_are_none_on_the_ground_are_not_taken_for_metres() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, stretched) = (folder.path().join("base.tif"), folder.path().join("stretched.tif"));
+    write_geotiff(&base, &hamhung(300, 300)).unwrap();
+    run("gdalwarp", &["-q", "-t_srs", "EPSG:3395", "-r", "cubic", text(&base), text(&stretched)]);
+    let pair = ScenePair::open(&stretched, &stretched, &CommonGridOptions::default()).unwrap();
+    assert_eq!(pair.grid().reference, Reference::Projected("EPSG:32652".to_owned()));
+    assert!((pair.grid().pixel_m - 0.5).abs() < 0.01, "{}", pair.grid());
+}
+
+#[test]
+fn a_long_scene_is_enlarged_only_as_far_as_the_grid_may_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.tif");
+    let grid = Grid {
+        pixel_m: 1.0,
+        ..smooth(1, 1, MapPoint { x: 401_000.0, y: 4_417_000.0 }, "EPSG:32652").grid().clone()
+    };
+    let long =
+        Raster::new(Grid { rows: 2, cols: 80_000, ..grid }, 1, vec![7.0; 160_000], vec![true; 160_000]);
+    write_geotiff(&path, &long.unwrap()).unwrap();
+    let options = CommonGridOptions { gsd_m: 0.5, enlarge_max: 3.0 };
+    let pair = ScenePair::open(&path, &path, &options).unwrap();
+    assert!((140_000..=150_000).contains(&pair.grid().cols), "{}", pair.grid());
+}
+
+#[test]
+fn a_scene_that_is_much_longer_than_high_has_an_overview() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("thin.tif");
+    write_geotiff(&path, &hamhung(4, 20_000)).unwrap();
+    let pair = ScenePair::open(&path, &path, &CommonGridOptions { gsd_m: 0.5, enlarge_max: 1.0 }).unwrap();
+    let overview = pair.overview(overview_reduction(pair.grid())).unwrap();
+    assert_eq!((overview.grid().rows, overview.grid().cols), (1, 5_000));
+    assert!((0..5_000).all(|index| overview.both_valid(index)));
 }
 
 #[test]
