@@ -166,6 +166,11 @@ impl Grid {
         MapPoint { x: self.origin.x + right_px * self.pixel_m, y: self.origin.y - down_px * self.pixel_m }
     }
 
+    /// The point in pixel coordinates of a map position, counted likewise: right and down.
+    pub fn to_pixels(&self, at: MapPoint) -> [f64; 2] {
+        [(at.x - self.origin.x) / self.pixel_m, (self.origin.y - at.y) / self.pixel_m]
+    }
+
     /// The grid of a window of this grid.
     pub fn cut(&self, window: Window) -> Grid {
         Grid {

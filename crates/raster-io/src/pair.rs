@@ -48,6 +48,11 @@ impl ScenePair {
         &self.before.source
     }
 
+    /// Where a place of the grid (pixels right and down from its corner) lies in the before file, pixels likewise.
+    pub fn place_in_before(&self, [right_px, down_px]: [f64; 2]) -> [f64; 2] {
+        self.before.lattice.at(right_px, down_px)
+    }
+
     /// The after file.
     pub fn after(&self) -> &Source {
         &self.after.source

@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
 use imagery_diff::{
-    Candidate, Change, DetectOptions, Detector, Grid, PairSource, Reference, detect,
+    Candidate, Change, DetectOptions, Detector, MapPoint, PairSource, detect,
     evaluate::{CUT_M2_MIN, Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -27,6 +27,9 @@ use crate::{
 
 /// Places shown on the page.
 const WORST_SHOWN: usize = 24;
+
+/// Extensions of images and labels; other files beside them, such as world files, are none.
+const IMAGES: [&str; 6] = ["tif", "tiff", "png", "jpg", "jpeg", "jp2"];
 
 /// A labelled pair of files.
 struct Labelled {
@@ -126,8 +129,12 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
         let mut files = BTreeMap::new();
         for entry in entries {
             let path = entry?.path();
-            if let Some(stem) = path.file_stem().filter(|_| path.is_file()) {
-                files.insert(stem.to_string_lossy().into_owned(), path);
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            let Some(stem) = path.file_stem().filter(|_| IMAGES.contains(&extension.as_str())) else {
+                continue;
+            };
+            if let Some(other) = files.insert(stem.to_string_lossy().into_owned(), path.clone()) {
+                bail!("{} and {} are two images of one name", other.display(), path.display());
             }
         }
         Ok(files)
@@ -147,21 +154,37 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
     let mask = read_mask(&files.label)?;
     let pair = ScenePair::open(&files.before, &files.after, &detection::grid_options(detector))?;
+    let before = pair.before().info();
+    ensure!(
+        (mask.rows, mask.cols) == (before.rows, before.cols),
+        "{} has {}x{} px but its before image has {}x{}",
+        files.label.display(),
+        mask.cols,
+        mask.rows,
+        before.cols,
+        before.rows
+    );
     let detection = detect(&pair, detector, &detect_options(arguments), &|_| ControlFlow::Continue(()))
         .with_context(|| format!("{} cannot be evaluated", files.name))?;
-    let to_label = to_label(pair.grid(), pair.before().info().geotransform);
+    // the label has the pixels of the before image
+    let to_label = |at: Coord<f64>| {
+        let [x, y] = pair.place_in_before(pair.grid().to_pixels(MapPoint { x: at.x, y: at.y }));
+        Coord { x, y }
+    };
     let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
     let found: Vec<(Polygon<f64>, Candidate)> = detection
         .candidates
         .into_iter()
         .filter(|candidate| counted(candidate.change))
-        .map(|candidate| (candidate.outline.0.map_coords(&to_label), candidate))
-        .filter(|(polygon, _)| !pixels_in(polygon, &mask).is_empty())
+        .map(|candidate| (candidate.outline.0.map_coords(to_label), candidate))
         .collect();
-    let pixel_m = match pair.before().info().gsd_m {
-        Some(gsd_m) => gsd_m,
-        None => arguments.gsd,
-    };
+    let (found, pixels): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .map(|one| (pixels_in(&one.0, &mask), one))
+        .filter(|(pixels, _)| !pixels.is_empty())
+        .map(|(pixels, one)| (one, pixels))
+        .unzip();
+    let pixel_m = before.gsd_m.unwrap_or(arguments.gsd);
     let place = Place {
         name: files.name.clone(),
         pixel_m2: pixel_m * pixel_m,
@@ -169,7 +192,11 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         cols: mask.cols as usize,
         found: found
             .iter()
-            .map(|(polygon, candidate)| Region { pixels: pixels_in(polygon, &mask), score: candidate.score })
+            .zip(pixels)
+            .map(|((_, candidate), pixels): (&(Polygon<f64>, Candidate), _)| Region {
+                pixels,
+                score: candidate.score,
+            })
             .collect(),
         truth: regions(&mask.set, mask.cols as usize),
     };
@@ -179,23 +206,6 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
 fn detect_options(arguments: &Evaluate) -> DetectOptions {
     let options = DetectOptions::default();
     DetectOptions { score_min: arguments.min_score.unwrap_or(options.score_min), ..options }
-}
-
-/// From map units of the grid to pixels of the label, which has the pixels of the before image.
-fn to_label(grid: &Grid, geotransform: Option<[f64; 6]>) -> impl Fn(Coord<f64>) -> Coord<f64> + use<> {
-    let height = f64::from(grid.rows);
-    let placed = match grid.reference {
-        Reference::Projected(_) => geotransform,
-        Reference::Pixels => None,
-    };
-    move |at| match placed {
-        None => Coord { x: at.x, y: height - at.y },
-        Some([x0, a, b, y0, c, d]) => {
-            let (x, y) = (at.x - x0, at.y - y0);
-            let determinant = a * d - b * c;
-            Coord { x: (d * x - b * y) / determinant, y: (a * y - c * x) / determinant }
-        }
-    }
 }
 
 /// Pixels whose centres a polygon holds.

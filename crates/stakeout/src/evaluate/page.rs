@@ -31,6 +31,7 @@ pub(super) fn page(
     worst: &[Evaluated],
     detector: &str,
 ) -> anyhow::Result<String> {
+    let detector = escaped(detector);
     let mut html = format!(
         "<!doctype html><meta charset=utf-8><title>Evaluation of {detector}</title><style>{STYLE}</style>\
          <h1>{detector} on {} places, {:.2} km²</h1><table><tr><th><th>precision<th>recall<th>F1<th>95 %</tr>",
@@ -101,10 +102,20 @@ fn path(html: &mut String, class: &str, polygon: &Polygon<f64>) -> std::fmt::Res
 }
 
 fn traced(pixels: &[usize], one: &Evaluated) -> Polygon<f64> {
-    let mut mask = vec![false; one.mask.set.len()];
-    pixels.iter().for_each(|&at| mask[at] = true);
-    let window = Window { row: 0, col: 0, rows: one.mask.rows, cols: one.mask.cols };
+    let cols = one.mask.cols as usize;
+    let (first_row, last_row) = pixels.iter().map(|at| at / cols).fold((usize::MAX, 0), around);
+    let (first_col, last_col) = pixels.iter().map(|at| at % cols).fold((usize::MAX, 0), around);
+    let (rows, width) = (last_row + 1 - first_row, last_col + 1 - first_col);
+    let mut mask = vec![false; rows * width];
+    pixels.iter().for_each(|at| mask[(at / cols - first_row) * width + at % cols - first_col] = true);
+    let window =
+        Window { row: first_row as u32, col: first_col as u32, rows: rows as u32, cols: width as u32 };
     outline(&Object { window, mask, change: Change::New }).0
+}
+
+/// The least and the greatest of some places.
+fn around((least, greatest): (usize, usize), at: usize) -> (usize, usize) {
+    (least.min(at), greatest.max(at))
 }
 
 fn picture(file: &Path) -> anyhow::Result<String> {
