@@ -7,18 +7,18 @@ const STEP_DEG: f64 = 1e-3;
 
 /// The smallest rectangle around an outline.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Extent {
+pub struct Extent {
     /// Its longer side, metres.
-    pub(crate) length_m: f64,
+    pub length_m: f64,
     /// Its shorter side, metres.
-    pub(crate) width_m: f64,
+    pub width_m: f64,
     /// Direction of the longer side, degrees clockwise from north, 0 to 180.
-    pub(crate) orientation_deg: f64,
+    pub orientation_deg: f64,
 }
 
 /// The smallest rectangle around an outline, measured on the plane that touches the ellipsoid at its first corner:
 /// true to a thousandth for outlines of some kilometres. All zeros for one without area.
-pub(crate) fn extent(outline: &Polygon<f64>) -> Extent {
+pub fn extent(outline: &Polygon<f64>) -> Extent {
     let nothing = Extent { length_m: 0.0, width_m: 0.0, orientation_deg: 0.0 };
     let Some(origin) = outline.exterior().coords().next().copied() else { return nothing };
     let metres = |to: Coord<f64>| Geodesic.distance(Point(origin), Point(to)) / STEP_DEG;

@@ -11,7 +11,7 @@ pub mod blobs;
 pub mod candidate;
 mod error;
 pub mod events;
-mod extent;
+pub mod extent;
 pub mod filter;
 pub mod geojson;
 pub mod id;

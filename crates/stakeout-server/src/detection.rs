@@ -12,6 +12,7 @@ use imagery_diff::{
 use raster_io::{CommonGridOptions, LonLat, RasterError, ScenePair};
 use record::{
     NewCandidate,
+    extent::{Extent, extent},
     geojson::{Coordinates, geodesic_area_m2},
 };
 
@@ -149,9 +150,15 @@ fn recorded(
 ) -> Result<NewCandidate, DetectionError> {
     use geo::Area;
     let outline = lonlat.polygon(&candidate.outline)?;
-    let area_m2 = match coordinates {
-        Coordinates::LonLat => geodesic_area_m2(&outline),
-        Coordinates::Pixels => outline.unsigned_area(),
+    let found = Extent {
+        length_m: candidate.length_m,
+        width_m: candidate.width_m,
+        orientation_deg: candidate.orientation_deg,
+    };
+    // north and metres of the grid are not quite those of the ground
+    let (area_m2, extent) = match coordinates {
+        Coordinates::LonLat => (geodesic_area_m2(&outline), extent(&outline)),
+        Coordinates::Pixels => (outline.unsigned_area(), found),
     };
     Ok(NewCandidate {
         outline,
@@ -162,9 +169,9 @@ fn recorded(
         },
         score: Some(candidate.score),
         area_m2,
-        length_m: candidate.length_m,
-        width_m: candidate.width_m,
-        orientation_deg: candidate.orientation_deg,
+        length_m: extent.length_m,
+        width_m: extent.width_m,
+        orientation_deg: extent.orientation_deg,
         evidence: candidate.evidence,
     })
 }
