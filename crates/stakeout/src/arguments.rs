@@ -60,7 +60,7 @@ pub(crate) struct Detect {
     /// feature `ort`.
     #[arg(long, value_name = "LIBRARY")]
     pub(crate) onnx_runtime: Option<PathBuf>,
-    /// Leave out candidates of a lower score, 0 to 1.
+    /// Leave out candidates of a lower score, 0 to 1 [default: 0.1]
     #[arg(long, value_name = "S", value_parser = score)]
     pub(crate) min_score: Option<f64>,
     /// Where to write how well the images fit and how long it took, as JSON.
@@ -92,7 +92,7 @@ pub(crate) struct Evaluate {
     /// feature `ort`.
     #[arg(long, value_name = "LIBRARY")]
     pub(crate) onnx_runtime: Option<PathBuf>,
-    /// Leave out candidates of a lower score, 0 to 1.
+    /// Leave out candidates of a lower score, 0 to 1 [default: 0.1]
     #[arg(long, value_name = "S", value_parser = score)]
     pub(crate) min_score: Option<f64>,
     /// Ground sample distance of pairs without georeference, metres.
