@@ -27,9 +27,16 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
     empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
     add.title = add.disabled ? "Make a site first" : "";
-    compare.disabled = !before || !after || before === after;
-    compare.title = compare.disabled ? "A comparison takes two scenes: choose before and after" : "Compare the two chosen scenes";
+    const why = whyNotCompared(before, after);
+    compare.disabled = why !== null;
+    compare.title = why ?? "Compare the two chosen scenes";
   });
+}
+
+/** Why two scenes cannot be compared; `null` where they can. */
+export function whyNotCompared(before: SceneItem | null, after: SceneItem | null): string | null {
+  if (!before || !after || before === after) return "A comparison takes two scenes: choose before and after";
+  return before.geometry && after.geometry ? null : "Place both scenes on the map first";
 }
 
 /** How long it is from one scene to the next. */

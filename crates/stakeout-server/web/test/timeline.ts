@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SceneItem } from "../src/api";
+import { whyNotCompared } from "../src/scenes/timeline";
+
+const scene = (id: string, isPlaced = true): SceneItem =>
+  ({ id, geometry: isPlaced ? { type: "Polygon", coordinates: [] } : null, properties: { datetime: "2024-01-01T00:00:00Z" }, assets: {} });
+
+test("a comparison takes two scenes, both of which have a place", () => {
+  const [a, b, loose] = [scene("a"), scene("b"), scene("c", false)];
+  assert.equal(whyNotCompared(a, b), null);
+  for (const [before, after] of [[a, null], [null, b], [a, a]] as const) {
+    assert.equal(whyNotCompared(before, after), "A comparison takes two scenes: choose before and after");
+  }
+  for (const [before, after] of [[loose, b], [a, loose], [loose, scene("d", false)]] as const) {
+    assert.equal(whyNotCompared(before, after), "Place both scenes on the map first");
+  }
+});
