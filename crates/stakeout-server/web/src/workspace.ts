@@ -21,8 +21,17 @@ export interface Desk {
 
 const EMPTY: Desk = { sites: [], site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null };
 
+/** What a site holds. */
+type Held = Pick<Desk, "scenes" | "comparisons">;
+/** What of it is shown. */
+type Shown = Pick<Desk, "comparison" | "before" | "after">;
+
 export class Workspace extends Store<Desk> {
   private readonly recordListeners = new Set<() => void>();
+  /** Counts the times that a site was asked for: an answer counts only for the last. */
+  private asked = 0;
+  /** The site that is asked for, and the comparison that is to be shown of it, until the answer has come. */
+  private coming: { readonly site: string; readonly comparison: string | undefined } | null = null;
 
   constructor() {
     super(EMPTY);
@@ -43,20 +52,29 @@ export class Workspace extends Store<Desk> {
 
   /** Opens a site at its latest comparison, or else at its last two scenes. */
   async openSite(site: string, comparison?: string): Promise<void> {
-    const [scenes, { comparisons }] = await Promise.all([
-      listScenes(site),
-      get<{ comparisons: Comparison[] }>(`/api/comparisons?site=${site}`),
-    ]);
-    const shown = comparisons.find((each) => each.id === comparison) ?? comparisons[0] ?? null;
-    const scene = (id: string | undefined) => scenes.find((each) => each.id === id) ?? null;
-    const pair = shown ? [scene(shown.before), scene(shown.after)] : [scenes.at(-2) ?? null, scenes.at(-1) ?? null];
-    this.set({ site, scenes, comparisons, comparison: shown, before: pair[0] ?? null, after: pair[1] ?? null });
+    const held = await this.load(site, comparison);
+    if (held) this.set({ site, ...held, ...shownOf(held, comparison) });
+  }
+
+  /** Asks for what a site holds; `null` where the site was asked for again meanwhile, or another one. */
+  private async load(site: string, comparison: string | undefined): Promise<Held | null> {
+    this.asked += 1;
+    const { asked } = this;
+    this.coming = { site, comparison };
+    try {
+      const [scenes, { comparisons }] = await Promise.all([
+        listScenes(site),
+        get<{ comparisons: Comparison[] }>(`/api/comparisons?site=${site}`),
+      ]);
+      return asked === this.asked ? { scenes, comparisons } : null;
+    } finally {
+      if (asked === this.asked) this.coming = null;
+    }
   }
 
   /** Shows two scenes, with the candidates of their latest comparison where there is one. */
   showPair(before: SceneItem | null, after: SceneItem | null): void {
-    const same = (each: Comparison) => each.before === before?.id && each.after === after?.id;
-    this.set({ before, after, comparison: this.state.comparisons.find(same) ?? null });
+    this.set({ before, after, comparison: comparisonOf(this.state, before, after) });
   }
 
   showComparison(id: string): void {
@@ -83,8 +101,35 @@ export class Workspace extends Store<Desk> {
     if (this.state.site === site) this.set({ comparisons });
   }
 
-  /** Looks again at the open site, keeping what is shown. */
+  /** Looks again at the open site, keeping what is shown unless a comparison is named. */
   async refresh(comparison?: string): Promise<void> {
-    if (this.state.site) await this.openSite(this.state.site, comparison ?? this.state.comparison?.id);
+    const { site } = this.state;
+    // another site that is being opened comes fresh
+    if (!site || (this.coming && this.coming.site !== site)) return;
+    const wanted = comparison ?? this.coming?.comparison;
+    const held = await this.load(site, wanted);
+    if (held) this.set({ ...held, ...(wanted ? shownOf(held, wanted) : this.keptOf(held)) });
   }
+
+  /** What was shown, as it is now; a chosen pair with its comparison where one was made of it. */
+  private keptOf(held: Held): Shown {
+    const { comparison, before, after } = this.state;
+    const again = (scene: SceneItem | null) => held.scenes.find((each) => each.id === scene?.id) ?? null;
+    const [first, second] = [again(before), again(after)];
+    if (comparison || !first || !second) return shownOf(held, comparison?.id);
+    return { before: first, after: second, comparison: comparisonOf(held, first, second) };
+  }
+}
+
+/** What of a site is shown: the named comparison, its latest one, or else its last two scenes. */
+function shownOf({ scenes, comparisons }: Held, comparison: string | undefined): Shown {
+  const shown = comparisons.find((each) => each.id === comparison) ?? comparisons[0] ?? null;
+  const scene = (id: string) => scenes.find((each) => each.id === id) ?? null;
+  if (shown) return { comparison: shown, before: scene(shown.before), after: scene(shown.after) };
+  return { comparison: null, before: scenes.at(-2) ?? null, after: scenes.at(-1) ?? null };
+}
+
+/** The latest comparison of two scenes. */
+function comparisonOf({ comparisons }: Held, before: SceneItem | null, after: SceneItem | null): Comparison | null {
+  return comparisons.find((each) => each.before === before?.id && each.after === after?.id) ?? null;
 }
