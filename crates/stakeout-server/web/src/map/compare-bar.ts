@@ -107,12 +107,13 @@ function measureButtons(stage: Stage): HTMLElement {
 
 function mapKeys(stage: Stage): void {
   register(
-    { keys: ["+", "="], does: "zoom in", group: "Map", press: () => stage.zoom(1) },
-    { keys: ["-"], does: "zoom out", group: "Map", press: () => stage.zoom(-1) },
+    { keys: ["+", "="], does: "zoom in", group: "Map", repeats: true, press: () => stage.zoom(1) },
+    { keys: ["-"], does: "zoom out", group: "Map", repeats: true, press: () => stage.zoom(-1) },
     {
       keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"],
       does: "move the map",
       group: "Map",
+      repeats: true,
       press: (key) => {
         const [right, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key] ?? [0, 0];
         stage.pan(right as number, up as number);

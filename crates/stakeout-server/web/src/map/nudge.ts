@@ -41,8 +41,8 @@ export function mountNudge(stage: Stage, settings: CompareSettings): HTMLElement
   };
   register(
     { keys: ["n"], does: "nudge the after image", group: "Compare", press: toggle },
-    { keys: Object.keys(ARROWS), does: "nudge by a pixel", group: "Compare", when: () => on, press: press(STEP_PX) },
-    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), does: "nudge by ten pixels", group: "Compare", when: () => on, press: press(STRIDE_PX) },
+    { keys: Object.keys(ARROWS), does: "nudge by a pixel", group: "Compare", when: () => on, repeats: true, press: press(STEP_PX) },
+    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), does: "nudge by ten pixels", group: "Compare", when: () => on, repeats: true, press: press(STRIDE_PX) },
     { keys: ["Escape"], does: "", group: "Compare", when: () => on, press: toggle },
   );
   settings.watch(["nudge"], ({ nudge }) => {

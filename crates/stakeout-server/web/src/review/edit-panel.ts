@@ -113,7 +113,7 @@ export class EditPanel {
       { keys: ["q"], does: "make right angles", group: "Edit", when: on, press: () => this.square() },
       { keys: ["0"], does: "the detector's outline again", group: "Edit", when: on, press: () => this.reset() },
       { keys: [",", "."], does: "previous, next corner", group: "Edit", when: on, press: (key) => this.editor.stepCorner(key === "." ? 1 : -1) },
-      { keys: arrows, does: "move the corner", group: "Edit", when: on, press: (key) => this.moveCorner(key) },
+      { keys: arrows, does: "move the corner", group: "Edit", when: on, repeats: true, press: (key) => this.moveCorner(key) },
       { keys: ["Delete"], does: "remove the corner", group: "Edit", when: on, press: () => this.editor.removeCorner() },
       { keys: ["Enter"], does: "keep the outline", group: "Edit", when: on, press: () => this.keep() },
       { keys: ["Enter"], does: "put a corner in the middle of the map", group: "Edit", when: sketching, press: () => this.editor.placeCorner() },

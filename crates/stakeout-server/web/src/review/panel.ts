@@ -123,10 +123,10 @@ export class ReviewPanel {
     const step = (by: 1 | -1, extend = false) => () => this.desk.act({ type: "step", by, extend });
     register(
       { keys: ["z"], does: "undo the last verdict", group: "Review", press: () => void this.desk.takeBack() },
-      { keys: ["j"], does: "next candidate", group: "Review", press: step(1) },
-      { keys: ["k"], does: "previous candidate", group: "Review", press: step(-1) },
+      { keys: ["j"], does: "next candidate", group: "Review", repeats: true, press: step(1) },
+      { keys: ["k"], does: "previous candidate", group: "Review", repeats: true, press: step(-1) },
       { keys: ["x"], does: "select the candidate, for one verdict on several", group: "Review", press: () => this.desk.review.current && this.desk.act({ type: "toggle", id: this.desk.review.current }) },
-      { keys: ["Shift+j", "Shift+k"], does: "select on the way", group: "Review", press: (key) => step(key === "Shift+j" ? 1 : -1, true)() },
+      { keys: ["Shift+j", "Shift+k"], does: "select on the way", group: "Review", repeats: true, press: (key) => step(key === "Shift+j" ? 1 : -1, true)() },
       { keys: ["Shift+x"], does: "select all that wait, or none", group: "Review", press: () => this.desk.act({ type: "toggle-shown" }) },
       { keys: ["h"], does: "history of the candidate", group: "Review", press: () => (this.history.box.open = !this.history.box.open) },
     );

@@ -101,8 +101,8 @@ const nudge = (key: string) => {
 };
 register(
   { keys: ["Escape"], does: "", group: "Place an image", when: () => session !== null, press: () => session?.end(null) },
-  { keys: arrows, does: "move the image, or the chosen corner", group: "Place an image", when: isMoving, press: nudge },
-  { keys: arrows.map((key) => `Shift+${key}`), does: "move it by a pixel", group: "Place an image", when: isMoving, press: nudge },
+  { keys: arrows, does: "move the image, or the chosen corner", group: "Place an image", when: isMoving, repeats: true, press: nudge },
+  { keys: arrows.map((key) => `Shift+${key}`), does: "move it by a pixel", group: "Place an image", when: isMoving, repeats: true, press: nudge },
   { keys: [",", "."], does: "previous, next corner; after the last the whole image", group: "Place an image", when: isMoving, press: (key) => session?.placing.choose(key === "." ? 1 : -1) },
   { keys: ["v"], does: "free corners, for a slanted view", group: "Place an image", when: isMoving, press: () => session?.placing.letCornersGo(!session.placing.isFree) },
   { keys: ["p"], does: "match a point", group: "Place an image", when: () => session !== null, press: () => session?.placing.beginMatch() },

@@ -14,7 +14,9 @@ export interface Key {
   /** Asked before the key counts: a key may mean something only while a tool is on. */
   readonly when?: () => boolean;
   readonly press: (key: string) => void;
-  /** For keys that are held. */
+  /** Whether it acts again and again while it is held, as what moves does; else it acts once. */
+  readonly repeats?: true;
+  /** For what ends when the key is let go. */
   readonly release?: () => void;
 }
 
@@ -86,12 +88,13 @@ function leaveClickedButtons(): void {
 export function listenForKeys(): void {
   leaveClickedButtons();
   document.addEventListener("keydown", (event) => {
+    // a held Enter would press the button again and again, for whatever has come up by then
+    if (event.repeat && event.key === "Enter" && (event.target as HTMLElement).matches("button")) event.preventDefault();
     if (isTaken(event)) return;
     const key = find(name(event));
     if (!key) return;
     event.preventDefault();
-    // a held key acts once
-    if (key.release && held.has(event.key)) return;
+    if (event.repeat && !key.repeats) return;
     if (key.release) held.set(event.key, key);
     key.press(name(event));
   });

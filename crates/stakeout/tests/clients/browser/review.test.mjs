@@ -82,6 +82,31 @@ test("after a verdict by mouse, Space flickers and gives no other verdict", asyn
   await settled();
 });
 
+test("a held verdict key gives one verdict, and a held J leads on and on", async () => {
+  const hold = async (name) => {
+    await page.locator("#map").focus();
+    for (let repeated = 0; repeated < 3; repeated += 1) await page.keyboard.down(name);
+    await page.keyboard.up(name);
+  };
+  const given = async () => (await json(`/api/queue?comparison=${(await json("/api/comparisons?site=plant")).comparisons[0].id}`)).standing.length;
+  const had = await given();
+  await hold("r");
+  await settled();
+  assert.equal(await given(), had + 1);
+  await page.locator('[data-verdict="reject"]').focus();
+  for (let repeated = 0; repeated < 3; repeated += 1) await page.keyboard.down("Enter");
+  await page.keyboard.up("Enter");
+  await settled();
+  assert.equal(await given(), had + 2, "nor does a held Enter on the button give more");
+  for (let back = 0; back < 2; back += 1) await key("z");
+  await settled();
+  assert.equal(await given(), had);
+  const ids = await shownIds();
+  await page.locator(`[data-candidate="${ids[0]}"]`).click();
+  await hold("j");
+  assert.equal(await currentId(), ids[3]);
+});
+
 test("undo reaches back over a reload, as far as the record goes", async () => {
   const id = await currentId();
   await key("u");
