@@ -24,7 +24,7 @@ function askForToken(): Promise<Session> {
     const input = make("input", { id: "token", type: "password", required: true, autocomplete: "current-password", spellcheck: "false" });
     const form = formDialog("Sign in", "Sign in", [
       make("p", { class: "wide" }, "This server knows people by their tokens. An administrator makes one with "),
-      make("p", { class: "wide" }, make("code", {}, "stakeout token create --role analyst --name NAME")),
+      make("p", { class: "wide" }, make("code", {}, "stakeout token create --data DIR --role analyst --name NAME")),
       field("Token", input, "wide"),
     ], async () => {
       await post("/api/session", { token: input.value });

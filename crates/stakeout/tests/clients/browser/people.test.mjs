@@ -68,6 +68,17 @@ test("nobody gets in without a token, and the cookie is none that a script can r
   assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
 });
 
+test("the command that the sign-in names makes a token", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(server.url);
+  const command = await page.locator("dialog code").textContent();
+  const [name, ...words] = command.replace("DIR", server.data).replace("NAME", "cat").split(" ");
+  assert.equal(name, "stakeout");
+  assert.match(execFileSync(program, words, { encoding: "utf8" }), /stk_[0-9a-f]{64}/);
+  await context.close();
+});
+
 test("a second person does not see the first verdict until they have given theirs; together they confirm", async () => {
   const { ann, bob } = pages;
   const id = fresh[0];
