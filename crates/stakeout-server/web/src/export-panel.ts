@@ -1,4 +1,4 @@
-// What was confirmed, for other programs: files to take away and addresses to copy.
+// What was recorded, for other programs: files to take away and addresses to copy.
 
 import { element, iconButton, make } from "./dom";
 import { tell } from "./shell/tell";
@@ -6,12 +6,16 @@ import type { Workspace } from "./workspace";
 
 const FORMATS = [["geojson", "GeoJSON"], ["gpkg", "GeoPackage"], ["kmz", "Google Earth"], ["fgb", "FlatGeobuf"], ["geoparquet", "GeoParquet"], ["csv", "CSV"]] as const;
 
+/** What is exported of the record. */
+export const RECORDED = "What is recorded, as far as you may see it: drafts and disputed structures too, each with its status";
+
 export function mountExport(workspace: Workspace): void {
   const files = make("div", { id: "export", class: "files" });
   const addresses = make("div", { class: "addresses" });
-  const what = make("select", { id: "export-what", "aria-label": "What to export" }, new Option("Confirmed structures", "annotations"), new Option("All candidates", "candidates"));
+  const what = make("select", { id: "export-what", "aria-label": "What to export" }, new Option("Recorded, with its status", "annotations"), new Option("All candidates", "candidates"));
   const render = () => {
     const { site, before, after } = workspace.state;
+    what.title = what.value === "annotations" ? RECORDED : "";
     files.replaceChildren(...(site ? FORMATS.map(([format, label]) =>
       make("a", { href: `/api/sites/${encodeURIComponent(site)}/export?format=${format}&collection=${what.value}`, download: "" }, label)) : []));
     addresses.replaceChildren(...linksFor(site, [before?.id, after?.id]));
@@ -35,7 +39,7 @@ function linksFor(site: string | null, scenes: readonly (string | undefined)[]):
   const { origin } = location;
   const rows: [string, string][] = [
     ["QGIS: add a WFS / OGC API Features layer", `${origin}/ogc`],
-    ["GDAL: list what was confirmed", `ogrinfo -so OAPIF:${origin}/ogc annotations`],
+    ["GDAL: list what was recorded", `ogrinfo -so OAPIF:${origin}/ogc annotations`],
   ];
   if (site) rows.push(["GDAL: this site into a GeoPackage", `ogr2ogr ${site}.gpkg "OAPIF:${origin}/ogc" annotations -where "site='${site}'"`]);
   if (site) rows.push(["STAC: this site's scenes", `${origin}/stac/collections/${site}`]);

@@ -1,7 +1,7 @@
 // The panel of the review: filters, the queue, the verdict, what the record holds.
 
 import { element, make } from "../dom";
-import { openExport } from "../export-panel";
+import { RECORDED, openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
 import { hear } from "../shell/events";
 import { register } from "../shell/keys";
@@ -90,7 +90,7 @@ export class ReviewPanel {
       mountWaiting(this.desk),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
-      make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", onclick: openExport }, "Export what was confirmed")),
+      make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", title: RECORDED, onclick: openExport }, "Export what was recorded")),
       this.edit.bar,
       this.recorded.box,
       this.form(),

@@ -237,7 +237,7 @@ test("the next candidate is framed at once, from pictures that are there already
   assert.deepEqual(back, [], "nor on the way back");
 });
 
-test("what waits is rejected at once, and then the page leads to what was confirmed", async () => {
+test("what waits is rejected at once, and then the page leads to what was recorded", async () => {
   const waiting = (await json("/ogc/collections/candidates/items?site=plant&limit=1000&state=pending")).features.map(({ id }) => id);
   assert.ok(waiting.length > 1 && (await page.locator("#finished").isHidden()));
   const reviewed = await page.locator('#queue [data-state]:not([data-state="pending"])').count();
@@ -247,9 +247,12 @@ test("what waits is rejected at once, and then the page leads to what was confir
   await settled();
   for (const id of waiting) assert.equal((await standing(id)).length, 1);
   assert.equal(await page.locator("#queue [data-candidate]").count(), waiting.length + reviewed);
+  // drafts and disputed structures are exported too, and the words say so
+  assert.equal(await page.locator("#to-export").textContent(), "Export what was recorded");
   await page.locator("#to-export").click();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "GeoJSON", exact: true }).click()]);
   assert.equal(JSON.parse(await readFile(await download.path(), "utf8")).features.length, await annotations());
+  assert.equal(await page.locator("#export-what option:checked").textContent(), "Recorded, with its status");
   await key("z");
   await settled();
   for (const id of waiting) assert.equal(await state(id), "pending");
