@@ -2,7 +2,7 @@
 
 import { type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
 import { element, icon, make } from "./dom";
-import { hear } from "./shell/events";
+import { hear, onBroken } from "./shell/events";
 import { attempt, tell } from "./shell/tell";
 import type { Workspace } from "./workspace";
 
@@ -11,8 +11,12 @@ const CHANGES_MS = 400;
 /** How long the end of a job stays in the bar, milliseconds. */
 const ENDED_MS = 6_000;
 
-/** Jobs that were started here: what they find is opened. */
+/** Jobs that were started here and have not ended: what they find is opened. */
 const own = new Set<string>();
+/** Jobs that were last told of as running. */
+const running = new Map<string, Job>();
+
+const isRunning = ({ status }: Pick<Job, "status">) => status === "running" || status === "accepted";
 
 export async function startComparison(workspace: Workspace): Promise<void> {
   const { before, after } = workspace.state;
@@ -23,22 +27,22 @@ export async function startComparison(workspace: Workspace): Promise<void> {
 
 /** Shows how a job goes; several jobs take turns, the one that was told last is seen. */
 function showJob(workspace: Workspace, job: Job): void {
-  const running = job.status === "running" || job.status === "accepted";
+  const isOn = isRunning(job);
   const bar = element<HTMLProgressElement>("job-share");
   const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
   const what = dates.every(Boolean) ? `${dates.join(" to ")}: ` : "comparison: ";
   element("job").hidden = false;
   const words = element("progress");
-  words.textContent = `${what}${running ? `${job.progress} %, ${job.message}` : ending(job)}`;
+  words.textContent = `${what}${isOn ? `${job.progress} %, ${job.message}` : ending(job)}`;
   // the bar may be too narrow for it
   words.title = words.textContent;
-  bar.hidden = !running;
+  bar.hidden = !isOn;
   bar.value = job.progress / 100;
   const stop = element<HTMLButtonElement>("stop");
-  stop.hidden = !running;
+  stop.hidden = !isOn;
   stop.onclick = () => void attempt(() => dismiss(job.id));
   // another job may have begun meanwhile
-  if (!running) window.setTimeout(() => (element("job").hidden = element("stop").hidden), ENDED_MS);
+  if (!isOn) window.setTimeout(() => (element("job").hidden = element("stop").hidden), ENDED_MS);
 }
 
 function ending({ status, message, result }: Job): string {
@@ -58,17 +62,39 @@ export function watchJobs(workspace: Workspace): void {
   hear<{ site: string }>("scene", ({ site }) => {
     if (site === workspace.state.site) void attempt(() => workspace.refresh());
   });
-  hear<Job>("job", (job) => {
-    showJob(workspace, job);
-    if (job.status !== "successful" || job.result?.site !== workspace.state.site) return;
-    void attempt(() => workspace.refresh(own.has(job.id) ? job.result?.comparison : undefined));
+  hear<Job>("job", (job) => void attempt(() => heardOf(workspace, job)));
+  onBroken({
+    missed: () => void attempt(async () => {
+      await lookForJobs(workspace);
+      await workspace.refresh();
+    }),
+    // whoever is not signed in any more is told that instead
+    lost: () => void attempt(async () => {
+      await get("/api/session");
+      tell("what others do is not heard of at the moment: the page tries again, and looks for what it missed");
+    }),
   });
   // a job that was running before the page was opened
-  void attempt(async () => {
-    const { jobs } = await get<{ jobs: (Job & { jobID: string })[] }>("/ogc/jobs");
-    const running = jobs.find(({ status }) => status === "running" || status === "accepted");
-    if (running) showJob(workspace, { ...running, id: running.jobID });
-  });
+  void attempt(() => lookForJobs(workspace));
+}
+
+async function heardOf(workspace: Workspace, job: Job): Promise<void> {
+  showJob(workspace, job);
+  if (isRunning(job)) return void running.set(job.id, job);
+  running.delete(job.id);
+  const isOwn = own.delete(job.id);
+  if (job.status !== "successful" || job.result?.site !== workspace.state.site) return;
+  await workspace.refresh(isOwn ? job.result?.comparison : undefined);
+}
+
+/** Asks how the jobs stand that run, and those that were running when they were last heard of. */
+async function lookForJobs(workspace: Workspace): Promise<void> {
+  const { jobs } = await get<{ jobs: (Job & { jobID: string })[] }>("/ogc/jobs");
+  for (const { jobID: id, ...job } of jobs) {
+    if (!isRunning(job) && !running.has(id) && !own.has(id)) continue;
+    const result = job.status === "successful" ? await get<Job["result"]>(`/ogc/jobs/${id}/results`) : null;
+    await heardOf(workspace, { ...running.get(id), ...job, id, result });
+  }
 }
 
 /** Says how well the shown images fit, and loudly where they do not. */

@@ -1,9 +1,76 @@
-// What the server tells as it happens: one stream for the whole page, since a browser opens only a few to a host.
+// What the server tells as it happens: one stream for the whole page, since a browser opens only a few to a host. What
+// happened while the stream was broken is not told again: whoever shows something of it looks anew then.
 
-let stream: EventSource | null = null;
+/** Pause before a stream is opened anew that the browser has given up, milliseconds. */
+const REOPEN_MS = 5_000;
+
+export interface Broken {
+  /** Called when something may have been missed. */
+  readonly missed: () => void;
+  /** Called when the browser has given the stream up, once until it is open again. */
+  readonly lost: () => void;
+}
+
+export class Events {
+  private stream: EventSource | null = null;
+  private readonly listeners: (readonly [string, (data: unknown) => void])[] = [];
+  private readonly watchers: Broken[] = [];
+  private wasOpen = false;
+  private isLost = false;
+
+  constructor(private readonly connect: () => EventSource, private readonly later: (work: () => void) => void) {}
+
+  hear<Data>(kind: string, heard: (data: Data) => void): void {
+    const listener = [kind, heard as (data: unknown) => void] as const;
+    this.listeners.push(listener);
+    if (this.stream) this.listen(this.stream, listener);
+    else this.open();
+  }
+
+  onBroken(watcher: Broken): void {
+    this.watchers.push(watcher);
+  }
+
+  private open(): void {
+    const stream = this.connect();
+    this.stream = stream;
+    for (const listener of this.listeners) this.listen(stream, listener);
+    // the browser itself says `open` too, and before the server listens to what happens
+    stream.addEventListener("open", (event) => "data" in event && this.opened());
+    stream.addEventListener("lagged", () => this.missed());
+    stream.addEventListener("error", () => stream.readyState === stream.CLOSED && this.closed());
+  }
+
+  private listen(stream: EventSource, [kind, heard]: readonly [string, (data: unknown) => void]): void {
+    stream.addEventListener(kind, (event) => heard(JSON.parse((event as MessageEvent<string>).data)));
+  }
+
+  private opened(): void {
+    if (this.wasOpen) this.missed();
+    this.wasOpen = true;
+    this.isLost = false;
+  }
+
+  private missed(): void {
+    for (const watcher of this.watchers) watcher.missed();
+  }
+
+  /** The browser tries again by itself while the server is away, and gives up where something else answers. */
+  private closed(): void {
+    if (!this.isLost) for (const watcher of this.watchers) watcher.lost();
+    this.isLost = true;
+    this.later(() => this.open());
+  }
+}
+
+const events = new Events(() => new EventSource("/api/events"), (work) => window.setTimeout(work, REOPEN_MS));
 
 /** Calls `heard` with the data of each event of a kind. */
 export function hear<Data>(kind: string, heard: (data: Data) => void): void {
-  stream ??= new EventSource("/api/events");
-  stream.addEventListener(kind, (event) => heard(JSON.parse((event as MessageEvent<string>).data) as Data));
+  events.hear(kind, heard);
+}
+
+/** Calls a watcher when the stream was broken or is. */
+export function onBroken(watcher: Broken): void {
+  events.onBroken(watcher);
 }

@@ -259,6 +259,25 @@ test("what waits is rejected at once, and then the page leads to what was record
   assert.ok(await page.locator("#finished").isHidden());
 });
 
+test("what happened while the events were broken off shows when they are heard again", async () => {
+  const id = await page.locator('#queue [data-state="pending"]').first().getAttribute("data-candidate");
+  // where something else answers in the server's place, the browser gives the stream up
+  await page.route("**/api/events", (route) => route.fulfill({ status: 503 }));
+  await server.stop();
+  await server.start();
+  await page.getByText("what others do is not heard of at the moment").waitFor();
+  const path = `${server.url}/ogc/collections/candidates/items/${id}`;
+  const headers = { "content-type": "application/json", "if-match": (await fetch(path)).headers.get("etag") };
+  await fetch(`${server.url}/api/candidates/${id}/reviews`, { method: "POST", headers, body: JSON.stringify({ verdict: "unsure", seen: {} }) });
+  const [comparison] = (await json("/api/comparisons?site=plant")).comparisons;
+  await page.unroute("**/api/events");
+  await page.locator(`#queue [data-candidate="${id}"][data-state="unsure"]`).waitFor();
+  await page.locator("#comparison", { hasText: `(${comparison.pending} to review)` }).waitFor();
+  await key("z");
+  await settled();
+  assert.equal(await state(id), "pending");
+});
+
 test("the keys are explained on a question mark", async () => {
   await key("?");
   assert.ok(await page.locator("#keys").isVisible());
