@@ -36,6 +36,8 @@ export class History {
   private readonly people = make("div", { class: "views" });
   private readonly revisions = make("ol", { class: "revisions", "aria-label": "Revisions" });
   private shown = "";
+  /** The candidate whose record is shown. */
+  private candidate: string | null = null;
 
   constructor(private readonly desk: ReviewDesk, private readonly hooks: HistoryHooks) {
     this.box.append(make("summary", {}, "History ", make("kbd", {}, "H")), this.revisions);
@@ -58,19 +60,33 @@ export class History {
     const now = current ? `${current.id} ${current.etag} ${current.annotation?.status} ${current.look} ${this.desk.loads} ${this.box.open}` : "";
     if (now === this.shown && !anew) return;
     this.shown = now;
-    if (!current) return this.clear();
+    // until it is read, nothing shows in the place of another candidate's
+    if (this.candidate !== current?.id) this.clear();
+    if (!current) return;
     const disputed = current.annotation?.status === "disputed";
     if (!disputed && !this.box.open) return this.clear();
-    const [reviews, versions] = await Promise.all([
-      get<Reviews>(`/api/candidates/${current.id}/reviews`),
-      current.annotation && this.box.open ? get<Versions>(`/ogc/collections/annotations/items/${current.annotation.id}/versions`) : null,
+    try {
+      const [reviews, versions] = await this.read(current);
+      if (this.shown !== now) return;
+      this.candidate = current.id;
+      this.showPeople(current, reviews, disputed);
+      this.showRevisions(reviews, versions, current);
+    } catch (error) {
+      // it is read again when anything changes
+      if (this.shown === now) this.shown = "";
+      throw error;
+    }
+  }
+
+  private read({ id, annotation }: Candidate): Promise<[Reviews, Versions | null]> {
+    return Promise.all([
+      get<Reviews>(`/api/candidates/${id}/reviews`),
+      annotation && this.box.open ? get<Versions>(`/ogc/collections/annotations/items/${annotation.id}/versions`) : null,
     ]);
-    if (this.shown !== now) return;
-    this.showPeople(current, reviews, disputed);
-    this.showRevisions(reviews, versions, current);
   }
 
   private clear(): void {
+    this.candidate = null;
     this.people.replaceChildren();
     this.revisions.replaceChildren();
     this.hooks.compare([]);

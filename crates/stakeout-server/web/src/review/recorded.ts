@@ -25,6 +25,8 @@ const SETTLING = ["reviewer", "admin"];
 export class RecordedWords {
   readonly box = make("section", { id: "recorded", "aria-label": "What is recorded", hidden: true });
   private shown: Shown | null = null;
+  /** What the dialog changes: as it was when the dialog was opened. */
+  private changing: Shown | null = null;
   private known = "";
   private readonly type = make("select", { id: "recorded-type" });
   private readonly confidence = make("select", { id: "recorded-confidence" }, new Option("not said", ""), ...CONFIDENCES.map((each) => new Option(each, each)));
@@ -47,8 +49,20 @@ export class RecordedWords {
     const now = current?.annotation ? `${current.id} ${current.etag} ${current.annotation.status} ${this.desk.loads}` : "";
     if (now === this.known) return;
     this.known = now;
-    const shown = current?.annotation ? await this.read(current, current.annotation.id) : null;
-    if (this.known !== now) return;
+    // until it is read, nothing shows in the place of another candidate's
+    if (this.shown?.candidate !== current?.id) this.show(null);
+    if (!current?.annotation) return this.show(null);
+    try {
+      const shown = await this.read(current, current.annotation.id);
+      if (this.known === now) this.show(shown);
+    } catch (error) {
+      // it is read again when anything changes
+      if (this.known === now) this.known = "";
+      throw error;
+    }
+  }
+
+  private show(shown: Shown | null): void {
     this.shown = shown;
     this.render();
   }
@@ -84,9 +98,12 @@ export class RecordedWords {
   }
 
   private open(): void {
-    if (!this.shown) return tell("nothing is recorded of this candidate: confirm it first");
+    const { current } = this.desk;
+    if (!current?.annotation) return tell("nothing is recorded of this candidate: confirm it first");
+    if (this.shown?.candidate !== current.id) return tell("what is recorded of this candidate is not read yet");
     const why = this.whyNot();
     if (why) return tell(why);
+    this.changing = this.shown;
     const { words } = this.shown;
     this.type.replaceChildren(...typeOptions());
     this.type.value = words.structure_type ?? "";
@@ -98,11 +115,11 @@ export class RecordedWords {
   }
 
   private async save(): Promise<void> {
-    const { shown } = this;
-    if (!shown) return;
+    const { changing } = this;
+    if (!changing) return;
     const value = (input: { value: string }) => input.value.trim() || null;
     const properties = { structure_type: value(this.type), confidence: value(this.confidence), title: value(this.title), note: value(this.note) };
-    await this.desk.revise(shown.candidate, shown.annotation, { properties }, shown.etag);
+    await this.desk.revise(changing.candidate, changing.annotation, { properties }, changing.etag);
     tell("what is recorded was changed, as a new revision");
     this.form.box.addEventListener("close", () => element("map").focus(), { once: true });
   }

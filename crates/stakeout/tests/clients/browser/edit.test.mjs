@@ -314,6 +314,25 @@ test("what is recorded is changed without another verdict, shows in the history,
   await page.locator("#recorded", { hasText: first.properties.title ?? "No title" }).waitFor();
 });
 
+test("what is recorded of one candidate is never shown or changed in the place of another's", async () => {
+  const [first, second] = await page.locator('#queue [data-state="confirmed"]').evaluateAll((rows) => rows.map((row) => row.dataset.candidate));
+  const choose = (id) => page.locator(`#queue [data-candidate="${id}"]`).click();
+  await choose(first);
+  await page.locator("#recorded-change").waitFor();
+  const path = `**/ogc/collections/annotations/items/${(await annotationOf(second)).id}`;
+  await page.route(path, (route) => route.abort());
+  await choose(second);
+  await page.locator("#recorded").waitFor({ state: "hidden" });
+  await key("Shift+e");
+  await page.getByText("what is recorded of this candidate is not read yet").waitFor();
+  assert.ok(await page.getByRole("dialog", { name: "Change what is recorded" }).isHidden());
+  await page.unroute(path);
+  // it is read again when anything changes
+  await key("x");
+  await page.locator("#recorded-change").waitFor();
+  await key("x");
+});
+
 test("nothing was loaded from another host and nothing failed", () => {
   assert.deepEqual(foreign, []);
   assert.deepEqual(faults, []);
