@@ -22,6 +22,7 @@ export interface SiteSummary {
   readonly structures: number;
 }
 export interface CandidateProperties {
+  readonly site: string;
   /** Null where a person drew it. */
   readonly score: number | null;
   readonly area_m2: number;

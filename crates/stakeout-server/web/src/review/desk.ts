@@ -180,7 +180,7 @@ export class ReviewDesk {
   async insist(entry: Entry): Promise<void> {
     await this.load();
     const etag = this.review.candidates.find((each) => each.id === entry.candidate)?.etag;
-    if (!etag) return;
+    if (!etag) return tell("the candidate is not in the queue any more: your verdict on it can be dropped");
     const said = entry.body as ReviewBody;
     this.act({ type: "given", verdict: said.verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
     this.outbox.insist(entry.key, etag);

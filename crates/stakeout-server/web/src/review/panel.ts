@@ -1,12 +1,13 @@
 // The panel of the review: filters, the queue, the verdict, what the record holds.
 
+import { type CandidateProperties, type Feature, get } from "../api";
 import { element, make } from "../dom";
 import { RECORDED, openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
 import { hear } from "../shell/events";
 import { register } from "../shell/keys";
 import type { Session } from "../shell/sign-in";
-import { attempt } from "../shell/tell";
+import { attempt, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
 import { type Filters, type Order, type Review, type Show, type Verdict, lastBatch, queue, selectable, upcoming, waits } from "./decide";
@@ -74,7 +75,7 @@ export class ReviewPanel {
     const score = make("input", { id: "score", type: "range", min: 0, max: 1, step: 0.05, value: 0, oninput: () => this.filter({ scoreMin: Number(score.value) }) });
     const area = make("input", { id: "area", type: "number", min: 0, step: 10, value: 0, oninput: () => this.filter({ areaMin: Number(area.value) || 0 }) });
     element("review-panel").append(
-      make("div", { class: "panel-row" }, make("div", { id: "tally", role: "status" }), make("span", { class: "spread" }), make("button", { type: "button", id: "draw-new", title: "Draw a structure that was not found (A)", onclick: () => this.edit.drawNew() }, "Draw ", make("kbd", {}, "A")), mountAgreement(this.workspace, (comparison, id) => this.goTo(comparison, id))),
+      make("div", { class: "panel-row" }, make("div", { id: "tally", role: "status" }), make("span", { class: "spread" }), make("button", { type: "button", id: "draw-new", title: "Draw a structure that was not found (A)", onclick: () => this.edit.drawNew() }, "Draw ", make("kbd", {}, "A")), mountAgreement(this.workspace, (comparison, id) => void attempt(() => this.goTo(comparison, id)))),
       make(
         "div",
         { class: "filters-row" },
@@ -87,7 +88,7 @@ export class ReviewPanel {
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
       make("p", { id: "no-candidates", hidden: true }),
       this.edit.drawn,
-      mountWaiting(this.desk),
+      mountWaiting(this.desk, (comparison, id) => this.goTo(comparison, id)),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
       make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", title: RECORDED, onclick: openExport }, "Export what was recorded")),
@@ -132,15 +133,22 @@ export class ReviewPanel {
     );
   }
 
-  /** Shows a candidate, of whichever comparison of the site. */
-  private goTo(comparison: string, id: string): void {
-    void attempt(async () => {
-      if (comparison !== this.desk.comparison?.id) {
-        this.workspace.showComparison(comparison);
-        await this.desk.show(this.workspace.state.comparison);
-      }
-      this.desk.act({ type: "select", id });
-    });
+  /** Shows a candidate, of whichever comparison of whichever site. */
+  private async goTo(comparison: string, id: string): Promise<void> {
+    if (comparison !== this.desk.comparison?.id) {
+      await this.open(comparison, id);
+      await this.desk.show(this.workspace.state.comparison);
+    }
+    if (this.desk.feature(id)) this.desk.act({ type: "select", id });
+    else tell("the candidate is not in the queue any more");
+  }
+
+  /** Opens a comparison; where it is none of the open site, the site of a candidate of it. */
+  private async open(comparison: string, candidate: string): Promise<void> {
+    const { comparisons } = this.workspace.state;
+    if (comparisons.some((each) => each.id === comparison)) return this.workspace.showComparison(comparison);
+    const { properties } = await get<Feature<CandidateProperties>>(`/ogc/collections/candidates/items/${candidate}`);
+    await this.workspace.openSite(properties.site, comparison);
   }
 
   private filter(to: Partial<Filters>): void {

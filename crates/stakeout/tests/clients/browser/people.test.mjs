@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { faults, foreign, launch, open, seriousFaultsInBoth, shot } from "./person.mjs";
 import { Server, program } from "./server.mjs";
 
-const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer" };
+const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer", ada: "admin" };
 const tokens = {};
 const pages = {};
 let browser;
@@ -14,6 +14,10 @@ let fresh;
 
 const asked = async (name, path) => fetch(server.url + path, { headers: { authorization: `Bearer ${tokens[name]}` } });
 const json = async (name, path) => (await asked(name, path)).json();
+const sent = async (name, path, body, headers = {}) => {
+  const answer = await fetch(server.url + path, { method: "POST", headers: { authorization: `Bearer ${tokens[name]}`, "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+};
 
 async function signIn(name) {
   const page = await open(browser, { base: server.url, signIn: (page) => enter(page, name) });
@@ -51,6 +55,8 @@ before(async () => {
   }
   await server.start();
   // what is looked at here must not have been looked at before
+  const { geometry } = await json("rob", "/ogc/collections/sites/items/plant");
+  await sent("ada", "/ogc/collections/sites/items", { type: "Feature", id: "elsewhere", geometry, properties: { name: "Elsewhere" } });
   fresh = (await json("rob", "/ogc/collections/candidates/items?site=plant&limit=1000&state=pending")).features.map((feature) => feature.id);
   browser = await launch();
   for (const name of ["ann", "bob"]) pages[name] = await signIn(name);
@@ -243,6 +249,18 @@ test("of two on one candidate at once the later one sees who was first, and no v
   assert.equal((await json("ann", `/api/candidates/${id}/reviews`)).reviews.length, 1);
   assert.ok(!(await bob.locator(".conflict").innerText()).includes("confirmed"), "the first verdict stays hidden");
   await bob.unroute("**/api/queue?*");
+  // the alert is not written anew, and read out anew, by what does not concern it
+  const alert = await bob.locator(".conflict").elementHandle();
+  await press(bob, "j");
+  assert.ok(await alert.evaluate((section) => section.isConnected));
+  // from whichever site, its buttons lead to what they are about
+  const elsewhere = bob.locator('[data-site="elsewhere"]');
+  await elsewhere.click();
+  await bob.locator("#no-candidates").waitFor();
+  await bob.getByRole("button", { name: "Look again" }).click();
+  await bob.locator(`#queue [data-candidate="${id}"][aria-current="true"]`).waitFor();
+  await elsewhere.click();
+  await bob.locator("#no-candidates").waitFor();
   await bob.getByRole("button", { name: "Give it as a second opinion" }).click();
   await bob.locator(".conflict").waitFor({ state: "detached" });
   await settled(bob);
