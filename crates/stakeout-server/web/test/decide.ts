@@ -117,6 +117,15 @@ test("a reload keeps the current candidate, the verdicts on their way and what c
   assert.deepEqual(again.done.map((done) => done.key), ["r0", "key-b"]);
 });
 
+test("a reload keeps the current candidate though the filter hides it now, and a step leads into what is shown", () => {
+  const mine = decide(loaded, { type: "filter", to: { show: "mine" } });
+  const byOthers = loaded.candidates.map((each) => (each.id === "b" ? { ...each, state: "rejected" } as const : each));
+  const again = decide(mine, { type: "loaded", candidates: byOthers, done: [] });
+  assert.deepEqual([again.current, shown(again)], ["b", ["c", "a"]]);
+  assert.equal(decide(again, { type: "step", by: 1 }).current, "c");
+  assert.equal(decide(again, { type: "loaded", candidates: byOthers.slice(0, 1), done: [] }).current, "a", "what is gone is not current");
+});
+
 test("upcoming are the next that waits, and what a step to either side leads to", () => {
   const confirmed = { state: "confirmed" } as const;
   const review = load([candidate("a", 0.9), candidate("b", 0.8, confirmed), candidate("c", 0.7, confirmed), candidate("d", 0.6)]);

@@ -176,7 +176,9 @@ function loaded(review: Review, candidates: readonly Candidate[], recorded: read
   const known = new Set(candidates.map((each) => each.id));
   const selected = new Set([...review.selected].filter((id) => known.has(id)));
   const done = [...recorded].sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
-  return settled({ ...review, candidates: overlaid, selected, done: [...done, ...onTheirWay] });
+  const now = { ...review, candidates: overlaid, selected, done: [...done, ...onTheirWay] };
+  // what somebody else did must not put another candidate under the person's finger, though a filter hides this one now
+  return review.current !== null && known.has(review.current) ? now : settled(now);
 }
 
 /** Whether a verdict has not been answered yet. */

@@ -9,7 +9,7 @@ import type { ReviewDesk } from "./desk";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { DrawnBody, Geometry, ReviewBody } from "./send";
-import { clearWords, typeLabel, words } from "./words";
+import { type Words, forgetWords, typeLabel, words, wordsOf } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
 
@@ -75,8 +75,7 @@ export class EditPanel {
   }
 
   /** Structures that were cut off, as they are recorded: they are what the whole is, but for its title. */
-  drawnFrom(pieces: readonly Geometry[]): DrawnBody[] {
-    const { title: _, ...said } = words();
+  drawnFrom(pieces: readonly Geometry[], { title: _, ...said }: Words): DrawnBody[] {
     return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen() }));
   }
 
@@ -233,10 +232,11 @@ export class EditPanel {
 
   private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept): Promise<void> {
     const batch = crypto.randomUUID();
+    const drawn = this.drawnFrom(pieces, wordsOf(candidate));
     await this.desk.revise(candidate, annotation, { geometry }, undefined, batch);
     this.keptOnes.delete(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
-    this.desk.give(rejected, this.drawnFrom(pieces), batch);
+    this.desk.give(rejected, drawn, batch);
     tell("the outline was saved as a new revision");
     this.desk.act({ type: "select", id: candidate });
   }
@@ -253,7 +253,7 @@ export class EditPanel {
       this.cancel();
       if (wrong) return tell(`not recorded: ${wrong}`);
       this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
-      clearWords();
+      forgetWords([this.desk.review.current]);
     });
   }
 

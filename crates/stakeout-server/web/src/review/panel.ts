@@ -18,7 +18,7 @@ import { renderList } from "./list";
 import { RecordedWords } from "./recorded";
 import type { DrawnBody, ReviewBody } from "./send";
 import { mountWaiting } from "./waiting";
-import { clearWords, mountWords, wordFields, words } from "./words";
+import { type Words, forgetWords, mountWords, showWordsOf, wordFields, words, wordsOf } from "./words";
 
 const VERDICTS: readonly { verdict: Verdict; label: string; key: string }[] = [
   { verdict: "confirm", label: "Confirm", key: "c" },
@@ -158,29 +158,31 @@ export class ReviewPanel {
   private give(verdict: Verdict): void {
     if (!this.mayReview) return;
     const ids = this.desk.targets;
+    const { current } = this.desk.review;
     const several = ids.length > 1;
-    const said = [{ verdict, ids, body: (id: string) => this.body(id, verdict, several) }];
-    if (verdict === "confirm") this.giveWithParts(said, ids);
+    // what the fields show is said of all that are selected, and else of the one that it was written of
+    const wordsFor = (id: string) => (several ? words() : wordsOf(id));
+    const said = [{ verdict, ids, body: (id: string) => this.body(id, verdict, several, wordsFor(id)) }];
+    if (verdict === "confirm") this.giveWithParts(said, ids, wordsFor);
     else this.desk.give(said);
-    clearWords();
+    forgetWords(several ? [...ids, current] : ids);
   }
 
   /** What was merged into a structure is rejected with its confirmation; what was cut off is recorded with it. */
-  private giveWithParts(said: Said[], ids: readonly string[]): void {
+  private giveWithParts(said: Said[], ids: readonly string[], wordsFor: (id: string) => Words): void {
     const pieces: DrawnBody[] = [];
     for (const id of ids) {
       const kept = this.edit.kept(id);
       const parts = kept?.parts.filter((part) => !ids.includes(part)) ?? [];
       if (parts.length > 0) said.push({ verdict: "reject", ids: parts, body: this.edit.partOf(id) });
-      pieces.push(...this.edit.drawnFrom(kept?.pieces ?? []));
+      pieces.push(...this.edit.drawnFrom(kept?.pieces ?? [], wordsFor(id)));
     }
     this.desk.give(said, pieces);
   }
 
-  private body(id: string, verdict: Verdict, several: boolean): ReviewBody {
+  private body(id: string, verdict: Verdict, several: boolean, said: Words): ReviewBody {
     const { comparison } = this.desk;
     const seen = { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
-    const said = words();
     if (verdict !== "confirm") return { verdict, seen, ...(said.note ? { note: said.note } : {}) };
     // a title names one structure
     const { title, ...rest } = said;
@@ -210,6 +212,7 @@ export class ReviewPanel {
       toggle: (id) => this.desk.act({ type: "toggle", id }),
     });
     this.renderVerdicts(current !== null);
+    showWordsOf(review.current);
     const second = element("second-look");
     second.hidden = current?.look !== "second";
     const did = current?.score === null ? "drawn" : "looked at";

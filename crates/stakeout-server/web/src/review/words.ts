@@ -3,6 +3,7 @@
 import { get } from "../api";
 import { element, make } from "../dom";
 import { register } from "../shell/keys";
+import { NOTHING, type Own, Written } from "./written";
 
 interface StructureType { readonly id: string; readonly label: string; readonly key: string | null }
 
@@ -10,6 +11,7 @@ export interface Words { readonly structure_type?: string; readonly confidence?:
 
 export const CONFIDENCES = ["low", "moderate", "high"] as const;
 let types: readonly StructureType[] = [];
+const written = new Written();
 
 export const typeLabel = (id: string | null | undefined) => types.find((type) => type.id === id)?.label ?? id ?? "not said";
 
@@ -29,15 +31,38 @@ export function wordFields(): HTMLElement[] {
 
 /** What the fields say; blanks are left out. */
 export function words(): Words {
-  const value = (id: string) => element<HTMLInputElement>(id).value.trim();
-  const given = { structure_type: value("structure-type"), confidence: value("confidence"), title: value("title"), note: value("note") };
-  return Object.fromEntries(Object.entries(given).filter(([, text]) => text)) as Words;
+  return { ...kept(), ...said(fields()) };
 }
 
-/** Title and note belong to one candidate; type and confidence are kept for the next. */
-export function clearWords(): void {
-  element<HTMLInputElement>("title").value = "";
-  element<HTMLTextAreaElement>("note").value = "";
+/** What is said of one candidate, which need not be the one that the fields show. */
+export function wordsOf(candidate: string): Words {
+  return { ...kept(), ...said(candidate === written.candidate ? fields() : written.of(candidate)) };
+}
+
+/** Type and confidence are kept for the next candidate. */
+const kept = () => said({ structure_type: element<HTMLSelectElement>("structure-type").value, confidence: element<HTMLSelectElement>("confidence").value });
+
+/** Title and note belong to one candidate. */
+const fields = (): Own => ({ title: element<HTMLInputElement>("title").value, note: element<HTMLTextAreaElement>("note").value });
+
+function said(given: Words): Words {
+  return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, text.trim()]).filter(([, text]) => text)) as Words;
+}
+
+/** Shows what was written of a candidate, and keeps what was written of the one before. */
+export function showWordsOf(candidate: string | null): void {
+  if (candidate !== written.candidate) fill(written.turnTo(candidate, fields()));
+}
+
+/** Forgets what was written of candidates: it has been said. */
+export function forgetWords(candidates: readonly (string | null)[]): void {
+  written.forget(candidates);
+  if (candidates.includes(written.candidate)) fill(NOTHING);
+}
+
+function fill({ title, note }: Own): void {
+  element<HTMLInputElement>("title").value = title;
+  element<HTMLTextAreaElement>("note").value = note;
 }
 
 /** A list of types over the panel: the next key picks one. */

@@ -298,6 +298,24 @@ test("how far people agree is told on a page of its own", async () => {
   await bob.locator(`#queue [data-candidate="${candidate}"][aria-current="true"]`).waitFor();
 });
 
+test("what somebody else settles neither ends an edit nor leads to another candidate, though the filter hides it", async () => {
+  const { bob } = pages;
+  const id = fresh[3];
+  await bob.locator("#show").selectOption("mine");
+  await choose(bob, id);
+  await bob.locator("#title").fill("Bob's hall");
+  await press(bob, "e");
+  await bob.locator("#edit-bar").waitFor();
+  const etag = (await asked("rob", `/ogc/collections/candidates/items/${id}`)).headers.get("etag");
+  await sent("rob", `/api/candidates/${id}/reviews`, { verdict: "reject", seen: {} }, { "if-match": etag });
+  await bob.locator(`#queue [data-candidate="${id}"]`).waitFor({ state: "detached" });
+  assert.ok(await bob.locator("#edit-bar").isVisible());
+  assert.equal(await bob.locator("#title").inputValue(), "Bob's hall");
+  await bob.locator("#show").selectOption("all");
+  assert.equal(await current(bob), id);
+  await bob.keyboard.press("Escape");
+});
+
 test("an analyst does not change what two people have settled, and is told why", async () => {
   const { bob } = pages;
   await choose(bob, fresh[0]);

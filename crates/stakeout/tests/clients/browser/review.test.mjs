@@ -124,6 +124,28 @@ test("undo reaches back over a reload, as far as the record goes", async () => {
   assert.equal(await state(id), "pending");
 });
 
+test("title and note stay with the candidate that they were written of", async () => {
+  await page.locator("#queue button").first().click();
+  const first = await currentId();
+  await page.locator("#title").fill("Hall of the first");
+  await page.locator("#note").fill("two chimneys");
+  await key("j");
+  const second = await currentId();
+  assert.deepEqual([await page.locator("#title").inputValue(), await page.locator("#note").inputValue()], ["", ""]);
+  await key("c");
+  await settled();
+  await page.locator(`#queue [data-candidate="${first}"]`).click();
+  await key("c");
+  await settled();
+  const words = async (id) => (await standing(id)).map(({ title, note }) => [title, note]);
+  assert.deepEqual(await words(second), [[null, null]]);
+  assert.deepEqual(await words(first), [["Hall of the first", "two chimneys"]]);
+  await page.locator(`#queue [data-candidate="${first}"]`).click();
+  assert.equal(await page.locator("#title").inputValue(), "", "what was said is not said again");
+  for (let back = 0; back < 2; back += 1) await key("z");
+  await settled();
+});
+
 test("type and confidence are given by keys", async () => {
   const id = await currentId();
   await key("t");

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NOTHING, Written } from "../src/review/written";
+
+const hall = { title: "Hall", note: "two chimneys" };
+
+test("what was written of a candidate is found again, and no other candidate gets it", () => {
+  const written = new Written();
+  written.turnTo("a", NOTHING);
+  assert.deepEqual(written.turnTo("b", hall), NOTHING);
+  assert.deepEqual(written.of("a"), hall);
+  assert.deepEqual(written.turnTo("a", NOTHING), hall);
+});
+
+test("what was said is forgotten", () => {
+  const written = new Written();
+  written.turnTo("a", NOTHING);
+  written.turnTo("b", hall);
+  written.forget(["a"]);
+  assert.deepEqual(written.turnTo("a", NOTHING), NOTHING);
+});
