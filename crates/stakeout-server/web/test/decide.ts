@@ -117,6 +117,14 @@ test("a reload keeps the current candidate, the verdicts on their way and what c
   assert.deepEqual(again.done.map((done) => done.key), ["r0", "key-b"]);
 });
 
+test("an answer to an earlier verdict does not hide a later one that is on its way", () => {
+  const twice = give(decide(give(loaded, "confirm", "1"), { type: "select", id: "b" }), "reject", "2");
+  const later = { ...twice, done: twice.done.map((done, at) => ({ ...done, key: `key-${at}` })) };
+  const after = decide(later, { type: "recorded", key: "key-0", id: "b", review: "r1", at: "", standing });
+  const b = after.candidates.find((each) => each.id === "b");
+  assert.deepEqual([b?.state, b?.etag], ["rejected", '"later"']);
+});
+
 test("a reload keeps the current candidate though the filter hides it now, and a step leads into what is shown", () => {
   const mine = decide(loaded, { type: "filter", to: { show: "mine" } });
   const byOthers = loaded.candidates.map((each) => (each.id === "b" ? { ...each, state: "rejected" } as const : each));

@@ -5,16 +5,17 @@ import { type Entry, type Fate, Outbox, type Shelf, fate } from "../src/review/o
 const entry = (key: string, more: Partial<Entry> = {}): Entry =>
   ({ key, kind: "review", actor: "ann", comparison: "k", candidate: key, batch: key, etag: '"1"', ...more });
 
-/** A shelf in memory and an outbox whose server answers with what `answers` gives next. */
-function outbox(answers: Fate<string>[], kept: readonly Entry[] = []) {
+/** A shelf in memory and an outbox whose server answers with what `answers` gives next; an outcome is the tag of its candidate. */
+function outbox(answers: (Fate<string> | Promise<Fate<string>>)[], kept: readonly Entry[] = []) {
   let entries = kept;
   const [asked, recorded, refused] = [[] as Entry[], [] as string[], [] as string[]];
+  const takenBack = ({ key, candidate }: Entry) => entry(`undo ${key}`, { kind: "undo", candidate, review: key });
   const shelf: Shelf = { read: () => entries, write: (next) => (entries = next) };
   const made = new Outbox<string>(shelf, async (each) => {
     asked.push(each);
     return answers.shift() ?? { type: "later" };
-  }, { recorded: (each) => recorded.push(each.key), refused: (each) => refused.push(each.key), changed: () => {} }, () => "ann");
-  return { made, asked, recorded, refused, kept: () => entries.map((each) => each.key) };
+  }, { recorded: (each) => recorded.push(each.key), refused: (each) => refused.push(each.key), takenBack, etag: (outcome) => outcome, changed: () => {} }, () => "ann");
+  return { made, shelf, asked, recorded, refused, kept: () => entries.map((each) => each.key) };
 }
 const fine: Fate<string> = { type: "recorded", outcome: "ok" };
 
@@ -68,6 +69,66 @@ test("what was not sent yet can be taken out, and what is on its way cannot", as
   await box.made.idle();
   box.made.stop();
   assert.deepEqual(box.kept(), ["a"]);
+});
+
+test("what was asked for without an answer may be recorded: it cannot be taken out, by the next page neither", async () => {
+  const box = outbox([{ type: "later" }]);
+  box.made.put(entry("a"));
+  assert.equal(box.shelf.read()[0]?.tried, true, "it is said before the first ask");
+  await box.made.idle();
+  box.made.stop();
+  const next = outbox([], box.shelf.read());
+  assert.deepEqual([box.made.takeOut("a"), next.made.takeOut("a"), next.kept()], [false, false, ["a"]]);
+});
+
+test("a verdict that was taken back while its answer was lost is undone once the server has named it, before what came after", async () => {
+  const box = outbox([{ type: "later" }, fine, fine, fine]);
+  box.made.put(entry("a"));
+  await box.made.idle();
+  box.made.takeBack("a");
+  box.made.put(entry("b"));
+  await box.made.idle();
+  assert.deepEqual(box.asked.map((each) => each.key), ["a", "a", "undo a", "b"]);
+  assert.deepEqual([box.recorded, box.kept()], [["undo a", "b"], []], "what was taken back does not show as recorded");
+});
+
+test("a verdict that is taken back on its way is undone when its answer comes", async () => {
+  let answer: (fate: Fate<string>) => void = () => {};
+  const box = outbox([new Promise((resolve) => (answer = resolve)), fine]);
+  box.made.put(entry("a"));
+  box.made.takeBack("a");
+  answer(fine);
+  await box.made.idle();
+  assert.deepEqual([box.recorded, box.kept()], [["undo a"], []]);
+});
+
+test("what was taken back and not recorded after all leaves no trace", async () => {
+  const box = outbox([{ type: "later" }, { type: "conflict", by: "bob", at: "14:03" }]);
+  box.made.put(entry("a"));
+  await box.made.idle();
+  box.made.takeBack("a");
+  await box.made.send();
+  assert.deepEqual([box.recorded, box.refused, box.kept()], [[], [], []]);
+});
+
+test("a verdict that came second was answered: it can be given up", async () => {
+  const box = outbox([{ type: "conflict", by: "bob", at: "14:03" }]);
+  box.made.put(entry("a"));
+  await box.made.idle();
+  assert.deepEqual([box.made.takeOut("a"), box.kept()], [true, []]);
+});
+
+test("what a person says of a candidate next is based on what they said before, and on nobody else's", async () => {
+  const recorded = (etag: string): Fate<string> => ({ type: "recorded", outcome: etag });
+  const box = outbox([recorded('"2"'), recorded('"3"'), recorded('"4"'), recorded('"1b"')]);
+  box.made.put(
+    entry("first", { candidate: "c" }),
+    entry("undo", { candidate: "c", kind: "undo", review: "first" }),
+    entry("second", { candidate: "c" }),
+    entry("other", { candidate: "d" }),
+  );
+  await box.made.idle();
+  assert.deepEqual(box.asked.map(({ key, etag }) => [key, etag]), [["first", '"1"'], ["undo", '"1"'], ["second", '"3"'], ["other", '"1"']]);
 });
 
 test("an answer says what becomes of a verdict", () => {

@@ -151,11 +151,10 @@ export function decide(review: Review, action: Action): Review {
       return { ...review, selected: review.selected.size > 0 ? new Set() : new Set(selectable(review).map((candidate) => candidate.id)) };
     case "given":
       return given(review, action.verdict, action.batch, action.keys);
-    case "recorded":
-      return {
-        ...changed(review, action.id, action.standing),
-        done: review.done.map((done) => (done.key === action.key ? { ...done, review: action.review, at: action.at } : done)),
-      };
+    case "recorded": {
+      const done = review.done.map((each) => (each.key === action.key ? { ...each, review: action.review, at: action.at } : each));
+      return changed({ ...review, done }, action.id, action.standing);
+    }
     case "revised":
       return { ...review, done: [...review.done, action.done] };
     case "refused":
@@ -227,8 +226,11 @@ function takenBack(review: Review, batch: string): Review {
   return { ...review, candidates, current: gone[0]?.candidate ?? review.current, done: review.done.filter((done) => done.batch !== batch) };
 }
 
+/** What the server says of a candidate; a later verdict that is on its way shows as given all the same. */
 function changed(review: Review, id: string, standing: Standing): Review {
-  return { ...review, candidates: review.candidates.map((each) => (each.id === id ? { ...each, ...standing } : each)) };
+  const isSpokenFor = review.done.some((done) => done.candidate === id && isOnItsWay(done));
+  const candidates = review.candidates.map((each) => (each.id === id ? { ...each, ...standing, ...(isSpokenFor ? { state: each.state } : {}) } : each));
+  return { ...review, candidates };
 }
 
 function toggled(selected: ReadonlySet<string>, id: string): ReadonlySet<string> {

@@ -34,6 +34,8 @@ export class ReviewDesk {
     this.outbox = new Outbox<Outcome>(browserShelf, ask, {
       recorded: (entry, outcome) => this.recorded(entry, outcome),
       refused: (entry, why) => this.refused(entry, why),
+      takenBack: (entry, { review }) => this.undoOf(entry, review.candidate, review.id),
+      etag: ({ candidate }) => candidate.etag,
       changed: () => this.changed(),
     }, () => this.actor);
     window.addEventListener("online", () => void this.outbox.send());
@@ -94,7 +96,7 @@ export class ReviewDesk {
     const known = new Set(this.review.done.map((done) => done.key));
     for (const entry of this.outbox.entries()) {
       const isMine = entry.kind === "review" && entry.actor === this.actor && entry.comparison === this.comparison?.id;
-      if (!isMine || entry.conflict || known.has(entry.key)) continue;
+      if (!isMine || entry.conflict || entry.takenBack || known.has(entry.key)) continue;
       const { current } = this.review;
       this.act({ type: "given", verdict: (entry.body as ReviewBody).verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
       if (current && current !== entry.candidate) this.act({ type: "select", id: current });
@@ -144,28 +146,41 @@ export class ReviewDesk {
     const inBatch = () => this.review.done.filter((done) => done.batch === batch);
     const count = inBatch().length || 1;
     for (const done of inBatch()) if (done.revised) await attempt(() => this.bringBack(comparison.id, done));
-    await this.catchUp(batch);
-    const undos = inBatch().flatMap((done): Entry[] =>
-      done.review ? [{ key: crypto.randomUUID(), kind: "undo", actor, comparison: comparison.id, candidate: done.candidate, batch, review: done.review }] : []);
-    for (const undo of undos) this.takenBack.add(undo.review ?? "");
+    const isUnanswered = await this.catchUp(batch);
+    const whole = { actor, comparison: comparison.id, batch };
+    const undos = inBatch().flatMap((done) => (done.review ? [this.undoOf(whole, done.candidate, done.review)] : []));
     this.act({ type: "taken-back", batch });
     if (undos.length > 0) this.outbox.put(...undos);
-    else await this.load().catch(() => {});
-    tell(count > 1 ? `the last ${count} verdicts were taken back` : "the last verdict was taken back");
+    else if (!isUnanswered) await this.load().catch(() => {});
+    const what = count > 1 ? `the last ${count} verdicts` : "the last verdict";
+    const happens = isUnanswered ? `${count > 1 ? "are" : "is"} taken back as soon as the server answers` : `${count > 1 ? "were" : "was"} taken back`;
+    tell(`${what} ${happens}`);
+  }
+
+  private undoOf({ actor, comparison, batch }: Pick<Entry, "actor" | "comparison" | "batch">, candidate: string, review: string): Entry {
+    this.takenBack.add(review);
+    return { key: crypto.randomUUID(), kind: "undo", actor, comparison, batch, candidate, review };
   }
 
   /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
   private newestBatch(): string | undefined {
-    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
+    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
     return newest?.kind === "drawn" ? newest.batch : lastBatch(this.review)[0]?.batch;
   }
 
-  /** Takes out what of a batch is not sent yet. What is on its way cannot be caught: it waits for the answer. */
-  private async catchUp(batch: string): Promise<void> {
-    const unsent = this.outbox.entries().filter((entry) => entry.batch === batch && entry.kind !== "undo");
-    const missed = unsent.filter((entry) => !this.outbox.takeOut(entry.key));
+  /**
+   * Takes out what of a batch is not sent yet. What is on its way cannot be caught: it waits for the answer. Gives whether
+   * there was none, so that nobody knows yet whether it is recorded.
+   */
+  private async catchUp(batch: string): Promise<boolean> {
+    const uncaught = () => this.outbox.entries().filter((entry) => entry.batch === batch && entry.kind !== "undo" && !this.outbox.takeOut(entry.key));
+    const missed = uncaught();
     if (missed.length > 0) await this.outbox.idle();
-    if (missed.some((entry) => entry.kind === "drawn")) await this.load();
+    const unanswered = uncaught();
+    for (const { key } of unanswered) this.outbox.takeBack(key);
+    const isDrawn = ({ kind, key }: Entry) => kind === "drawn" && !unanswered.some((entry) => entry.key === key);
+    if (missed.some(isDrawn)) await this.load();
+    return unanswered.length > 0;
   }
 
   /** Brings back what an annotation said before a change. */

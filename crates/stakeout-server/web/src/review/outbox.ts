@@ -18,6 +18,10 @@ export interface Entry {
   readonly body?: unknown;
   /** Who was first, where somebody was: it waits for a decision then. */
   readonly conflict?: { readonly by: string; readonly at: string };
+  /** It was asked for and not answered: the server may have recorded it. */
+  readonly tried?: true;
+  /** The person has taken it back: what the server has recorded of it is undone. */
+  readonly takenBack?: true;
 }
 
 export type Fate<Outcome> =
@@ -52,6 +56,10 @@ export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
 export interface Outcomes<Outcome> {
   readonly recorded: (entry: Entry, outcome: Outcome) => void;
   readonly refused: (entry: Entry, why: string) => void;
+  /** Called when an entry was recorded that has been taken back meanwhile: with what undoes it, which is sent next. */
+  readonly takenBack: (entry: Entry, outcome: Outcome) => Entry;
+  /** What a candidate is after an answer, for what is said of it next. */
+  readonly etag: (outcome: Outcome) => string;
   /** Called whenever the entries are others than before. */
   readonly changed: () => void;
 }
@@ -61,7 +69,6 @@ const PAUSES_MS = [500, 1_000, 2_000, 5_000, 15_000];
 
 export class Outbox<Outcome> {
   private running: Promise<void> | null = null;
-  private inFlight: string | null = null;
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private again = false;
@@ -88,21 +95,23 @@ export class Outbox<Outcome> {
     void this.send();
   }
 
-  /** Takes an entry out before it is sent; `false` where it is on its way already or was sent. */
+  /** Takes an entry out before it is sent; `false` where the server may know of it already. */
   takeOut(key: string): boolean {
-    if (this.inFlight === key || !this.shelf.read().some((entry) => entry.key === key)) return false;
+    const entry = this.shelf.read().find((each) => each.key === key);
+    if (!entry || entry.tried) return false;
     this.remove(key);
     return true;
   }
 
+  /** Takes an entry back of which nobody knows whether it was recorded: it is sent until that is known, then undone. */
+  takeBack(key: string): void {
+    this.change(key, (entry) => ({ ...entry, takenBack: true }));
+    this.told.changed();
+  }
+
   /** Sends an entry again that somebody else was before. */
   insist(key: string, etag: string): void {
-    const again = this.shelf.read().map((entry) => {
-      if (entry.key !== key) return entry;
-      const { conflict: _, ...rest } = entry;
-      return { ...rest, etag };
-    });
-    this.shelf.write(again);
+    this.change(key, ({ conflict: _, ...entry }) => ({ ...entry, etag }));
     this.told.changed();
     void this.send();
   }
@@ -129,9 +138,9 @@ export class Outbox<Outcome> {
     while (this.again) {
       this.again = false;
       for (let next = this.next(); next; next = this.next()) {
-        this.inFlight = next.key;
+        // from here on it may be recorded, whatever becomes of the answer and of this page
+        this.change(next.key, (entry) => ({ ...entry, tried: true }));
         const answer = await this.ask(next).catch((): Fate<Outcome> => ({ type: "later" }));
-        this.inFlight = null;
         if (answer.type === "later") return this.tryLater();
         this.tries = 0;
         this.settle(next, answer);
@@ -145,15 +154,30 @@ export class Outbox<Outcome> {
     return this.shelf.read().find((entry) => entry.actor === actor && !entry.conflict);
   }
 
-  private settle(entry: Entry, answer: Exclude<Fate<Outcome>, { type: "later" }>): void {
+  private settle(asked: Entry, answer: Exclude<Fate<Outcome>, { type: "later" }>): void {
+    // it may have been taken back meanwhile
+    const entry = this.shelf.read().find((each) => each.key === asked.key) ?? asked;
+    if (answer.type === "recorded") return this.settleRecorded(entry, answer.outcome);
+    // what was not recorded needs no undoing
+    if (entry.takenBack) return this.remove(entry.key);
     if (answer.type === "conflict") {
       const { by, at } = answer;
-      this.shelf.write(this.shelf.read().map((each) => (each.key === entry.key ? { ...each, conflict: { by, at } } : each)));
+      this.change(entry.key, ({ tried: _, ...rest }) => ({ ...rest, conflict: { by, at } }));
       return this.told.changed();
     }
     this.remove(entry.key);
-    if (answer.type === "recorded") this.told.recorded(entry, answer.outcome);
-    else this.told.refused(entry, answer.why);
+    this.told.refused(entry, answer.why);
+  }
+
+  private settleRecorded(entry: Entry, outcome: Outcome): void {
+    const etag = this.told.etag(outcome);
+    // what the same person said of the candidate next is not based on what anybody else said
+    const isNext = (each: Entry) => each.kind === "review" && each.candidate === entry.candidate && each.actor === entry.actor && !each.conflict;
+    const rest = this.shelf.read().filter((each) => each.key !== entry.key).map((each) => (isNext(each) ? { ...each, etag } : each));
+    const undo = entry.takenBack ? [this.told.takenBack(entry, outcome)] : [];
+    this.shelf.write([...undo, ...rest]);
+    this.told.changed();
+    if (!entry.takenBack) this.told.recorded(entry, outcome);
   }
 
   private tryLater(): void {
@@ -162,6 +186,10 @@ export class Outbox<Outcome> {
     this.again = false;
     this.timer = setTimeout(() => void this.send(), pause);
     this.told.changed();
+  }
+
+  private change(key: string, to: (entry: Entry) => Entry): void {
+    this.shelf.write(this.shelf.read().map((entry) => (entry.key === key ? to(entry) : entry)));
   }
 
   private remove(key: string): void {

@@ -30,6 +30,7 @@ export interface ReviewBody {
 /** A review as it is recorded. */
 export interface Recorded {
   readonly id: string;
+  readonly candidate: string;
   readonly actor: string;
   readonly role: string;
   readonly verdict: Verdict;

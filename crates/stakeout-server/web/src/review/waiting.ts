@@ -16,7 +16,7 @@ export function mountWaiting(desk: ReviewDesk, open: (comparison: string, candid
     const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
     const unsent = own.filter((entry) => !entry.conflict);
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
-    line.textContent = `no connection: ${unsent.length} ${unsent.length === 1 ? "verdict is" : "verdicts are"} kept here and sent as soon as there is one`;
+    line.textContent = `no connection: ${waitingWords(unsent)} as soon as there is one`;
     const second = own.filter((entry) => entry.conflict);
     // what is written anew is read out anew, and its buttons lose the focus
     if (JSON.stringify(second) === shown) return;
@@ -24,6 +24,12 @@ export function mountWaiting(desk: ReviewDesk, open: (comparison: string, candid
     conflicts.replaceChildren(...second.map((entry) => conflict(desk, entry, open)));
   });
   return make("div", {}, line, conflicts);
+}
+
+function waitingWords(unsent: readonly Entry[]): string {
+  const back = unsent.filter((entry) => entry.takenBack || entry.kind === "undo").length;
+  const count = (verdicts: number, what: string) => verdicts > 0 && `${verdicts} ${verdicts === 1 ? "verdict is" : "verdicts are"} ${what}`;
+  return [count(unsent.length - back, "kept here and sent"), count(back, "taken back")].filter(Boolean).join(", ");
 }
 
 function conflict(desk: ReviewDesk, entry: Entry, open: (comparison: string, candidate: string) => Promise<void>): HTMLElement {

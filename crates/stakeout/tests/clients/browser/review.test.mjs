@@ -233,6 +233,47 @@ test("a verdict whose answer was lost is sent again and counts once", async () =
   assert.equal((await standing(id)).length, 1);
 });
 
+test("a verdict whose answer was lost is taken back once the server has named it, by the next page too", async () => {
+  const id = await currentId();
+  const had = (await reviews(id)).length;
+  let sent = 0;
+  await page.route("**/reviews", async (route) => {
+    sent += 1;
+    if (sent === 1) await route.fetch();
+    await route.abort();
+  });
+  await key("r");
+  await page.getByText("no connection: 1 verdict is kept here").waitFor();
+  assert.equal((await standing(id)).length, 1);
+  await key("z");
+  await page.getByText("the last verdict is taken back as soon as the server answers").waitFor();
+  await page.getByText("no connection: 1 verdict is taken back as soon as there is one").waitFor();
+  assert.equal(await currentId(), id);
+  await page.unroute("**/reviews");
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  await settled();
+  assert.deepEqual([(await reviews(id)).length, await standing(id)], [had + 1, []]);
+  assert.equal(await state(id), "pending");
+  await page.locator(`#queue [data-candidate="${id}"][data-state="pending"]`).waitFor();
+});
+
+test("a person who changes their mind without a connection is no conflict with themselves", async () => {
+  const id = await currentId();
+  await page.context().setOffline(true);
+  await key("r");
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await key("u");
+  await page.getByText("no connection: 2 verdicts are kept here").waitFor();
+  await page.context().setOffline(false);
+  await settled();
+  assert.deepEqual((await standing(id)).map((review) => review.verdict), ["reject", "unsure"]);
+  assert.equal(await state(id), "unsure");
+  for (let back = 0; back < 2; back += 1) await key("z");
+  await settled();
+  assert.equal(await state(id), "pending");
+});
+
 test("a verdict on its way when the page is closed is sent by the next page", async () => {
   const id = await currentId();
   await page.context().setOffline(true);
