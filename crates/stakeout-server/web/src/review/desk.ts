@@ -4,6 +4,7 @@
 import { type Comparison, outerRing } from "../api";
 import { attempt, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
+import { KeptOutlines, browserDrawer } from "./kept";
 import { type Entry, Outbox, browserShelf } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { type DrawnBody, type Outcome, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
@@ -19,6 +20,7 @@ export class ReviewDesk {
   features: ReadonlyMap<string, QueueFeature> = new Map();
   comparison: Comparison | null = null;
   readonly outbox: Outbox<Outcome>;
+  readonly kept = new KeptOutlines(browserDrawer, () => this.actor);
   actor: string | null = null;
   role: string | null = null;
   /** Counts how often the queue was loaded: what else is shown of it is as old. */
@@ -115,6 +117,7 @@ export class ReviewDesk {
         const etag = this.review.candidates.find((each) => each.id === id)?.etag ?? "";
         return { ...whole, key: crypto.randomUUID(), kind: "review", candidate: id, etag, body: { ...words, seen: { ...words.seen, batch } } };
       });
+      for (const { candidate, key, body } of entries) if ((body as ReviewBody).geometry) this.kept.said(candidate, key);
       this.act({ type: "given", verdict, batch, keys: new Map(entries.map((entry) => [entry.candidate, entry.key])) });
       sent.push(...entries);
     }
@@ -149,6 +152,7 @@ export class ReviewDesk {
     const isUnanswered = await this.catchUp(batch);
     const whole = { actor, comparison: comparison.id, batch };
     const undos = inBatch().flatMap((done) => (done.review ? [this.undoOf(whole, done.candidate, done.review)] : []));
+    for (const { review, key } of inBatch()) this.kept.handBack(review ?? key);
     this.act({ type: "taken-back", batch });
     if (undos.length > 0) this.outbox.put(...undos);
     else if (!isUnanswered) await this.load().catch(() => {});
@@ -204,6 +208,7 @@ export class ReviewDesk {
   /** Gives a verdict up that came second. */
   drop(entry: Entry): void {
     this.outbox.takeOut(entry.key);
+    this.kept.handBack(entry.key);
     this.loadSoon();
   }
 
@@ -217,14 +222,17 @@ export class ReviewDesk {
       // a drawing that is taken back is not there any more
       if (this.feature(entry.candidate)?.properties.score === null) this.loadSoon();
     } else {
+      this.kept.recorded(entry.key, review.id);
       this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, at: review.created, standing });
       tell(`recorded: ${standing.state.replace("-", " ")}`);
     }
   }
 
   private refused(entry: Entry, why: string): void {
-    if (entry.kind === "review") this.act({ type: "refused", key: entry.key });
-    else {
+    if (entry.kind === "review") {
+      this.kept.handBack(entry.key);
+      this.act({ type: "refused", key: entry.key });
+    } else {
       this.takenBack.delete(entry.review ?? "");
       this.loadSoon();
     }

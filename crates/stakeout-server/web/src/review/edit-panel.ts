@@ -8,19 +8,11 @@ import { attempt, tell } from "../shell/tell";
 import type { ReviewDesk } from "./desk";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
+import type { Kept } from "./kept";
 import type { DrawnBody, Geometry, ReviewBody } from "./send";
 import { type Words, forgetWords, typeLabel, words, wordsOf } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
-
-/** What editing has made of a candidate: kept until the verdict. */
-export interface Kept {
-  readonly geometry: Geometry;
-  /** Candidates that are part of this structure. */
-  readonly parts: readonly string[];
-  /** What was cut off: structures of their own. */
-  readonly pieces: readonly Geometry[];
-}
 
 /** What editing has made of a candidate so far. */
 interface Draft {
@@ -36,7 +28,6 @@ export class EditPanel {
   readonly bar = make("div", { id: "edit-bar", role: "toolbar", "aria-label": "Edit the outline", hidden: true });
   readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn in other programs" });
   private readonly says = make("p", { id: "edit-says", role: "status", "aria-live": "polite" });
-  private readonly keptOnes = new Map<string, Kept>();
   private editing: string | null = null;
   private draft: Draft | null = null;
   private drawing = false;
@@ -59,14 +50,9 @@ export class EditPanel {
     return this.editing !== null || this.drawing;
   }
 
-  /** What a person made of a candidate, where they did. */
-  kept(candidate: string): Kept | undefined {
-    return this.keptOnes.get(candidate);
-  }
-
-  /** Shows the outlines that are kept in the place of the detector's. */
+  /** Shows the outlines that a person made in the place of the detector's. */
   showKept(): void {
-    for (const [candidate, { geometry }] of this.keptOnes) this.stage.outline(candidate, geometry);
+    for (const [candidate, { geometry }] of this.desk.kept.shown()) this.stage.outline(candidate, geometry);
   }
 
   /** What is said of the parts of a structure that was merged: they are none of their own. */
@@ -127,7 +113,7 @@ export class EditPanel {
     const feature = this.desk.feature(this.desk.review.current);
     if (!current || !feature) return;
     this.cancel();
-    const kept = current.annotation ? undefined : this.keptOnes.get(current.id);
+    const kept = current.annotation ? undefined : this.desk.kept.of(current.id);
     this.editing = current.id;
     this.bar.hidden = false;
     void attempt(async () => {
@@ -222,7 +208,7 @@ export class EditPanel {
     this.cancel();
     const { annotation } = current;
     if (annotation) return void attempt(() => this.save(editing, annotation.id, kept));
-    this.keptOnes.set(editing, kept);
+    this.desk.kept.keep(editing, kept);
     this.showKept();
     const parts = kept.parts.length > 0 ? `; ${kept.parts.length === 1 ? "the other part is" : `the ${kept.parts.length} other parts are`} rejected with it` : "";
     const pieces = kept.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
@@ -234,7 +220,7 @@ export class EditPanel {
     const batch = crypto.randomUUID();
     const drawn = this.drawnFrom(pieces, wordsOf(candidate));
     await this.desk.revise(candidate, annotation, { geometry }, undefined, batch);
-    this.keptOnes.delete(candidate);
+    this.desk.kept.forget(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
     this.desk.give(rejected, drawn, batch);
     tell("the outline was saved as a new revision");

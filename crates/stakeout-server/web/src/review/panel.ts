@@ -172,7 +172,7 @@ export class ReviewPanel {
   private giveWithParts(said: Said[], ids: readonly string[], wordsFor: (id: string) => Words): void {
     const pieces: DrawnBody[] = [];
     for (const id of ids) {
-      const kept = this.edit.kept(id);
+      const kept = this.desk.kept.of(id);
       const parts = kept?.parts.filter((part) => !ids.includes(part)) ?? [];
       if (parts.length > 0) said.push({ verdict: "reject", ids: parts, body: this.edit.partOf(id) });
       pieces.push(...this.edit.drawnFrom(kept?.pieces ?? [], wordsFor(id)));
@@ -186,7 +186,7 @@ export class ReviewPanel {
     if (verdict !== "confirm") return { verdict, seen, ...(said.note ? { note: said.note } : {}) };
     // a title names one structure
     const { title, ...rest } = said;
-    const geometry = this.edit.kept(id)?.geometry;
+    const geometry = this.desk.kept.of(id)?.geometry;
     return { verdict, seen, ...rest, ...(title && !several ? { title } : {}), ...(geometry ? { geometry } : {}) };
   }
 

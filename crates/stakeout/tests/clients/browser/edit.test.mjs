@@ -314,6 +314,35 @@ test("what is recorded is changed without another verdict, shows in the history,
   await page.locator("#recorded", { hasText: first.properties.title ?? "No title" }).waitFor();
 });
 
+test("an outline goes with one confirmation: a reload before loses none, the next has none, and undo hands it back", async () => {
+  await page.locator("#show").selectOption("all");
+  await page.locator('#queue [data-state="pending"]').first().click();
+  const id = await current();
+  const choose = () => page.locator(`#queue [data-candidate="${id}"]`).click();
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("Enter");
+  await page.locator("#edit-bar").waitFor({ state: "hidden" });
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  await choose();
+  await key("c");
+  await settled();
+  const { geometry } = await lastReview(id);
+  assert.notEqual(geometry, null);
+  await choose();
+  await key("c");
+  await settled();
+  assert.equal((await lastReview(id)).geometry, null);
+  for (let back = 0; back < 2; back += 1) await key("z");
+  await settled();
+  assert.equal(await state(id), "pending");
+  await choose();
+  await key("c");
+  await settled();
+  assert.deepEqual((await lastReview(id)).geometry, geometry);
+});
+
 test("what is recorded of one candidate is never shown or changed in the place of another's", async () => {
   const [first, second] = await page.locator('#queue [data-state="confirmed"]').evaluateAll((rows) => rows.map((row) => row.dataset.candidate));
   const choose = (id) => page.locator(`#queue [data-candidate="${id}"]`).click();
