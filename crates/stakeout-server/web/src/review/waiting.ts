@@ -16,7 +16,7 @@ export function mountWaiting(desk: ReviewDesk, open: (comparison: string, candid
     const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
     const unsent = own.filter((entry) => !entry.conflict);
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
-    line.textContent = `no connection: ${waitingWords(unsent)} as soon as there is one`;
+    line.textContent = line.hidden ? "" : `no connection: ${waitingWords(unsent)} as soon as there is one`;
     const second = own.filter((entry) => entry.conflict);
     // what is written anew is read out anew, and its buttons lose the focus
     if (JSON.stringify(second) === shown) return;
