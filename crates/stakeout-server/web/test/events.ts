@@ -51,6 +51,13 @@ test("a stream that opens again, or that lagged, may have missed something", () 
   assert.deepEqual(heard, ["missed", "missed"]);
 });
 
+test("a stream that cannot be opened at first has missed what happened until it is", () => {
+  const { streams: [stream], heard } = listening();
+  stream!.breaks(0);
+  stream!.opens();
+  assert.deepEqual(heard, ["missed"]);
+});
+
 test("a stream that the browser gave up is opened anew after a pause, and that is told once", () => {
   const { streams, heard, pauses } = listening();
   streams[0]!.opens();

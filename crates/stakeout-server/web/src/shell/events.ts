@@ -15,7 +15,7 @@ export class Events {
   private stream: EventSource | null = null;
   private readonly listeners: (readonly [string, (data: unknown) => void])[] = [];
   private readonly watchers: Broken[] = [];
-  private wasOpen = false;
+  private isBroken = false;
   private isLost = false;
 
   constructor(private readonly connect: () => EventSource, private readonly later: (work: () => void) => void) {}
@@ -38,7 +38,7 @@ export class Events {
     // the browser itself says `open` too, and before the server listens to what happens
     stream.addEventListener("open", (event) => "data" in event && this.opened());
     stream.addEventListener("lagged", () => this.missed());
-    stream.addEventListener("error", () => stream.readyState === stream.CLOSED && this.closed());
+    stream.addEventListener("error", () => this.broke(stream));
   }
 
   private listen(stream: EventSource, [kind, heard]: readonly [string, (data: unknown) => void]): void {
@@ -46,8 +46,8 @@ export class Events {
   }
 
   private opened(): void {
-    if (this.wasOpen) this.missed();
-    this.wasOpen = true;
+    if (this.isBroken) this.missed();
+    this.isBroken = false;
     this.isLost = false;
   }
 
@@ -56,7 +56,9 @@ export class Events {
   }
 
   /** The browser tries again by itself while the server is away, and gives up where something else answers. */
-  private closed(): void {
+  private broke(stream: EventSource): void {
+    this.isBroken = true;
+    if (stream.readyState !== stream.CLOSED) return;
     if (!this.isLost) for (const watcher of this.watchers) watcher.lost();
     this.isLost = true;
     this.later(() => this.open());
