@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify::run(&verify.data, arguments.quiet),
         Command::Model(model) => model::run(&model),
         Command::Export(export) => export::run(&export, arguments.quiet),
-        Command::Token(token) => token::run(&token),
+        Command::Token(token) => token::run(&token, arguments.quiet),
         Command::IngestWorker => return raster_io::work(),
     };
     match done {

@@ -4,8 +4,13 @@ use std::io::Write;
 
 use anyhow::Context;
 use imagery_diff::{CLASSICAL, DEFAULT_DETECTOR, MODELS};
+use serde_json::{Value, json};
 
 use crate::arguments::Model;
+
+/// Version and licence of what is computed without a network: this program's own.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const LICENCE: &str = env!("CARGO_PKG_LICENSE");
 
 pub(crate) fn run(arguments: &Model) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -21,8 +26,9 @@ pub(crate) fn run(arguments: &Model) -> anyhow::Result<()> {
                 )?;
             }
             let mark = if CLASSICAL == DEFAULT_DETECTOR { "  (default)" } else { "" };
-            writeln!(out, "{CLASSICAL}\t{}\tno network\tMIT OR Apache-2.0{mark}", env!("CARGO_PKG_VERSION"))?;
+            writeln!(out, "{CLASSICAL}\t{VERSION}\tno network\t{LICENCE}{mark}")?;
         }
+        Model::Show { name } if name == CLASSICAL => writeln!(out, "{:#}", classical())?,
         Model::Show { name } => {
             let shipped = MODELS.iter().find(|shipped| shipped.name == name).with_context(|| {
                 format!("there is no model {name:?}; `stakeout model list` names those there are")
@@ -31,4 +37,15 @@ pub(crate) fn run(arguments: &Model) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What there is to say of the baseline: it has no network, so no card.
+fn classical() -> Value {
+    json!({
+        "name": CLASSICAL,
+        "version": VERSION,
+        "task": "finds structures that changed by classical cues, without a network",
+        "parameters": 0,
+        "licence": LICENCE,
+    })
 }

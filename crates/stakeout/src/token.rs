@@ -12,16 +12,15 @@ fn operator() -> Actor {
     Actor { name: "operator".to_owned(), role: Role::Admin }
 }
 
-pub(crate) fn run(arguments: &Token) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Token, quiet: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match arguments {
         Token::Create { data, role, name } => {
             let made = open(data)?.create_token(&operator(), name, *role)?;
-            eprintln!(
-                "token {} for {name} ({}); its secret is shown this once:",
-                made.token.id,
-                role.as_str()
-            );
+            if !quiet {
+                let role = role.as_str();
+                eprintln!("token {} for {name} ({role}); its secret is shown this once:", made.token.id);
+            }
             writeln!(out, "{}", made.secret)?;
         }
         Token::List { data } => writeln!(out, "{:#}", json!(open(data)?.tokens()?))?,
