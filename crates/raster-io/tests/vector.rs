@@ -100,3 +100,43 @@ fn every_format_comes_back_as_it_was_said() {
         "side files of the shapefile only"
     );
 }
+
+/// What a GDAL tool says of a table whose one title and note are this, in a format.
+fn told_of(title: &str, format: VectorFormat) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = hall();
+    table.rows[0].1[0] = Cell::Text(title.to_owned());
+    table.columns.push(Column { name: "note", short_name: "note", kind: ColumnKind::Text });
+    table.rows[0].1.push(Cell::Text(title.to_owned()));
+    let placemarks = PlacemarkColumns { description: "note", ..PLACEMARKS };
+    let path = folder.path().join("made").with_extension(format.extension());
+    write_table(&path, format, &table, placemarks).unwrap();
+    let read = Command::new("ogrinfo").arg("-al").arg(&path).output().unwrap();
+    assert!(read.stderr.is_empty(), "{format:?}: {}", String::from_utf8_lossy(&read.stderr));
+    String::from_utf8_lossy(&read.stdout).into_owned()
+}
+
+#[test]
+fn a_text_is_neither_markup_in_a_placemark_nor_a_formula_in_a_spreadsheet() {
+    let markup = "<img src=x onerror='alert(1)'> & \"more\"";
+    let said = told_of(markup, VectorFormat::Kmz);
+    let escaped = "&lt;img src=x onerror=&#39;alert(1)&#39;&gt; &amp; &quot;more&quot;";
+    assert!(said.contains(&format!("description (String) = {escaped}")), "{said}");
+    assert!(told_of(markup, VectorFormat::GeoPackage).contains(markup), "elsewhere a text is a text");
+    for formula in ["=1+1", "+1", "-1", "@SUM(A1)"] {
+        let said = told_of(formula, VectorFormat::Csv);
+        assert!(said.contains(&format!("title (String) = '{formula}\n")), "{said}");
+        assert!(
+            told_of(formula, VectorFormat::GeoPackage).contains(&format!("title (String) = {formula}\n"))
+        );
+    }
+    assert!(told_of("1=1", VectorFormat::Csv).contains("title (String) = 1=1\n"));
+}
+
+#[test]
+fn characters_that_a_format_cannot_hold_are_left_out() {
+    for format in READ_BY_OGR {
+        let said = told_of("a\u{1}s\u{1b}sembly\0 \u{FFFF}ha\u{7f}ll", format);
+        assert!(said.contains("assembly hall"), "{format:?}: {said}");
+    }
+}

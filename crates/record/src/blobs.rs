@@ -108,17 +108,11 @@ impl Blobs {
     ///
     /// # Errors
     /// When they cannot be read or written; nothing is kept then.
-    pub fn put(&self, mut from: impl Read) -> Result<(Sha256Hex, u64), RecordError> {
-        let incoming = self.folder.join(format!("incoming-{}", uuid::Uuid::now_v7().simple()));
-        let kept = self.receive(&mut from, &incoming).and_then(|(sha256, bytes)| {
-            self.settle(&incoming, &sha256)?;
-            Ok((sha256, bytes))
-        });
-        if kept.is_err() {
-            // Whatever went wrong is told; a leftover is swept away at the next start.
-            let _ = fs::remove_file(&incoming);
-        }
-        kept
+    pub fn put(&self, from: impl Read) -> Result<(Sha256Hex, u64), RecordError> {
+        let incoming = self.receive(from)?;
+        let put = (incoming.sha256.clone(), incoming.bytes);
+        incoming.keep()?;
+        Ok(put)
     }
 
     /// Keeps all bytes of a file. See [`Blobs::put`].
@@ -127,6 +121,19 @@ impl Blobs {
     /// When the file cannot be read or the blob not be written.
     pub fn put_file(&self, path: &Path) -> Result<(Sha256Hex, u64), RecordError> {
         self.put(File::open(path).map_err(RecordError::io(path, "read"))?)
+    }
+
+    /// Takes all bytes of a reader that are to be kept once it is certain that something rests on them.
+    ///
+    /// # Errors
+    /// When they cannot be read or written.
+    pub fn receive(&self, mut from: impl Read) -> Result<Incoming, RecordError> {
+        let path = self.folder.join(format!("incoming-{}", uuid::Uuid::now_v7().simple()));
+        let mut incoming = Incoming { blobs: self.clone(), path, sha256: Sha256Hex::of(&[]), bytes: 0 };
+        let file = File::create_new(&incoming.path).map_err(RecordError::io(&incoming.path, "written"))?;
+        let written = copy_hashing(&mut from, &file).and_then(|received| file.sync_all().map(|()| received));
+        (incoming.sha256, incoming.bytes) = written.map_err(RecordError::io(&incoming.path, "written"))?;
+        Ok(incoming)
     }
 
     /// Path of a blob, for readers.
@@ -154,13 +161,6 @@ impl Blobs {
         self.folder.join(first).join(rest)
     }
 
-    fn receive(&self, from: &mut impl Read, incoming: &Path) -> Result<(Sha256Hex, u64), RecordError> {
-        let file = File::create_new(incoming).map_err(RecordError::io(incoming, "written"))?;
-        let received = copy_hashing(from, &file).map_err(RecordError::io(incoming, "written"))?;
-        file.sync_all().map_err(RecordError::io(incoming, "written"))?;
-        Ok(received)
-    }
-
     /// Gives a received file its lasting name, durably.
     fn settle(&self, incoming: &Path, sha256: &Sha256Hex) -> Result<(), RecordError> {
         let place = self.place(sha256);
@@ -171,6 +171,34 @@ impl Blobs {
         }
         fs::rename(incoming, &place).map_err(RecordError::io(&place, "written"))?;
         sync_folder(folder)
+    }
+}
+
+/// Bytes that are whole and safe on disk but not kept yet; they are removed when this is dropped.
+#[derive(Debug)]
+pub struct Incoming {
+    blobs: Blobs,
+    path: PathBuf,
+    /// Their hash.
+    pub sha256: Sha256Hex,
+    /// Their number.
+    pub bytes: u64,
+}
+
+impl Incoming {
+    /// Keeps them; when this returns, they survive a power loss as a blob.
+    ///
+    /// # Errors
+    /// When the blob cannot be written.
+    pub fn keep(self) -> Result<(), RecordError> {
+        self.blobs.settle(&self.path, &self.sha256)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // gone where it was kept; a leftover is swept away at a later start
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -231,6 +259,17 @@ mod tests {
         let blobs = Blobs::open(folder.path()).unwrap();
         assert!(blobs.put((&b"half of it"[..]).chain(Fails)).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn bytes_on_which_nothing_comes_to_rest_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path()).unwrap();
+        let sha256 = blobs.receive(&b"abc"[..]).unwrap().sha256.clone();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(matches!(blobs.path(&sha256), Err(RecordError::BlobMissing { .. })));
+        blobs.receive(&b"abc"[..]).unwrap().keep().unwrap();
+        assert_eq!(blobs.rehash(&sha256).unwrap(), sha256);
     }
 
     #[test]

@@ -447,17 +447,34 @@ pub fn must_be_feature(feature: &Value) -> Result<(), GeoJsonError> {
     Ok(())
 }
 
-/// A text that is there and not too long.
+/// A text that is there, not too long, and of characters that every format can hold.
 ///
 /// # Errors
-/// When it is missing, blank or longer than `characters_max`.
+/// When it is missing, blank or longer than `characters_max`, or has a character that is none of a text
+/// ([`is_of_text`]).
 pub fn text(member: &str, value: &Value, characters_max: usize) -> Result<String, GeoJsonError> {
-    match value.as_str() {
-        Some(text) if !text.trim().is_empty() && text.chars().count() <= characters_max => {
-            Ok(text.trim().to_owned())
+    let text = match value.as_str() {
+        Some(text) if !text.trim().is_empty() && text.chars().count() <= characters_max => text,
+        _ => {
+            let wanted = format!("a text of 1 to {characters_max} characters");
+            return Err(GeoJsonError::member(member, value, &wanted));
         }
-        _ => Err(GeoJsonError::member(member, value, &format!("a text of 1 to {characters_max} characters"))),
+    };
+    match text.chars().enumerate().find(|(_, character)| !is_of_text(*character)) {
+        None => Ok(text.trim().to_owned()),
+        Some((at, character)) => Err(GeoJsonError::Member {
+            member: member.to_owned(),
+            got: format!("a text with U+{:04X} at character {at}", u32::from(character)),
+            wanted: "without control characters but for tabs and line breaks".to_owned(),
+        }),
     }
+}
+
+/// Whether a character may be in a text: not control characters other than tabs and line breaks, nor U+FFFE and U+FFFF,
+/// which XML 1.0 does not hold.
+pub fn is_of_text(character: char) -> bool {
+    let is_control = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+    !is_control && !matches!(character, '\u{FFFE}' | '\u{FFFF}')
 }
 
 /// A text that may be missing; blank counts as missing.
@@ -471,7 +488,9 @@ pub fn optional_text(
 ) -> Result<Option<String>, GeoJsonError> {
     match value {
         Value::Null => Ok(None),
-        Value::String(blank) if blank.trim().is_empty() => Ok(None),
+        Value::String(blank) if blank.chars().all(|space| space.is_whitespace() && is_of_text(space)) => {
+            Ok(None)
+        }
         value => text(member, value, characters_max).map(Some),
     }
 }

@@ -29,7 +29,7 @@ pub mod verify;
 
 pub use agreement::Agreement;
 pub use annotation::{Annotation, AnnotationStatus, Confidence, SourceImage};
-pub use blobs::{Blobs, Sha256Hex};
+pub use blobs::{Blobs, Incoming, Sha256Hex};
 pub use candidate::{Candidate, CandidateState, Change, Comparison, Detector, Fit, NewCandidate};
 pub use error::RecordError;
 pub use events::{Actor, Event, Role};

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use record::{
     Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, ComparisonId, Cursor, Detector,
     Drawing, Filter, Fit, IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart,
-    Query, RasterFacts, RecordError, Role, Seen, SiteId, Store, Timestamp, Verdict,
+    Query, RasterFacts, RecordError, Role, Seen, Sha256Hex, SiteId, Store, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
     verify::{VerifyError, verify},
 };
@@ -73,13 +73,11 @@ fn found(index: u32) -> NewCandidate {
     }
 }
 
-/// A store with one site, two scenes and a comparison with so many candidates.
-fn store_with_candidates(folder: &Path, candidates: u32) -> (Store, Vec<CandidateId>) {
-    let store = Store::open(folder).unwrap();
-    let site = add_site(&store, "February 11 plant");
-    let new = NewComparison {
-        before: add_scene(&store, &site, "2023-05-14T02:10:00Z"),
-        after: add_scene(&store, &site, "2024-10-21T02:25:00Z"),
+/// What a detector found in two new scenes of a site.
+fn comparison(store: &Store, site: &SiteId, candidates: u32) -> NewComparison {
+    NewComparison {
+        before: add_scene(store, site, "2023-05-14T02:10:00Z"),
+        after: add_scene(store, site, "2024-10-21T02:25:00Z"),
         fit: Fit {
             shift_east_m: 0.4,
             shift_north_m: -0.2,
@@ -90,7 +88,14 @@ fn store_with_candidates(folder: &Path, candidates: u32) -> (Store, Vec<Candidat
         },
         detector: Detector { name: "classical".to_owned(), version: "0.1.0".to_owned(), model_sha256: None },
         candidates: (0..candidates).map(found).collect(),
-    };
+    }
+}
+
+/// A store with one site, two scenes and a comparison with so many candidates.
+fn store_with_candidates(folder: &Path, candidates: u32) -> (Store, Vec<CandidateId>) {
+    let store = Store::open(folder).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let new = comparison(&store, &site, candidates);
     store.add_comparison(&actor("ann", Role::Analyst), new).unwrap();
     let ids = store
         .items(&Query::first(Collection::Candidates, 1_000))
@@ -358,8 +363,46 @@ fn jobs_survive_a_restart() {
     assert_eq!(store.requeue_jobs().unwrap(), 1);
     assert_eq!(store.claim_job().unwrap().unwrap().id, first.id);
     store.dismiss_job(&ann, &second.id).unwrap();
-    assert_eq!(store.finish_job(&second.id, json!({})).unwrap().status, JobStatus::Dismissed);
+    assert_eq!(store.fail_job(&second.id, "too late").unwrap().status, JobStatus::Dismissed);
     assert!(store.claim_job().unwrap().is_none());
+}
+
+#[test]
+fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let found = comparison(&store, &site, 2);
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let running = || {
+        let job = store.enqueue(&ann, "detect-new-structures", json!({})).unwrap();
+        assert_eq!(store.claim_job().unwrap().unwrap().id, job.id);
+        job.id
+    };
+    let recorded = || store.comparisons(None, &site).unwrap().len();
+    let finish = |id| store.finish_job(id, found.clone(), |made| json!({"comparison": made.id})).unwrap();
+
+    let dismissed = running();
+    store.dismiss_job(&bob, &dismissed).unwrap();
+    assert!(finish(&dismissed).is_none() && recorded() == 0, "a dismissed job records nothing");
+    let told = store.events_of(&format!("job/{dismissed}")).unwrap();
+    let last = told.last().unwrap();
+    assert_eq!((last.kind.as_str(), last.actor.as_str()), ("job.dismissed", "bob"));
+
+    let done = running();
+    let (job, made) = finish(&done).unwrap();
+    assert_eq!(
+        (job.status, job.progress, &job.result),
+        (JobStatus::Successful, 100, &Some(json!({"comparison": made.id})))
+    );
+    assert_eq!(store.requeue_jobs().unwrap(), 0, "a stop after that takes nothing up again");
+    assert!(finish(&done).is_none() && recorded() == 1);
+    // a comparison that cannot be recorded leaves the job running
+    let broken = running();
+    let nowhere = NewComparison { after: record::SceneId("nowhere".to_owned()), ..found.clone() };
+    assert!(store.finish_job(&broken, nowhere, |_| Value::Null).is_err());
+    assert_eq!((store.job(&broken).unwrap().status, recorded()), (JobStatus::Running, 1));
+    assert!(verify(folder.path()).is_ok());
 }
 
 #[test]
@@ -560,6 +603,13 @@ fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
     );
     assert_eq!(shown.value()["properties"]["state"], "pending");
     assert_ne!(shown.sha256, truth.sha256);
+    // nor by trying which state the tag stands for
+    let mut feature = truth.value();
+    for state in ["pending", "confirmed", "rejected", "unsure", "bad-imagery"] {
+        feature["properties"]["state"] = json!(state);
+        let tag = Sha256Hex::of(feature.to_string().as_bytes());
+        assert!(!shown.sha256.contains(tag.as_str()), "the tag tells {state}");
+    }
     // not even by trying to change it
     let bob = actor("bob", Role::Reviewer);
     let drawn = store.annotation(&annotation).unwrap();
@@ -703,8 +753,62 @@ fn a_second_person_who_could_not_see_them_does_not_overwrite_the_first_words() {
     let second = said("bob", "Some hall", Some("roof of two colours"));
     assert_eq!(second.title.as_deref(), Some("Assembly hall"));
     assert_eq!(second.note.as_deref(), Some("roof of two colours"));
-    let again = said("bob", "Assembly hall 2", None);
-    assert_eq!(again.title.as_deref(), Some("Assembly hall 2"), "bob has seen the first title by now");
+}
+
+#[test]
+fn an_analysts_review_of_what_is_no_draft_fills_gaps_and_a_reviewers_says_it_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let moved = read_polygon(&square(127.7, 39.8)).unwrap();
+    let said = |name: &str, role: Role, title: &str| {
+        let review = NewReview {
+            title: Some(title.to_owned()),
+            note: Some(format!("noted by {name}")),
+            confidence: Some(record::Confidence::Low),
+            geometry: Some(moved.clone()),
+            ..verdict(Verdict::Confirm)
+        };
+        let spoken =
+            store.add_review(&actor(name, role), &candidates[0], IfMatch::Any, review, None).unwrap();
+        assert_eq!(spoken.review.title.as_deref(), Some(title), "the review keeps its own words");
+        spoken.annotation.unwrap()
+    };
+    let ann = actor("ann", Role::Analyst);
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let draft = said("ann", Role::Analyst, "Shed");
+    assert_eq!(
+        (draft.title.as_deref(), &draft.outline),
+        (Some("Shed"), &moved),
+        "a draft is its author's own"
+    );
+
+    let bob = actor("bob", Role::Reviewer);
+    let confirmed =
+        store.add_review(&bob, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let confirmed = confirmed.annotation.unwrap();
+    assert_eq!(confirmed.status, AnnotationStatus::Confirmed);
+    for name in ["cat", "ann"] {
+        assert_eq!(said(name, Role::Analyst, "Nothing of note"), confirmed, "{name}");
+    }
+    assert_eq!(said("rob", Role::Reviewer, "Assembly hall").title.as_deref(), Some("Assembly hall"));
+}
+
+#[test]
+fn who_gives_way_in_a_dispute_of_types_gives_the_annotation_the_type_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let typed = |name: &str, kind: &str| {
+        let review = NewReview { structure_type: Some(kind.to_owned()), ..verdict(Verdict::Confirm) };
+        let who = actor(name, Role::Analyst);
+        store.add_review(&who, &candidates[0], IfMatch::Any, review, None).unwrap().annotation.unwrap()
+    };
+    typed("ann", "warehouse");
+    assert_eq!(typed("bob", "housing").status, AnnotationStatus::Disputed);
+    let settled = typed("ann", "housing");
+    assert_eq!(
+        (settled.status, settled.structure_type.as_deref()),
+        (AnnotationStatus::Confirmed, Some("housing"))
+    );
 }
 
 #[test]

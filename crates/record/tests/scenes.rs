@@ -239,13 +239,12 @@ fn description(scene: &Scene) -> SceneDescription {
 }
 
 fn elsewhere(store: &Store, scene: &Scene) -> NewPlacement {
-    let (working, working_bytes) = store.blobs().put(&b"the working copy, elsewhere"[..]).unwrap();
+    let working = store.blobs().receive(&b"the working copy, elsewhere"[..]).unwrap();
     let footprint = [[128.0, 39.91], [128.01, 39.91], [128.01, 39.9], [128.0, 39.9]];
     NewPlacement {
         placement: HandPlacement { placed: Placed::Corners { footprint }, residual_m: 0.0 },
         footprint: Some(read_polygon(&square(128.0)).unwrap()),
         working,
-        working_bytes,
         raster: scene.facts.raster.clone(),
     }
 }
@@ -324,6 +323,10 @@ fn what_a_comparison_rests_on_does_not_change_under_it() {
     ] {
         assert!(refused.unwrap_err().to_string().contains("what a comparison rests on"));
     }
+    let checked = store.check_placeable(&ann(), &before.id, IfMatch::Any).unwrap_err();
+    assert!(checked.to_string().contains("what a comparison rests on"), "{checked}");
+    let refused_copy = elsewhere(&store, &before).working.sha256.clone();
+    assert!(store.blobs().path(&refused_copy).is_err(), "a copy that was refused is not kept");
 }
 
 #[test]

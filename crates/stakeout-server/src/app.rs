@@ -1,10 +1,10 @@
 //! What every handler shares.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc};
 
 use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::{config::Config, error::ApiError, jobs, rate::Rates, tile_cache::TileCache, uploads::Uploads};
 
@@ -27,12 +27,11 @@ pub struct Inner {
     pub(crate) job_added: Notify,
     /// Who acts where no tokens are configured.
     pub(crate) local_actor: Actor,
-    blocking: Semaphore,
+    blocking: Arc<Semaphore>,
     pub(crate) uploads: Uploads,
     pub(crate) rates: Rates,
     pub(crate) ingest_worker: IngestWorker,
-    /// One permit for each file that is decoded.
-    pub(crate) ingests: Semaphore,
+    ingests: Arc<Semaphore>,
 }
 
 /// Something that listeners of `/api/events` are told.
@@ -52,8 +51,8 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Opens the store and puts jobs that a stop interrupted back into the queue. `ingest_program` is a program and
-    /// its one argument, which must do nothing but call [`raster_io::work`].
+    /// Opens the store. `ingest_program` is a program and its one argument, which must do nothing but call
+    /// [`raster_io::work`].
     ///
     /// # Errors
     /// When the store cannot be opened.
@@ -64,16 +63,15 @@ impl App {
         local_actor: Actor,
     ) -> Result<App, RecordError> {
         let store = Store::open(data)?;
-        store.requeue_jobs()?;
         let inner = Inner {
             tiles: TileCache::new(config.tile_cache_bytes, config.block_cache_bytes, config.open_scenes_max),
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
-            blocking: Semaphore::new(config.blocking_max),
+            blocking: Arc::new(Semaphore::new(config.blocking_max)),
             rates: Rates::new(&config),
             uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
-            ingests: Semaphore::new(config.ingests_parallel),
+            ingests: Arc::new(Semaphore::new(config.ingests_parallel)),
             local_actor,
             config,
             store,
@@ -82,11 +80,29 @@ impl App {
         Ok(App { inner: Arc::new(inner) })
     }
 
-    /// Starts the workers that run jobs. Call once, inside the runtime.
-    pub fn start_workers(&self) {
+    /// Takes up what a stop interrupted: jobs that ran go back into the queue, files that were on their way are removed.
+    /// Then starts the workers that run jobs. Call once, inside the runtime, when the address is this process's own: a
+    /// second one that was started by mistake takes nothing from the first.
+    ///
+    /// # Errors
+    /// When the database fails or a file cannot be removed.
+    pub fn start(&self) -> Result<(), RecordError> {
+        self.store.requeue_jobs()?;
+        let folder = self.incoming_folder();
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(RecordError::Io { path: folder, action: "emptied", source: error });
+            }
+            _ => {}
+        }
         for _ in 0..self.config.jobs_parallel {
             tokio::spawn(jobs::work(self.clone()));
         }
+        Ok(())
+    }
+
+    fn incoming_folder(&self) -> PathBuf {
+        self.store.folder().join("incoming")
     }
 
     /// Whether clients must show tokens.
@@ -97,17 +113,27 @@ impl App {
         self.store.has_tokens()
     }
 
-    /// Runs blocking work on a thread of its own, a bounded number at a time.
+    /// Runs blocking work on a thread of its own, a bounded number at a time. Work that has begun is done to its end and
+    /// counts until then, also where the client that asked for it has gone away: what must happen belongs into it.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let _permit = self.blocking.acquire().await.expect("the semaphore is never closed");
+        let permit = turn(&self.blocking).await;
         let app = self.clone();
-        match tokio::task::spawn_blocking(move || work(&app)).await {
+        let work = move || {
+            let _permit = permit;
+            work(&app)
+        };
+        match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(panic) => Err(ApiError::internal(&panic)),
         }
+    }
+
+    /// Waits until a file may be decoded. The permit belongs into the work that decodes it.
+    pub(crate) async fn ingest_turn(&self) -> OwnedSemaphorePermit {
+        turn(&self.ingests).await
     }
 
     pub(crate) fn notify(&self, kind: &'static str, data: serde_json::Value) {
@@ -117,9 +143,47 @@ impl App {
 
     /// A folder for files on their way into the store, on the same disk.
     pub(crate) fn incoming(&self) -> Result<tempfile::TempDir, ApiError> {
-        let folder: PathBuf = self.store.folder().join("incoming");
+        let folder = self.incoming_folder();
         std::fs::create_dir_all(&folder)
             .and_then(|()| tempfile::tempdir_in(&folder))
             .map_err(|error| ApiError::internal(&error))
+    }
+}
+
+async fn turn(door: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(door).acquire_owned().await.expect("the semaphore is never closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use record::Role;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_counts_until_it_is_done_also_where_nobody_waits_for_it_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { blocking_max: 1, ..Config::default() };
+        let me = Actor { name: "me".to_owned(), role: Role::Admin };
+        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me).unwrap();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let own = app.clone();
+        let asked = tokio::spawn(async move {
+            own.blocking(move |_| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_begun.await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled(), "the client went away");
+        assert_eq!(app.blocking.available_permits(), 0);
+        go_on.send(()).unwrap();
+        app.blocking(|_| Ok(())).await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use raster_io::{IngestRequest, IngestedScene, Placing, RasterError};
 use record::{
-    Actor, HandPlacement, IfMatch, NewPlacement, NewScene, RasterFacts, Scene, SceneId, Sha256Hex, SiteId,
+    Actor, HandPlacement, IfMatch, Incoming, NewPlacement, NewScene, RasterFacts, Scene, SceneId, SiteId,
     scene::Original,
 };
 use serde_json::Value;
@@ -24,13 +24,6 @@ pub(crate) struct Arrival {
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// A working copy that is in the record's keeping.
-struct Working {
-    sha256: Sha256Hex,
-    bytes: u64,
-    made: IngestedScene,
-}
-
 /// Ingests a file and records the scene; nothing is recorded where anything fails.
 pub(crate) fn record_scene(
     app: &App,
@@ -41,9 +34,9 @@ pub(crate) fn record_scene(
     let said = scene_properties::description(&arrival.properties)?;
     let placing = scene_properties::placing(&arrival.properties, arrival.world_file.as_deref())?;
     let placed = placing.as_ref().map(scene_properties::placed);
-    let working = derive(app, &arrival.original, &arrival.file_name, arrival.folder.path(), placing)?;
+    let (made, working) = derive(app, &arrival.original, &arrival.file_name, arrival.folder.path(), placing)?;
     let (sha256, bytes) = app.store.blobs().put_file(&arrival.original)?;
-    let residual_m = working.made.residual_m.unwrap_or(0.0);
+    let residual_m = made.residual_m.unwrap_or(0.0);
     let facts = NewScene {
         datetime: said.datetime,
         platform: said.platform,
@@ -51,21 +44,22 @@ pub(crate) fn record_scene(
         license: said.license,
         details: said.details,
         placement: placed.map(|placed| HandPlacement { placed, residual_m }),
-        footprint: working.made.info.footprint.clone(),
+        footprint: made.info.footprint.clone(),
         original: Original {
             sha256,
             bytes,
-            media_type: working.made.media_type.to_owned(),
+            media_type: made.media_type.to_owned(),
             file_name: arrival.file_name.clone(),
         },
-        raster: raster_facts(&working.made),
-        working: working.sha256,
+        raster: raster_facts(&made),
+        working: working.sha256.clone(),
         working_bytes: Some(working.bytes),
     };
+    working.keep()?;
     Ok(app.store.add_scene_as(actor, site, arrival.id.clone(), facts)?)
 }
 
-/// Derives the working copy of a scene again, where it was put anew.
+/// Derives the working copy of a scene again, where it was put anew; nothing is derived that would not be taken.
 pub(crate) fn place_anew(
     app: &App,
     actor: &Actor,
@@ -73,30 +67,32 @@ pub(crate) fn place_anew(
     if_match: IfMatch,
     placing: Placing,
 ) -> Result<Scene, ApiError> {
+    app.store.check_placeable(actor, &scene.id, if_match)?;
     let original = app.store.blobs().path(&scene.facts.original.sha256)?;
     let folder = app.incoming()?;
     let placed = scene_properties::placed(&placing);
-    let working = derive(app, &original, &scene.facts.original.file_name, folder.path(), Some(placing))?;
-    let residual_m = working.made.residual_m.unwrap_or(0.0);
+    let (made, working) =
+        derive(app, &original, &scene.facts.original.file_name, folder.path(), Some(placing))?;
+    let residual_m = made.residual_m.unwrap_or(0.0);
     let placement = NewPlacement {
         placement: HandPlacement { placed, residual_m },
-        footprint: working.made.info.footprint.clone(),
-        raster: raster_facts(&working.made),
-        working: working.sha256,
-        working_bytes: working.bytes,
+        footprint: made.info.footprint.clone(),
+        raster: raster_facts(&made),
+        working,
     };
     let scene = app.store.place_scene(actor, &scene.id, if_match, placement)?;
     app.tiles.forget(&scene.id);
     Ok(scene)
 }
 
+/// Makes the working copy of a file; it is not kept yet.
 fn derive(
     app: &App,
     original: &Path,
     file_name: &str,
     folder: &Path,
     placing: Option<Placing>,
-) -> Result<Working, ApiError> {
+) -> Result<(IngestedScene, Incoming), ApiError> {
     // the process that decodes may write in a folder of its own, where nothing else is
     let made = folder.join("made");
     std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
@@ -106,8 +102,8 @@ fn derive(
         RasterError::Placing { fault, .. } => scene_properties::placing_fault(fault),
         error => ApiError::from(error).naming(original, file_name),
     })?;
-    let (sha256, bytes) = app.store.blobs().put_file(&output)?;
-    Ok(Working { sha256, bytes, made })
+    let output = std::fs::File::open(output).map_err(|error| ApiError::internal(&error))?;
+    Ok((made, app.store.blobs().receive(output)?))
 }
 
 fn raster_facts(made: &IngestedScene) -> RasterFacts {

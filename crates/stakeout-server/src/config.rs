@@ -34,6 +34,8 @@ pub struct Config {
     /// Longest time from the opening of a connection, or from its last answer, until the head of the next request has
     /// come whole, seconds.
     pub head_time_s: u64,
+    /// Longest time in which nothing is taken of what is sent, seconds; then the connection is closed.
+    pub send_idle_s: u64,
     /// Requests a second from one address of another machine; 0 is no limit. Five seconds' worth may come at once.
     pub requests_per_s_max: u32,
     /// The same for programs of this machine.
@@ -113,6 +115,7 @@ impl Default for Config {
             body_idle_s: 60,
             connections_max: 1_000,
             head_time_s: 30,
+            send_idle_s: 60,
             requests_per_s_max: 200,
             local_requests_per_s_max: 0,
             refused_body_bytes_max: 64 << 20,

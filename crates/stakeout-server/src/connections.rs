@@ -1,4 +1,4 @@
-//! Connections: how many there may be, and how long each may take to say what it wants.
+//! Connections: how many there may be, how long each may take to say what it wants, and to take what it is sent.
 //!
 //! A client that opens many connections and sends its requests letter by letter would else hold the server's files and
 //! memory for nothing.
@@ -11,13 +11,10 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tower_service::Service;
 
-use crate::{App, Config, router};
+use crate::{App, Config, router, sending::Sending};
 
 /// Pause after a connection could not be taken, as when there are no file handles left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,6 +23,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(app: App, listener: TcpListener) -> Infallible {
     let free = Arc::new(Semaphore::new(app.config.connections_max));
     let protocol = protocol(&app.config);
+    let send_idle_max = Duration::from_secs(app.config.send_idle_s);
     let router = router(app);
     loop {
         // those beyond the limit wait in the system's queue
@@ -40,7 +38,9 @@ pub async fn serve(app: App, listener: TcpListener) -> Infallible {
         };
         let (protocol, router) = (protocol.clone(), router.clone());
         tokio::spawn(async move {
-            answer(&protocol, router, stream, from).await;
+            // answers are small and many: none waits for the one before to be confirmed
+            let _ = stream.set_nodelay(true);
+            answer(&protocol, router, Sending::new(stream, send_idle_max), from).await;
             drop(permit);
         });
     }
@@ -53,9 +53,7 @@ fn protocol(config: &Config) -> http1::Builder {
 }
 
 /// Answers the requests of one connection until it is closed.
-async fn answer(protocol: &http1::Builder, router: Router, stream: TcpStream, from: SocketAddr) {
-    // answers are small and many: none waits for the one before to be confirmed
-    let _ = stream.set_nodelay(true);
+async fn answer(protocol: &http1::Builder, router: Router, stream: Sending, from: SocketAddr) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(from));

@@ -1,14 +1,15 @@
 //! Coordinate reference systems of features (OGC API Features Part 2).
 
+use axum::http::StatusCode;
 use geo::{Coord, LineString, Polygon};
-use raster_io::Reprojection;
+use raster_io::{RasterError, Reprojection};
 use record::{
     filter::turn_coordinates,
     geojson::{POSITIONS_MAX, polygon_value},
 };
 use serde_json::{Value, json};
 
-use crate::ApiError;
+use crate::{ApiError, error::causes};
 
 /// Steps along an edge of a projected box: its outline in degrees is curved.
 const BOX_EDGE_STEPS: u32 = 16;
@@ -106,7 +107,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) fn out_of_degrees(&self, [lon, lat]: [f64; 2]) -> Result<[f64; 2], ApiError> {
+    fn out_of_degrees(&self, [lon, lat]: [f64; 2]) -> Result<[f64; 2], RasterError> {
         Ok(match self {
             Way::Same => [lon, lat],
             Way::Swapped => [lat, lon],
@@ -125,6 +126,9 @@ impl Way {
     }
 
     /// A feature's text with its geometry in this CRS.
+    ///
+    /// # Errors
+    /// 400 where a position lies too far from the area of the CRS to have one in it.
     pub(crate) fn feature_text(&self, text: &str) -> Result<String, ApiError> {
         if matches!(self, Way::Same) {
             return Ok(text.to_owned());
@@ -132,6 +136,13 @@ impl Way {
         let mut feature: Value = serde_json::from_str(text).map_err(|error| ApiError::internal(&error))?;
         turn_coordinates(&mut feature["geometry"]["coordinates"], &mut |position| {
             self.out_of_degrees(position)
+        })
+        .map_err(|error| {
+            let got = format!("a CRS in which feature {} has no coordinates", feature["id"]);
+            let wanted = format!("one in whose area all features lie ({})", causes(&error));
+            let detail = format!("crs is {got} but must be {wanted}");
+            let title = "A parameter has a wrong value";
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", title, detail).at("crs")
         })?;
         Ok(feature.to_string())
     }

@@ -17,7 +17,7 @@ pub(crate) const MISSING_PARAMETER: &str = "missing-parameter";
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
-    /// Last part of the problem's type; stable.
+    /// The problem's type, or the last part of one of our own; stable.
     kind: &'static str,
     title: &'static str,
     detail: String,
@@ -90,7 +90,7 @@ impl ApiError {
         self.status
     }
 
-    /// Last part of the problem's type.
+    /// The problem's type, or the last part of one of our own.
     pub(crate) fn kind(&self) -> &'static str {
         self.kind
     }
@@ -150,8 +150,9 @@ pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let is_of_a_standard = self.kind.starts_with("http:");
         let mut problem = json!({
-            "type": format!("/problems/{}", self.kind),
+            "type": if is_of_a_standard { self.kind.to_owned() } else { format!("/problems/{}", self.kind) },
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,

@@ -1,8 +1,10 @@
 //! Who may come in: the Host header, requests from other sites, tokens.
 
+use std::net::SocketAddr;
+
 use axum::{
-    extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{Extensions, HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -12,6 +14,9 @@ use crate::{ApiError, App};
 
 /// Cookie in which a browser carries its token.
 pub(crate) const TOKEN_COOKIE: &str = "stakeout_token";
+const TOKEN_WANTED: &str = "send a token as Authorization: Bearer TOKEN";
+const NO_TOKENS: &str = "there are no tokens, so only programs of the server's own machine are answered, at a loopback \
+                         address; make a token there with `stakeout token create --data DIR --role ROLE`";
 
 /// Whether a host, with or without a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
@@ -37,8 +42,7 @@ pub(crate) async fn guard(
     check_site(request.method(), request.headers())?;
     if !is_open(request.method(), request.uri().path()) {
         // microseconds in the database: handing it to another thread would cost more
-        let secret = bearer(request.headers()).or_else(|| cookie(request.headers()));
-        let actor = actor(&app, secret)?;
+        let actor = who_asks(&app, request.headers(), request.extensions())?;
         request.extensions_mut().insert(Who(actor));
     }
     Ok(next.run(request).await)
@@ -52,11 +56,19 @@ fn is_open(method: &Method, path: &str) -> bool {
     page || signing || path.starts_with("/health/")
 }
 
+fn host_of(headers: &HeaderMap) -> &str {
+    headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// The host, with or without a port, under which clients elsewhere reach the service.
+fn public_host(app: &App) -> Option<&str> {
+    let rest = app.config.public_url.as_deref()?.split("://").nth(1)?;
+    rest.split('/').next()
+}
+
 fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let public = app.config.public_url.as_deref().and_then(|url| url.split("://").nth(1));
-    let public = public.map(|rest| rest.split('/').next().unwrap_or(rest));
-    if is_loopback(host) || public.is_some_and(|public| public.eq_ignore_ascii_case(host)) {
+    let host = host_of(headers);
+    if is_loopback(host) || public_host(app).is_some_and(|public| public.eq_ignore_ascii_case(host)) {
         return Ok(());
     }
     let detail = format!(
@@ -99,21 +111,45 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .find(|secret| !secret.is_empty())
 }
 
-pub(crate) fn actor(app: &App, secret: Option<&str>) -> Result<Actor, ApiError> {
-    let refuse = |kind: &'static str, detail: &str| {
-        ApiError::new(StatusCode::UNAUTHORIZED, kind, "A token is needed", detail.to_owned())
-            .at("Authorization")
-    };
-    match secret {
-        Some(secret) => {
-            let actor = app.store.actor_of_secret(secret)?;
-            actor.ok_or_else(|| refuse("invalid-token", "the token is unknown or revoked"))
-        }
-        None if app.store.has_tokens()? => {
-            Err(refuse("unauthorized", "send a token as Authorization: Bearer TOKEN"))
-        }
-        None => Ok(app.local_actor.clone()),
+/// Who asks: whom a token stands for, or, where there are no tokens, the one person at this machine.
+///
+/// # Errors
+/// 401 for a token that is unknown or revoked, and for none where one is needed.
+pub(crate) fn who_asks(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Result<Actor, ApiError> {
+    if let Some(secret) = bearer(headers) {
+        return holder(app, secret);
     }
+    if app.store.has_tokens()? {
+        let secret = cookie(headers);
+        return secret
+            .map_or_else(|| Err(refusal("unauthorized", TOKEN_WANTED)), |secret| holder(app, secret));
+    }
+    // cookies know no ports: without tokens one that came is another server's
+    if is_local(app, headers, extensions) {
+        return Ok(app.local_actor.clone());
+    }
+    Err(refusal("unauthorized", NO_TOKENS))
+}
+
+/// Whom a token stands for.
+///
+/// # Errors
+/// 401 for one that is unknown or revoked.
+pub(crate) fn holder(app: &App, secret: &str) -> Result<Actor, ApiError> {
+    let actor = app.store.actor_of_secret(secret)?;
+    actor.ok_or_else(|| refusal("invalid-token", "the token is unknown or revoked"))
+}
+
+fn refusal(kind: &'static str, detail: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, kind, "A token is needed", detail.to_owned()).at("Authorization")
+}
+
+/// Whether a program of this machine asks this machine. A proxy is one too, but it asks for others: where the service
+/// has a public address nobody is known by where they sit.
+fn is_local(app: &App, headers: &HeaderMap, extensions: &Extensions) -> bool {
+    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip().to_canonical());
+    let is_private = public_host(app).is_none_or(is_loopback);
+    is_private && is_loopback(host_of(headers)) && from.is_some_and(|from| from.is_loopback())
 }
 
 /// The actor of a request, as a handler's argument.
@@ -137,7 +173,54 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
 
 #[cfg(test)]
 mod tests {
+    use record::Role;
+
     use super::*;
+    use crate::Config;
+
+    fn asked(host: &'static str, more: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        headers.extend(more.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())));
+        headers
+    }
+
+    #[test]
+    fn without_tokens_only_this_machine_asking_itself_comes_in() {
+        let (folder, me) = (tempfile::tempdir().unwrap(), Actor { name: "me".to_owned(), role: Role::Admin });
+        let app = |public_url: Option<&str>| {
+            let config = Config { public_url: public_url.map(str::to_owned), ..Config::default() };
+            App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap()
+        };
+        let comes_in = |app: &App, from: &str, headers: &HeaderMap| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(from.parse::<SocketAddr>().unwrap()));
+            who_asks(app, headers, &extensions).map_err(|error| error.status())
+        };
+        let refused = Err(StatusCode::UNAUTHORIZED);
+        let (own, public) = (app(None), app(Some("https://stakeout.example")));
+        for here in ["127.0.0.1:5000", "[::1]:5000", "[::ffff:127.0.0.1]:5000"] {
+            assert_eq!(comes_in(&own, here, &asked("localhost:8080", &[])), Ok(me.clone()), "{here}");
+            assert_eq!(comes_in(&own, here, &asked("stakeout.example", &[])), refused);
+            assert_eq!(comes_in(&public, here, &asked("localhost", &[])), refused, "a proxy asks for others");
+        }
+        for elsewhere in ["192.0.2.1:5000", "[2001:db8::1]:5000"] {
+            assert_eq!(comes_in(&own, elsewhere, &asked("localhost", &[])), refused, "{elsewhere}");
+        }
+        assert_eq!(
+            who_asks(&own, &asked("localhost", &[]), &Extensions::new()).unwrap_err().status(),
+            StatusCode::UNAUTHORIZED
+        );
+
+        // a cookie of another server at the same host, whose port cookies do not know
+        let cookie = asked("localhost", &[(header::COOKIE, "stakeout_token=stk_of_another")]);
+        let bearer = asked("localhost", &[(header::AUTHORIZATION, "Bearer stk_of_another")]);
+        assert_eq!(comes_in(&own, "127.0.0.1:5000", &cookie), Ok(me.clone()));
+        assert_eq!(comes_in(&own, "127.0.0.1:5000", &bearer), refused);
+        let made = own.store.create_token(&me, "ann", Role::Analyst).unwrap();
+        assert_eq!(comes_in(&own, "127.0.0.1:5000", &cookie), refused);
+        assert_eq!(holder(&own, &made.secret).unwrap().name, "ann");
+    }
 
     #[test]
     fn this_machine_by_its_names_and_nothing_else() {

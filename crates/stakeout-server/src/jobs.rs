@@ -8,7 +8,7 @@ use std::{
 };
 
 use imagery_diff::{DetectOptions, Progress, Stage};
-use record::{Actor, Job, JobStatus, NewComparison, RecordError, Role, SceneId};
+use record::{Comparison, Job, JobStatus, NewComparison, RecordError, SceneId, geojson::Coordinates};
 use serde_json::json;
 
 use crate::{
@@ -48,7 +48,7 @@ fn run_next(app: &App) -> Result<bool, RecordError> {
     // a job that breaks fails; it does not take its worker along
     let ran = catch_unwind(AssertUnwindSafe(|| run(app, &job))).unwrap_or(Err(JobError::Broke));
     let ended = match ran {
-        Ok(result) => app.store.finish_job(&job.id, result)?,
+        Ok(finished) => finished,
         Err(JobError::Detection(DetectionError::Cancelled)) => app.store.job(&job.id)?,
         Err(error) => app.store.fail_job(&job.id, &causes(&error))?,
     };
@@ -64,6 +64,8 @@ enum JobError {
     Record(#[from] RecordError),
     #[error("the inputs of the job cannot be read")]
     Input(#[from] serde_json::Error),
+    #[error("neither image has a place, so what was found would lie nowhere; place them first")]
+    Unplaced,
     #[error("the job broke; the server's log says where")]
     Broke,
 }
@@ -76,7 +78,8 @@ struct DetectInput {
     model: Option<String>,
 }
 
-fn run(app: &App, job: &Job) -> Result<serde_json::Value, JobError> {
+/// Compares, and ends the job with what it found.
+fn run(app: &App, job: &Job) -> Result<Job, JobError> {
     let input: DetectInput = serde_json::from_value(job.input.clone())?;
     let working = |id: &SceneId| -> Result<_, RecordError> {
         app.store.blobs().path(&app.store.scene(id)?.facts.working)
@@ -87,7 +90,9 @@ fn run(app: &App, job: &Job) -> Result<serde_json::Value, JobError> {
     let last_told = Mutex::new(Instant::now() - PROGRESS_EVERY);
     let progress = |progress: Progress| note(app, job, progress, &last_told);
     let found = detection::detect_files(&before, &after, &detector, &DetectOptions::default(), &progress)?;
-    let (count, fit) = (found.candidates.len(), found.fit.clone());
+    if found.coordinates == Coordinates::Pixels {
+        return Err(JobError::Unplaced);
+    }
     let new = NewComparison {
         before: input.before,
         after: input.after,
@@ -95,10 +100,20 @@ fn run(app: &App, job: &Job) -> Result<serde_json::Value, JobError> {
         detector: found.detector,
         candidates: found.candidates,
     };
-    let actor = Actor { name: job.actor.clone(), role: Role::Analyst };
-    let comparison = app.store.add_comparison(&actor, new)?;
+    let finished = app.store.finish_job(&job.id, new, result)?;
+    // one that does not run any more was dismissed
+    let (finished, comparison) = finished.ok_or(DetectionError::Cancelled)?;
     app.notify("candidate", json!({"comparison": comparison.id, "site": comparison.site}));
-    Ok(json!({"comparison": comparison.id, "site": comparison.site, "fit": fit, "candidates": count}))
+    Ok(finished)
+}
+
+fn result(comparison: &Comparison) -> serde_json::Value {
+    json!({
+        "comparison": comparison.id,
+        "site": comparison.site,
+        "fit": comparison.fit,
+        "candidates": comparison.candidates,
+    })
 }
 
 /// Writes progress down and asks whether the job was dismissed meanwhile.

@@ -30,14 +30,18 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
             arguments.data.display()
         );
     }
-    tokio::runtime::Runtime::new()?.block_on(serve(app, arguments, quiet))
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(serve(app, arguments, quiet));
+    // a comparison may go on for long; it is taken up at the next start, and every write is whole or not there
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
-    app.start_workers();
+    app.start().with_context(|| format!("{} cannot be taken up", arguments.data.display()))?;
     if !quiet {
         announce(&arguments.data, listener.local_addr()?);
     }

@@ -137,6 +137,41 @@ fn a_refusal_for_want_of_a_token_names_the_scheme() {
 }
 
 #[test]
+fn who_revokes_the_last_token_opens_nothing_and_ends_what_its_holder_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (secret, admin) = (token(&data, "viewer"), token(&data, "admin"));
+    let settings = json!({"public_url": "https://stakeout.example"});
+    let server = Server::start_configured(&data, &settings);
+    let mut stream = server.listen(&secret);
+    let listed: Value =
+        serde_json::from_slice(&run(&["token", "list", "--data", text(&data)]).stdout).unwrap();
+    let revoke = |at: usize| {
+        let id = listed[at]["id"].as_str().unwrap();
+        assert!(run(&["token", "revoke", "--data", text(&data), id]).status.success());
+    };
+    revoke(0);
+    let site =
+        json!({"type": "Feature", "id": "plant", "geometry": outline(), "properties": {"name": "plant"}});
+    assert_eq!(ask(&server, "POST", "/ogc/collections/sites/items", Some(&admin), &site).0, 201);
+    let (mut rest, mut piece) = (Vec::new(), [0; 1024]);
+    loop {
+        let got = stream.read(&mut piece).unwrap();
+        rest.extend(&piece[..got]);
+        assert!(!String::from_utf8_lossy(&rest).contains("event: site"), "a revoked token still hears");
+        if got == 0 {
+            break;
+        }
+    }
+    revoke(1);
+    for token in [None, Some(admin.as_str())] {
+        assert_eq!(ask(&server, "GET", "/ogc", token, &Value::Null).0, 401);
+    }
+    let (_, answer) = ask(&server, "GET", "/ogc", None, &Value::Null);
+    assert!(answer.contains("stakeout token create"), "{answer}");
+}
+
+#[test]
 fn who_asks_too_often_is_told_when_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let settings = json!({"local_requests_per_s_max": 2});
@@ -192,6 +227,27 @@ fn who_says_too_slowly_what_they_want_is_cut_off_and_others_are_let_in() {
         let got = stream.read(&mut [0; 64]).unwrap_or(0);
         assert_eq!(got, 0, "it was given up without an answer");
     }
+}
+
+#[test]
+fn who_does_not_take_what_they_asked_for_is_cut_off_and_others_are_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({"send_idle_s": 1, "connections_max": 1});
+    let server = Server::start_configured(&folder.path().join("data"), &settings);
+    server.add_site("plant");
+    let (before, _) = rendered_pair(folder.path());
+    let scene = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut greedy = TcpStream::connect(host).unwrap();
+    // far more than lies in the buffers of a connection
+    let request = format!("GET /api/scenes/{scene}/original HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    greedy.write_all(request.repeat(200).as_bytes()).unwrap();
+    // waits for its turn, and gets it
+    assert_eq!(ask(&server, "GET", "/ogc", None, &Value::Null).0, 200);
+    let mut taken = Vec::new();
+    // a reset tells the end as well as an end does
+    let _ = greedy.read_to_end(&mut taken);
+    assert!(taken.len() < 200 * std::fs::metadata(&before).unwrap().len() as usize);
 }
 
 #[test]
@@ -257,6 +313,26 @@ fn a_body_of_the_wrong_shape_is_told_and_breaks_nothing() {
     let answer = server.post("/ogc/collections/annotations/items", &reversed, &[]);
     assert_eq!((answer.status, answer.body["parameter"].as_str()), (400, Some("end_datetime")));
     assert_eq!(server.count("annotations"), 1);
+}
+
+#[test]
+fn a_text_with_control_characters_is_refused_with_the_place_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let post = |title: &str| server.post("/ogc/collections/annotations/items", &annotation(title), &[]);
+    for (title, words) in [
+        ("a\u{0}b", "U+0000 at character 1"),
+        ("hall\u{1b}[31m", "U+001B at character 4"),
+        ("\u{85}x", "U+0085 at character 0"),
+        ("x\u{FFFF}", "U+FFFF at character 1"),
+    ] {
+        let answer = post(title);
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(answer.status == 400 && detail.starts_with("properties.title is a text with"), "{detail}");
+        assert!(detail.contains(words), "{detail}");
+    }
+    assert_eq!(post("one\tline\r\nand another\n조립동").status, 201);
 }
 
 #[test]

@@ -266,6 +266,109 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
     assert!(run(&["verify", "--data", text(&data)]).status.success());
 }
 
+#[test]
+fn a_working_copy_is_read_by_windows_over_the_network_and_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let scene = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    for asset in ["working", "original"] {
+        let path = format!("/api/scenes/{scene}/{asset}");
+        let url = format!("{}{path}", server.url);
+        let whole = ureq::get(&url).call().unwrap().body_mut().read_to_vec().unwrap();
+        let bytes = whole.len();
+        let mut part = ureq::get(&url).header("range", "bytes=100-199").call().unwrap();
+        assert_eq!(part.status(), 206, "{asset}");
+        assert_eq!(part.headers()["content-range"], format!("bytes 100-199/{bytes}"));
+        assert_eq!(part.body_mut().read_to_vec().unwrap(), whole[100..200]);
+        let (status, headers) = server.head_of("GET", &path, &[("range", &format!("bytes={bytes}-"))]);
+        assert_eq!((status, headers["content-range"].as_str()), (416, format!("bytes */{bytes}").as_str()));
+        let (status, headers) = server.head_of("HEAD", &path, &[("range", "bytes=0-9")]);
+        assert_eq!((status, headers["content-length"].as_str()), (200, bytes.to_string().as_str()));
+        assert_eq!(headers["accept-ranges"], "bytes");
+        assert_eq!(server.head_of("GET", &path, &[("if-none-match", &headers["etag"])]).0, 304);
+    }
+    let remote = format!("/vsicurl/{}/api/scenes/{scene}/working", server.url);
+    let read = Command::new("gdallocationinfo").args(["-valonly", &remote, "300", "200"]).output().unwrap();
+    let local =
+        Command::new("gdallocationinfo").args(["-valonly", text(&before), "300", "200"]).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    assert_eq!(read.stdout, local.stdout);
+}
+
+/// Blobs of a data folder.
+fn blobs(data: &Path) -> usize {
+    let shelves = std::fs::read_dir(data.join("blobs")).unwrap();
+    shelves.map(|shelf| std::fs::read_dir(shelf.unwrap().path()).unwrap().count()).sum()
+}
+
+#[test]
+fn a_placement_that_would_not_be_taken_derives_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let own = server.add_scene("plant", &before, "2023-05-14T02:10:00Z");
+    let time = json!({"datetime": "2024-05-14T02:10:00Z"});
+    let png = screenshot(&before, "PNG", "map.png");
+    let unplaced = server.upload_bytes("plant", "map.png", &png, &time, None).body["id"].clone();
+    let unplaced = unplaced.as_str().unwrap();
+    let [viewer, analyst] = ["viewer", "analyst"].map(|role| {
+        let made = run(&["token", "create", "--data", text(&data), "--role", role, "--name", role]);
+        format!("Bearer {}", String::from_utf8(made.stdout).unwrap().trim())
+    });
+    let corners = json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]]);
+    let place = |token: &str, scene: &str, tag: &str| {
+        let headers = [("authorization", token), ("if-match", tag)];
+        let path = format!("/api/scenes/{scene}/placement");
+        server.put(&path, &json!({"footprint": corners}), &headers)
+    };
+    let before = blobs(&data);
+    // a tag that is wrong too: the role is what is told
+    for (token, scene, tag, status) in [
+        (&viewer, unplaced, "\"another\"", 403),
+        (&viewer, unplaced, "*", 403),
+        (&analyst, unplaced, "\"another\"", 412),
+        (&analyst, own.as_str(), "*", 409),
+    ] {
+        let refused = place(token, scene, tag);
+        assert_eq!(refused.status, status, "{scene} {tag}: {}", refused.body);
+        assert_eq!(blobs(&data), before, "{scene} {tag} left a file");
+    }
+    assert_eq!(place(&analyst, unplaced, "*").status, 200);
+    assert_eq!(blobs(&data), before + 1);
+}
+
+#[test]
+fn images_without_a_place_are_compared_once_they_are_placed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let [first, second] =
+        [(&before, "a.png", "2023"), (&after, "b.png", "2024")].map(|(file, name, year)| {
+            let png = screenshot(file, "PNG", name);
+            let time = json!({"datetime": format!("{year}-05-14T02:10:00Z")});
+            server.upload_bytes("plant", name, &png, &time, None).body["id"].as_str().unwrap().to_owned()
+        });
+    let execute = || {
+        let inputs = json!({"inputs": {"before": first, "after": second, "model": "classical"}});
+        server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[])
+    };
+    let corners = json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]]);
+    for (scene, input) in [(&first, "inputs.before"), (&second, "inputs.after")] {
+        let refused = execute();
+        assert_eq!((refused.status, refused.body["parameter"].as_str()), (400, Some(input)));
+        let detail = refused.body["detail"].as_str().unwrap();
+        let path = format!("/api/scenes/{scene}/placement");
+        assert!(detail.contains("place it first") && detail.contains(&path), "{detail}");
+        assert_eq!(server.put(&path, &json!({"footprint": corners}), &[("if-match", "*")]).status, 200);
+    }
+    assert_eq!(execute().status, 201);
+}
+
 /// A picture of two halves, 12 km wide, whose middle lies on the antimeridian over Fiji.
 fn fiji(folder: &Path) -> std::path::PathBuf {
     let (plain, file) = (folder.join("plain.tif"), folder.join("fiji.tif"));

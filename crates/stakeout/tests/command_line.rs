@@ -173,4 +173,25 @@ fn models_are_listed_with_their_licence_and_shown_with_their_card() {
     assert!(listed.contains("open\t") && listed.contains("classical\t"), "{listed}");
     let card: Value = serde_json::from_slice(&run(&["model", "show", "open"]).stdout).unwrap();
     assert_eq!(card["sha256"].as_str().unwrap().len(), 64);
+    for line in listed.lines() {
+        let (name, version) = (line.split('\t').next().unwrap(), line.split('\t').nth(1).unwrap());
+        let shown = run(&["model", "show", name]);
+        assert!(shown.status.success(), "{name}: {}", String::from_utf8_lossy(&shown.stderr));
+        let card: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        assert_eq!((card["name"].as_str(), card["version"].as_str()), (Some(name), Some(version)));
+    }
+    assert_eq!(run(&["model", "show", "none"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_token_that_is_made_quietly_is_its_secret_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |more: &[&str]| {
+        let arguments = ["token", "create", "--data", text(folder.path()), "--role", "viewer"];
+        run(&[&arguments, more].concat())
+    };
+    let quiet = make(&["--quiet"]);
+    assert!(quiet.status.success() && quiet.stderr.is_empty());
+    assert!(String::from_utf8(quiet.stdout).unwrap().starts_with("stk_"));
+    assert!(String::from_utf8(make(&[]).stderr).unwrap().contains("shown this once"));
 }

@@ -189,6 +189,36 @@ fn what_takes_no_parameters_refuses_each_by_name() {
         assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!("now")), "{path}");
         assert_eq!(answer.body["detail"], "now is not a parameter of this resource; it has none");
     }
+    for path in ["/health/live", "/health/ready", "/metrics", "/openapi.json"] {
+        let answer = server.get(&format!("{path}?now=1"));
+        assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!("now")), "{path}");
+    }
+    for (method, path) in
+        [("OPTIONS", "/uploads"), ("POST", "/uploads"), ("HEAD", "/uploads/a"), ("DELETE", "/uploads/a")]
+    {
+        let tus = [("tus-resumable", "1.0.0"), ("upload-length", "1")];
+        assert_eq!(server.head_of(method, &format!("{path}?now=1"), &tus).0, 400, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_crs_in_which_a_feature_has_no_coordinates_is_refused_with_the_feature() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let draw =
+        |at| server.post(ANNOTATIONS, &annotation(at, [Value::Null, Value::Null]), &[]).body["id"].clone();
+    draw([127.6, 39.9]);
+    let far = draw([38.0, 0.0]);
+    let far = far.as_str().unwrap();
+    let crs = "crs=http://www.opengis.net/def/crs/EPSG/0/32652";
+    for path in [format!("{ANNOTATIONS}?{crs}"), format!("{ANNOTATIONS}/{far}?{crs}")] {
+        let told = server.get(&path);
+        assert_eq!((told.status, &told.body["parameter"]), (400, &json!("crs")), "{path}: {}", told.body);
+        assert!(told.body["detail"].as_str().unwrap().contains(far), "{}", told.body);
+    }
+    let near = server.get(&format!("{ANNOTATIONS}?{crs}&bbox=127,39,128,41"));
+    assert_eq!((near.status, &near.body["numberReturned"]), (200, &json!(1)), "{}", near.body);
 }
 
 #[test]

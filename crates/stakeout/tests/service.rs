@@ -91,6 +91,36 @@ fn a_job_survives_a_power_loss_and_so_does_every_acknowledged_write() {
 }
 
 #[test]
+fn an_interrupt_does_not_wait_for_a_job_and_the_next_start_clears_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let (first, second) = server.add_plant(rendered_pair(folder.path()));
+    let job = server.compare(&first, &second);
+    while server.get(&job).body["status"] != "running" {
+        std::thread::yield_now();
+    }
+    assert!(server.interrupt().success());
+    assert!(run(&["verify", "--data", text(&data)]).status.success());
+
+    // what a kill would have left of an upload
+    let left = data.join("incoming/.tmpleft");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("original"), b"half a file").unwrap();
+    let server = Server::start_configured(&data, &json!({"jobs_parallel": 0}));
+    assert_eq!(server.get(&job).body["status"], "accepted", "it was not done, and waits for its turn again");
+    let results = server.get(&format!("{job}/results")).body;
+    assert!(
+        results["type"].as_str().unwrap().ends_with("ogcapi-processes-1/1.0/result-not-ready"),
+        "{results}"
+    );
+    assert!(!left.exists());
+    server.kill();
+    let server = Server::start(&data);
+    assert_eq!(server.wait_for(&job)["status"], "successful");
+}
+
+#[test]
 fn verify_finds_a_blob_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let (before, _) = rendered_pair(folder.path());
@@ -180,6 +210,13 @@ fn comparisons_that_cannot_be_made_are_told() {
     let file = execute(json!({"inputs": {"before": scene, "after": scene, "model": "/etc/passwd.onnx"}}));
     assert_eq!(file.status, 400);
     assert_eq!(server.get("/ogc/jobs").body["jobs"], json!([]));
+    let standard = |path: &str| server.get(path).body["type"].as_str().unwrap().to_owned();
+    let named = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/";
+    assert_eq!(standard("/ogc/processes/nothing"), format!("{named}no-such-process"));
+    for path in ["/ogc/jobs/nothing", "/ogc/jobs/nothing/results"] {
+        assert_eq!(standard(path), format!("{named}no-such-job"));
+    }
+    assert_eq!(server.delete("/ogc/jobs/nothing", &[]).body["type"], format!("{named}no-such-job"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Answer, Server, rendered_pair, run, text};
+use support::{Answer, Server, heard, rendered_pair, run, text};
 
 /// Words of the first person that nobody else may read before they have spoken.
 const SECRET: &str = "a-hall-that-only-ann-has-named";
@@ -107,6 +107,34 @@ fn a_first_verdict_is_told_to_nobody_before_they_have_given_theirs() {
 }
 
 #[test]
+fn the_tag_of_a_hidden_verdict_tells_when_it_changed_and_not_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let [said, other] = [0, 1].map(|at| &people.candidates[at]);
+    let shown = |candidate: &str| {
+        people.server.get_as(&people.bob, &format!("/ogc/collections/candidates/items/{candidate}"))
+    };
+    people.review(&people.ann, said, &json!({"verdict": "confirm"}));
+    people.review(&people.ann, other, &json!({"verdict": "reject"}));
+    let [confirmed, rejected] = [said, other].map(|candidate| shown(candidate).etag.replace(candidate, ""));
+    assert_eq!(confirmed, rejected, "two verdicts, one tag but for the id");
+
+    let old = shown(said).etag;
+    people.review(&people.ann, said, &json!({"verdict": "unsure"}));
+    let bearer = format!("Bearer {}", people.bob);
+    let speak = |etag: &str| {
+        let headers = [("authorization", bearer.as_str()), ("if-match", etag)];
+        people.server.post(
+            &format!("/api/candidates/{said}/reviews"),
+            &json!({"verdict": "reject"}),
+            &headers,
+        )
+    };
+    assert_eq!(speak(&old).status, 412, "ann spoke again meanwhile");
+    assert_eq!(speak(&shown(said).etag).status, 201);
+}
+
+#[test]
 fn a_review_that_is_sent_again_says_what_it_was_based_on() {
     let folder = tempfile::tempdir().unwrap();
     let people = People::at_work(folder.path());
@@ -125,6 +153,34 @@ fn a_review_that_is_sent_again_says_what_it_was_based_on() {
     assert_eq!(send(&[("if-match", "once")]).status, 400);
     let reviews = people.server.get_as(&people.ann, &path).body;
     assert_eq!(reviews["reviews"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn neither_events_nor_counts_tell_of_an_annotation_that_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let [candidate, another] = [0, 1].map(|at| &people.candidates[at]);
+    let mut heard_by_bob = people.server.listen(&people.bob);
+    let drafted = people.review(&people.ann, candidate, &json!({"verdict": "confirm", "title": SECRET}));
+    let id = drafted.body["annotation"]["id"].as_str().unwrap();
+    let counted = |token: &str| {
+        let text = people.server.get_as(token, "/metrics").body.as_str().unwrap().to_owned();
+        text.lines().find_map(|line| {
+            line.strip_prefix("stakeout_features{collection=\"annotations\"} ").map(str::to_owned)
+        })
+    };
+    assert_eq!((counted(&people.ann).as_deref(), counted(&people.bob).as_deref()), (Some("1"), Some("0")));
+
+    let bearer = format!("Bearer {}", people.ann);
+    let path = format!("/ogc/collections/annotations/items/{id}");
+    let any = [("authorization", bearer.as_str()), ("if-match", "*")];
+    assert_eq!(people.server.delete(&path, &any).status, 204);
+    let restore = format!("/api/annotations/{id}/restore");
+    assert_eq!(people.server.post(&restore, &json!({"revision": 1}), &any).status, 200);
+    people.review(&people.ann, another, &json!({"verdict": "reject"}));
+    let told = heard(&mut heard_by_bob, another);
+    assert!(told.contains(candidate.as_str()), "bob hears that ann spoke: {told}");
+    assert!(!told.contains("event: annotation") && !told.contains(id), "bob hears what ann said: {told}");
 }
 
 #[test]

@@ -25,7 +25,8 @@ pub enum VectorFormat {
     GeoParquet,
     /// ESRI Shapefile: names of ten letters, text of 254, times as text.
     Shapefile,
-    /// Comma-separated values; outlines as WKT.
+    /// Comma-separated values; outlines as WKT. A text that a spreadsheet would compute (it begins with `=`, `+`, `-` or
+    /// `@`) has an apostrophe before it.
     Csv,
 }
 

@@ -13,6 +13,11 @@ use crate::{RasterError, drivers, placement::spatial_ref};
 /// Longest text in a shapefile, bytes.
 const SHAPEFILE_TEXT_BYTES: usize = 254;
 
+/// What XML 1.0 does not hold beside control characters.
+const NO_CHARACTERS: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
+/// Beginnings of what a spreadsheet computes when it opens a CSV (OWASP, CSV Injection).
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 // not bound by gdal-sys; declared in GDAL's `ogrsf_frmts.h`
 unsafe extern "C" {
     fn RegisterOGRShape();
@@ -104,11 +109,10 @@ pub(super) fn write(
         for (index, cell) in cells.iter().enumerate() {
             match cell {
                 Cell::Null => feature.set_field_null(index),
-                Cell::Text(text) if format == VectorFormat::Shapefile => {
-                    feature.set_field_string(index, cut(text, SHAPEFILE_TEXT_BYTES))
+                Cell::Text(text) => {
+                    let is_description = table.columns[index].name == placemarks.description;
+                    feature.set_field_string(index, &written(text, format, is_description))
                 }
-                // a zero byte cannot be written to any of these
-                Cell::Text(text) => feature.set_field_string(index, &text.replace('\0', "")),
                 Cell::Real(value) => feature.set_field_double(index, *value),
                 Cell::Integer(value) => feature.set_field_integer64(index, *value),
                 Cell::Time(text, _) => feature.set_field_string(index, text),
@@ -133,6 +137,29 @@ fn field_type(kind: ColumnKind, format: VectorFormat) -> OGRFieldType::Type {
         ColumnKind::Time if format == VectorFormat::Shapefile => OGRFieldType::OFTString,
         ColumnKind::Time => OGRFieldType::OFTDateTime,
     }
+}
+
+/// A text as a format holds it.
+fn written(text: &str, format: VectorFormat, is_description: bool) -> String {
+    // neither XML nor a C string holds them
+    let is_held = |letter: &char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
+    let held: String =
+        text.chars().filter(is_held).filter(|letter| !NO_CHARACTERS.contains(letter)).collect();
+    match format {
+        VectorFormat::Shapefile => cut(&held, SHAPEFILE_TEXT_BYTES).to_owned(),
+        VectorFormat::Csv if held.starts_with(FORMULA_STARTS) => format!("'{held}"),
+        // viewers show a placemark's description as HTML
+        VectorFormat::Kmz if is_description => html_escaped(&held),
+        _ => held,
+    }
+}
+
+fn html_escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// The beginning of a text, at most so many bytes, whole letters.

@@ -159,6 +159,19 @@ impl Store {
         })
     }
 
+    /// Whether an annotation, withdrawn or not, is hidden from those who have yet to speak of its candidate.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn awaits_second_look(&self, id: &AnnotationId) -> Result<bool, RecordError> {
+        Ok(self
+            .read()?
+            .prepare_cached(
+                "SELECT 1 FROM item WHERE collection = 'annotations' AND id = ?1 AND sole_reviewer IS NOT NULL",
+            )?
+            .exists([id.as_str()])?)
+    }
+
     /// All versions of an annotation, oldest first, each as the event that made it. Readable for
     /// withdrawn annotations too, by who may see it ([`Actor::reader`]).
     ///

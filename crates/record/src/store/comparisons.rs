@@ -39,34 +39,7 @@ impl Store {
     /// When a scene is not there, the scenes are of two sites, or the role is less than analyst.
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
-        self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let before = scenes::scene(transaction, &new.before)?;
-            let after = scenes::scene(transaction, &new.after)?;
-            if before.site != after.site {
-                return Err(RecordError::Invalid {
-                    field: "after",
-                    got: format!("a scene of site {}", after.site),
-                    wanted: format!("a scene of site {}", before.site),
-                });
-            }
-            let comparison = Comparison {
-                id: ComparisonId::random(),
-                site: before.site.clone(),
-                before: before.id,
-                after: after.id,
-                before_datetime: before.facts.datetime,
-                after_datetime: after.facts.datetime,
-                fit: new.fit,
-                detector: new.detector,
-                candidates: new.candidates.len() as u64,
-                created: change.time,
-            };
-            let candidates: Vec<Candidate> =
-                new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
-            record(&change, &comparison, &candidates)?;
-            Ok(comparison)
-        })
+        self.write(|transaction| added(&Change::begin(transaction, actor), new))
     }
 
     /// Reads a comparison.
@@ -112,6 +85,35 @@ impl Store {
     pub fn candidate(&self, id: &CandidateId) -> Result<Candidate, RecordError> {
         Ok(geojson::candidate_from_feature(&self.item(Collection::Candidates, id.as_str())?.value())?)
     }
+}
+
+/// Records a comparison and all its candidates.
+pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
+    let before = scenes::scene(change.transaction, &new.before)?;
+    let after = scenes::scene(change.transaction, &new.after)?;
+    if before.site != after.site {
+        return Err(RecordError::Invalid {
+            field: "after",
+            got: format!("a scene of site {}", after.site),
+            wanted: format!("a scene of site {}", before.site),
+        });
+    }
+    let comparison = Comparison {
+        id: ComparisonId::random(),
+        site: before.site.clone(),
+        before: before.id,
+        after: after.id,
+        before_datetime: before.facts.datetime,
+        after_datetime: after.facts.datetime,
+        fit: new.fit,
+        detector: new.detector,
+        candidates: new.candidates.len() as u64,
+        created: change.time,
+    };
+    let candidates: Vec<Candidate> =
+        new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
+    record(change, &comparison, &candidates)?;
+    Ok(comparison)
 }
 
 pub(super) fn stored(

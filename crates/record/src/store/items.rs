@@ -60,7 +60,8 @@ pub struct Item {
     pub id: String,
     /// Counts its changes from 1.
     pub revision: u64,
-    /// SHA-256 of the text: its strong validator.
+    /// Its strong validator: SHA-256 of the text, or where the text hides something another one, which is not made of
+    /// what is hidden.
     pub sha256: String,
     /// The GeoJSON feature.
     pub feature: String,

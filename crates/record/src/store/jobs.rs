@@ -3,8 +3,13 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;
 
-use super::{Change, Store, now, read_document};
+use super::{
+    Change, Store,
+    comparisons::{self, NewComparison},
+    now, read_document,
+};
 use crate::{
+    candidate::Comparison,
     error::RecordError,
     events::{Actor, Role},
     id::JobId,
@@ -94,20 +99,45 @@ impl Store {
         })
     }
 
-    /// Ends a running job well. A job that was dismissed meanwhile stays dismissed.
+    /// Records what a running job found and ends the job well, both or nothing; `result` says what came of it. `None`
+    /// where the job does not run any more, as one that was dismissed meanwhile: nothing is recorded then.
     ///
     /// # Errors
-    /// When the job is not there.
-    pub fn finish_job(&self, id: &JobId, result: Value) -> Result<Job, RecordError> {
-        self.end_job(id, JobStatus::Successful, "done", Some(result))
+    /// As [`Store::add_comparison`], and when the job is not there.
+    pub fn finish_job(
+        &self,
+        id: &JobId,
+        found: NewComparison,
+        result: impl FnOnce(&Comparison) -> Value,
+    ) -> Result<Option<(Job, Comparison)>, RecordError> {
+        self.write(|transaction| {
+            let job = job(transaction, id)?;
+            if job.status != JobStatus::Running {
+                return Ok(None);
+            }
+            let actor = asked_by(&job);
+            let change = Change::begin(transaction, &actor);
+            let comparison = comparisons::added(&change, found)?;
+            let result = Some(result(&comparison));
+            let (status, message, progress) = (JobStatus::Successful, "done".to_owned(), 100);
+            Ok(Some((ended(&change, Job { status, message, progress, result, ..job })?, comparison)))
+        })
     }
 
-    /// Ends a running job with an error. A job that was dismissed meanwhile stays dismissed.
+    /// Ends a job with an error. A job that has ended meanwhile stays as it is.
     ///
     /// # Errors
     /// When the job is not there.
     pub fn fail_job(&self, id: &JobId, message: &str) -> Result<Job, RecordError> {
-        self.end_job(id, JobStatus::Failed, message, None)
+        self.write(|transaction| {
+            let job = job(transaction, id)?;
+            if job.status.is_final() {
+                return Ok(job);
+            }
+            let actor = asked_by(&job);
+            let (status, message) = (JobStatus::Failed, message.to_owned());
+            ended(&Change::begin(transaction, &actor), Job { status, message, ..job })
+        })
     }
 
     /// Calls a job off.
@@ -116,16 +146,19 @@ impl Store {
     /// When the job is not there or has ended, or the role is less than analyst.
     pub fn dismiss_job(&self, actor: &Actor, id: &JobId) -> Result<Job, RecordError> {
         actor.must_be(Role::Analyst, "dismissing a job")?;
-        let found = self.job(id)?;
-        if found.status.is_final() {
-            return Err(RecordError::Conflict {
-                what: "job",
-                id: id.to_string(),
-                state: found.status.as_str().to_owned(),
-                change: "dismissing it",
-            });
-        }
-        self.end_job(id, JobStatus::Dismissed, "dismissed", None)
+        self.write(|transaction| {
+            let job = job(transaction, id)?;
+            if job.status.is_final() {
+                return Err(RecordError::Conflict {
+                    what: "job",
+                    id: id.to_string(),
+                    state: job.status.as_str().to_owned(),
+                    change: "dismissing it",
+                });
+            }
+            let (status, message) = (JobStatus::Dismissed, "dismissed".to_owned());
+            ended(&Change::begin(transaction, actor), Job { status, message, ..job })
+        })
     }
 
     /// Puts jobs that were running when the server stopped back into the queue; returns how many.
@@ -169,37 +202,23 @@ impl Store {
         let rows = statement.query_map([limit], stored_job)?.collect::<Result<Vec<_>, _>>()?;
         rows.into_iter().map(complete).collect()
     }
+}
 
-    fn end_job(
-        &self,
-        id: &JobId,
-        status: JobStatus,
-        message: &str,
-        result: Option<Value>,
-    ) -> Result<Job, RecordError> {
-        self.write(|transaction| {
-            let mut job = job(transaction, id)?;
-            if job.status.is_final() {
-                return Ok(job);
-            }
-            job.status = status;
-            job.message = message.to_owned();
-            job.result = result;
-            job.finished = Some(now());
-            if status == JobStatus::Successful {
-                job.progress = 100;
-            }
-            let actor = Actor { name: job.actor.clone(), role: Role::Analyst };
-            let change = Change::begin(transaction, &actor);
-            change.event(
-                &format!("job/{id}"),
-                &format!("job.{}", status.as_str()),
-                &serde_json::to_value(&job).expect("jobs are plain data"),
-            )?;
-            save(transaction, &job)?;
-            Ok(job)
-        })
-    }
+/// Who a job works for.
+fn asked_by(job: &Job) -> Actor {
+    Actor { name: job.actor.clone(), role: Role::Analyst }
+}
+
+/// Keeps a job that ended just now, under an event of who ended it.
+fn ended(change: &Change<'_>, job: Job) -> Result<Job, RecordError> {
+    let job = Job { finished: Some(change.time), ..job };
+    change.event(
+        &format!("job/{}", job.id),
+        &format!("job.{}", job.status.as_str()),
+        &serde_json::to_value(&job).expect("jobs are plain data"),
+    )?;
+    save(change.transaction, &job)?;
+    Ok(job)
 }
 
 fn document(job: &Job) -> String {

@@ -240,13 +240,17 @@ fn settle_annotation(
             Ok(Some(annotation))
         }
         (Some(old), status) => {
+            let status = status.unwrap_or(AnnotationStatus::Withdrawn);
             let mut annotation = match confirming {
                 None => old.clone(),
                 // who could not see the first words adds what they left open, and does not overwrite them
                 Some(review) if is_second(reviews, review) => with_gaps_filled(&old, review),
+                Some(review) if review.role < Role::Reviewer && !is_draft(&old, status) => {
+                    with_dispute_settled(&old, status, review)
+                }
                 Some(review) => with_words(&old, review),
             };
-            annotation.status = status.unwrap_or(AnnotationStatus::Withdrawn);
+            annotation.status = status;
             if annotation == old {
                 return Ok(Some(old));
             }
@@ -266,6 +270,14 @@ fn is_second(reviews: &[Review], newest: &Review) -> bool {
 
 fn is_confirmation(review: &Review) -> bool {
     review.verdict == Verdict::Confirm && !review.undone
+}
+
+/// Whether an annotation is one analyst's own to change: a draft, or one that comes back as a draft.
+fn is_draft(old: &Annotation, status: AnnotationStatus) -> bool {
+    match old.status {
+        AnnotationStatus::Withdrawn => status == AnnotationStatus::Draft,
+        was => was == AnnotationStatus::Draft,
+    }
 }
 
 /// A new annotation from a candidate and the words of the review that confirmed it.
@@ -317,6 +329,16 @@ fn with_gaps_filled(annotation: &Annotation, review: &Review) -> Annotation {
     changed.confidence = changed.confidence.or(review.confidence);
     changed.title = changed.title.or_else(|| review.title.clone());
     changed.note = changed.note.or_else(|| review.note.clone());
+    changed
+}
+
+/// The same for the words of an analyst on what is no draft any more. Of two types that were in dispute it gets the one
+/// that all who confirm it name now.
+fn with_dispute_settled(old: &Annotation, status: AnnotationStatus, review: &Review) -> Annotation {
+    let mut changed = with_gaps_filled(old, review);
+    if (old.status, status) == (AnnotationStatus::Disputed, AnnotationStatus::Confirmed) {
+        changed.structure_type = review.structure_type.clone().or(changed.structure_type);
+    }
     changed
 }
 

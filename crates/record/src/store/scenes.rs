@@ -9,7 +9,7 @@ use super::{
     read_document, read_documents,
 };
 use crate::{
-    blobs::Sha256Hex,
+    blobs::{Incoming, Sha256Hex},
     error::RecordError,
     events::{Actor, Event, Role},
     id::{SceneId, SiteId},
@@ -19,17 +19,17 @@ use crate::{
 /// Most revisions of a scene: each that places it anew keeps a working copy.
 const REVISIONS_MAX: u64 = 1_000;
 
+const CHANGING: &str = "changing a scene";
+
 /// Where an image was put, and what was made of it there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct NewPlacement {
     /// What was given.
     pub placement: HandPlacement,
     /// Outline in degrees.
     pub footprint: Option<Polygon<f64>>,
-    /// SHA-256 of the working copy.
-    pub working: Sha256Hex,
-    /// Its bytes.
-    pub working_bytes: u64,
+    /// The working copy, which is kept if the placement is.
+    pub working: Incoming,
     /// Facts of the working copy.
     pub raster: RasterFacts,
 }
@@ -99,6 +99,16 @@ impl Store {
         })
     }
 
+    /// Whether [`Store::place_scene`] would take a placement now; asked before a working copy is derived for it.
+    ///
+    /// # Errors
+    /// As [`Store::place_scene`].
+    pub fn check_placeable(&self, actor: &Actor, id: &SceneId, if_match: IfMatch) -> Result<(), RecordError> {
+        actor.must_be(Role::Analyst, CHANGING)?;
+        let reader = self.read()?;
+        must_be_placeable(&reader, &changeable(&reader, id, if_match)?)
+    }
+
     /// Puts an image that was placed by hand elsewhere. Not once a comparison rests on it: what was found there would
     /// lie elsewhere in the image.
     ///
@@ -112,17 +122,15 @@ impl Store {
         if_match: IfMatch,
         placed: NewPlacement,
     ) -> Result<Scene, RecordError> {
-        self.blobs().path(&placed.working)?;
         self.change_scene(actor, id, if_match, "scene.placed", |transaction, scene| {
-            must_be_placeable(scene)?;
-            must_be_free(transaction, scene, "placing it anew")?;
-            let NewPlacement { placement, footprint, working, working_bytes, raster } = placed;
+            must_be_placeable(transaction, scene)?;
+            let NewPlacement { placement, footprint, working, raster } = placed;
             scene.facts.placement = Some(placement);
             scene.facts.footprint = footprint;
-            scene.facts.working = working;
-            scene.facts.working_bytes = Some(working_bytes);
+            scene.facts.working = working.sha256.clone();
+            scene.facts.working_bytes = Some(working.bytes);
             scene.facts.raster = raster;
-            Ok(())
+            working.keep()
         })
     }
 
@@ -152,20 +160,10 @@ impl Store {
         kind: &str,
         with: impl FnOnce(&Connection, &mut Scene) -> Result<(), RecordError>,
     ) -> Result<Scene, RecordError> {
-        actor.must_be(Role::Analyst, "changing a scene")?;
+        actor.must_be(Role::Analyst, CHANGING)?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
-            let mut scene = scene(transaction, id)?;
-            if let IfMatch::Revision(given) = if_match
-                && given != scene.revision
-            {
-                let (id, current) = (id.to_string(), scene.revision);
-                return Err(RecordError::Stale { what: "scene", id, current, given });
-            }
-            if scene.revision >= REVISIONS_MAX {
-                let state = format!("at revision {REVISIONS_MAX}, the last");
-                return Err(conflict(id, state, "changing it again"));
-            }
+            let mut scene = changeable(transaction, id, if_match)?;
             with(transaction, &mut scene)?;
             scene.revision += 1;
             scene.updated = Some(change.time);
@@ -237,6 +235,20 @@ pub(super) fn scene(connection: &Connection, id: &SceneId) -> Result<Scene, Reco
     read_document("scene", id.as_str(), &text)
 }
 
+/// A scene at the revision that a change was based on, if it may have another.
+fn changeable(connection: &Connection, id: &SceneId, if_match: IfMatch) -> Result<Scene, RecordError> {
+    let scene = scene(connection, id)?;
+    if let IfMatch::Revision(given) = if_match
+        && given != scene.revision
+    {
+        return Err(RecordError::Stale { what: "scene", id: id.to_string(), current: scene.revision, given });
+    }
+    if scene.revision >= REVISIONS_MAX {
+        return Err(conflict(id, format!("at revision {REVISIONS_MAX}, the last"), "changing it again"));
+    }
+    Ok(scene)
+}
+
 /// Appends the event that holds the scene, and writes the scene: new, or over the one of its id. Gives the scene as
 /// whoever reads it next will see it.
 fn write(change: &Change<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
@@ -297,13 +309,15 @@ fn conflict(id: &SceneId, state: String, change: &'static str) -> RecordError {
     RecordError::Conflict { what: "scene", id: id.to_string(), state, change }
 }
 
-/// Only what a person said can be said anew: a georeference in the file is evidence.
-fn must_be_placeable(scene: &Scene) -> Result<(), RecordError> {
-    if scene.facts.placement.is_some() || scene.facts.raster.crs.is_none() && scene.facts.raster.wkt.is_none()
-    {
-        return Ok(());
+/// Only what a person said can be said anew, as long as no comparison rests on it: a georeference in the file is
+/// evidence.
+fn must_be_placeable(connection: &Connection, scene: &Scene) -> Result<(), RecordError> {
+    const CHANGE: &str = "placing it anew";
+    let facts = &scene.facts;
+    if facts.placement.is_none() && (facts.raster.crs.is_some() || facts.raster.wkt.is_some()) {
+        return Err(conflict(&scene.id, "placed by its own file".to_owned(), CHANGE));
     }
-    Err(conflict(&scene.id, "placed by its own file".to_owned(), "placing it anew"))
+    must_be_free(connection, scene, CHANGE)
 }
 
 /// What a comparison rests on, or is about to, does not change under it.

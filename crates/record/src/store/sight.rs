@@ -3,7 +3,8 @@
 //! A candidate on which one analyst alone has spoken looks to everybody else who may review as if
 //! nobody had: its state is `pending`, its annotation is not there. That holds for every way of asking,
 //! since all readers of features go through the rows given here. Its ETag differs all the same, so that a verdict that
-//! was meant to be the first is told that it comes second.
+//! was meant to be the first is told that it comes second; it is made of how often somebody spoke, never of what they
+//! said, so that trying all states does not tell which one it stands for.
 
 use rusqlite::Connection;
 
@@ -14,7 +15,7 @@ use crate::{error::RecordError, id::CandidateId};
 const SEEN: &str = "(SELECT n, collection, id, site, comparison, candidate, revision, hidden, start_ms, end_ms,
          minx, miny, maxx, maxy, event, sole_reviewer,
          CASE WHEN sole_reviewer <> {} THEN 'pending' ELSE state END AS state,
-         CASE WHEN sole_reviewer <> {} THEN sha256 || '-unseen' ELSE sha256 END AS sha256,
+         CASE WHEN sole_reviewer <> {} THEN id || '-' || revision || '-unseen' ELSE sha256 END AS sha256,
          CASE WHEN sole_reviewer <> {} THEN json_set(feature, '$.properties.state', 'pending') ELSE feature END
              AS feature
      FROM item WHERE collection <> 'annotations' OR sole_reviewer IS NULL OR sole_reviewer = {}) AS item";

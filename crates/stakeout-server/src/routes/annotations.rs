@@ -2,9 +2,8 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use record::{AnnotationId, Collection, geojson};
-use serde_json::json;
 
-use super::geojson as answer;
+use super::{features, geojson as answer};
 use crate::{ApiError, App, body::JsonBody, etag, guard::Who, parameters::Parameters, path::Path};
 
 /// Brings back what an earlier revision said, as a new revision.
@@ -34,9 +33,10 @@ pub(crate) async fn restore(
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             let if_match = etag::based_on(app, &headers, Collection::Annotations, &item)?;
-            Ok(app.store.restore_annotation(&actor, &AnnotationId(id), if_match, revision)?)
+            let annotation = app.store.restore_annotation(&actor, &AnnotationId(id), if_match, revision)?;
+            features::tell(app, &actor, &annotation)?;
+            Ok(annotation)
         })
         .await?;
-    app.notify("annotation", json!({"id": annotation.id}));
     Ok(answer(&geojson::annotation_feature(&annotation)))
 }

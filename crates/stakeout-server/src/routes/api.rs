@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::{
         Response,
         sse::{Event, KeepAlive, Sse},
@@ -18,7 +18,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use super::json as answer;
 use crate::{
     ApiError, App,
-    guard::Who,
+    guard::{self, Who},
     parameters::{NoParameters, Parameters},
     path::Path,
 };
@@ -66,12 +66,16 @@ pub(crate) async fn comparisons(
     Ok(answer(&json!({"comparisons": described})))
 }
 
-/// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were missed.
+/// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were
+/// missed. Ends where there is something to tell and the listener may not come in any more.
 pub(crate) async fn events(
     State(app): State<App>,
     _: NoParameters,
+    asked: Parts,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let notices = BroadcastStream::new(app.notices.subscribe()).map(|notice| {
+    let notices = BroadcastStream::new(app.notices.subscribe());
+    let may_listen = move || guard::who_asks(&app, &asked.headers, &asked.extensions).is_ok();
+    let notices = notices.take_while(move |_| std::future::ready(may_listen())).map(|notice| {
         Ok(match notice {
             Ok(notice) => Event::default().event(notice.kind).data(notice.data.to_string()),
             Err(lagged) => {

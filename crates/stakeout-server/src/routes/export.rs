@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use record::{Collection, SiteId};
@@ -65,7 +65,25 @@ impl From<ExportError> for ApiError {
     fn from(error: ExportError) -> ApiError {
         match error {
             ExportError::Record(error) => error.into(),
-            other => ApiError::internal(&other),
+            ExportError::TooMany { .. } => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "too-many-features",
+                "There are too many features for a file",
+                error.to_string(),
+            ),
+            ExportError::Write(error) => ApiError::internal(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_too_much_is_told_how_much_it_is_and_how_much_may_be() {
+        let told = ApiError::from(ExportError::TooMany { got: 1_000_001 });
+        assert_eq!(told.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(told.detail(), "the site has 1000001 features but a file takes 1000000");
     }
 }

@@ -474,19 +474,15 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tells of an annotation that was written; of one that may wait for a second person that somebody spoke of its
-/// candidate, and not what they said.
-fn tell(app: &App, actor: &Actor, annotation: &Annotation) -> Result<(), ApiError> {
-    let Some(candidate) = &annotation.candidate else {
-        app.notify("annotation", json!({"id": annotation.id}));
-        return Ok(());
-    };
-    let comparison =
-        app.store.item_ever_seen_by(None, Collection::Candidates, candidate.as_str())?.value()["properties"]
-            ["comparison"]
-            .clone();
-    app.notify("candidate", json!({"id": candidate, "by": actor.name, "comparison": comparison}));
-    if annotation.status != AnnotationStatus::Draft {
+/// Tells of an annotation that was written; of one that waits for a second person that somebody spoke of its candidate,
+/// and not what they said.
+pub(super) fn tell(app: &App, actor: &Actor, annotation: &Annotation) -> Result<(), ApiError> {
+    if let Some(candidate) = &annotation.candidate {
+        let item = app.store.item_ever_seen_by(None, Collection::Candidates, candidate.as_str())?;
+        let comparison = &item.value()["properties"]["comparison"];
+        app.notify("candidate", json!({"id": candidate, "by": actor.name, "comparison": comparison}));
+    }
+    if !app.store.awaits_second_look(&annotation.id)? {
         app.notify("annotation", json!({"id": annotation.id}));
     }
     Ok(())

@@ -8,26 +8,32 @@ use axum::{
 use raster_io::CacheState;
 use record::{Collection, Query};
 
-use crate::{ApiError, App};
+use crate::{ApiError, App, guard::Who, parameters::NoParameters};
 
-pub(crate) async fn live() -> &'static str {
+pub(crate) async fn live(_: NoParameters) -> &'static str {
     "live"
 }
 
-pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, ApiError> {
+pub(crate) async fn ready(State(app): State<App>, _: NoParameters) -> Result<&'static str, ApiError> {
     app.blocking(|app| Ok(app.store.ping()?)).await?;
     Ok("ready")
 }
 
-/// Prometheus text format.
-pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
+/// Prometheus text format; features are counted as who asks may see them.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    Who(actor): Who,
+    _: NoParameters,
+) -> Result<Response, ApiError> {
     let text = app
-        .blocking(|app| {
+        .blocking(move |app| {
             let mut text = String::from(
                 "# HELP stakeout_features Features by collection.\n# TYPE stakeout_features gauge\n",
             );
             for collection in Collection::ALL {
-                let count = app.store.items(&Query::first(collection, 1))?.number_matched;
+                let reader = actor.reader().map(str::to_owned);
+                let query = Query { reader, ..Query::first(collection, 1) };
+                let count = app.store.items(&query)?.number_matched;
                 text.push_str(&format!(
                     "stakeout_features{{collection=\"{}\"}} {count}\n",
                     collection.as_str()

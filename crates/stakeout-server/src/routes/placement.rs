@@ -5,7 +5,7 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use record::{Scene, SceneId, Sha256Hex};
+use record::{Role, Scene, SceneId, Sha256Hex};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,6 +54,7 @@ pub(crate) async fn change(
     request: Request,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
+    actor.must_be(Role::Analyst, "changing a scene")?;
     const KNOWN: [&str; 4] = ["footprint", "control_points", "world_file", "crs"];
     let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
         .await
@@ -66,9 +67,10 @@ pub(crate) async fn change(
     let placing = scene_properties::placing(&given, given["world_file"].as_str())?.ok_or_else(|| {
         ApiError::parameter("footprint", "missing", "given, or control_points, or world_file with crs")
     })?;
-    let _permit = app.ingests.acquire().await.expect("the semaphore is never closed");
+    let turn = app.ingest_turn().await;
     let item = app
         .blocking(move |app| {
+            let _turn = turn;
             let scene = app.store.scene(&SceneId(id))?;
             let tag = Sha256Hex::of(shown(&scene).to_string().as_bytes());
             let if_match = etag::if_match_tag(&headers, scene.id.as_str(), tag.as_str(), scene.revision)?;

@@ -1,7 +1,7 @@
 //! OGC API Processes: one process, and its jobs.
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use record::{Job, JobId, JobStatus, SceneId};
+use record::{Job, JobId, JobStatus, RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
 use super::{created, json as answer};
@@ -15,6 +15,12 @@ use crate::{
     path::Path,
 };
 
+/// Types of problems that the standard names (OGC 18-062r2, requirements `process-exception/no-such-process`,
+/// `job-exception-no-such-job` and `job-results-exception/results-not-ready`).
+const NO_SUCH_PROCESS: &str = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-process";
+const NO_SUCH_JOB: &str = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-job";
+const RESULT_NOT_READY: &str =
+    "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready";
 /// Jobs in the list.
 const JOBS_LISTED: u32 = 100;
 
@@ -69,7 +75,8 @@ fn must_be_detect(process: &str) -> Result<(), ApiError> {
     if process == DETECT {
         Ok(())
     } else {
-        Err(ApiError::not_found(format!("there is no process {process:?}")))
+        let detail = format!("there is no process {process:?}");
+        Err(ApiError::new(StatusCode::NOT_FOUND, NO_SUCH_PROCESS, "There is no such process", detail))
     }
 }
 
@@ -85,7 +92,7 @@ pub(crate) async fn execute(
     let inputs = sent.value()?.get("inputs").cloned().unwrap_or_default();
     let job = app
         .blocking(move |app| {
-            let scene = |name: &str| -> Result<record::Scene, ApiError> {
+            let scene = |name: &str| -> Result<Scene, ApiError> {
                 let id = inputs[name].as_str().ok_or_else(|| {
                     ApiError::parameter(
                         &format!("inputs.{name}"),
@@ -93,7 +100,11 @@ pub(crate) async fn execute(
                         "the id of a scene",
                     )
                 })?;
-                Ok(app.store.scene(&SceneId(id.to_owned()))?)
+                let scene = app.store.scene(&SceneId(id.to_owned()))?;
+                if scene.facts.footprint.is_none() {
+                    return Err(unplaced(name, &scene));
+                }
+                Ok(scene)
             };
             let (before, after) = (scene("before")?, scene("after")?);
             if before.site != after.site {
@@ -122,12 +133,29 @@ pub(crate) async fn execute(
                 }
             };
             let input = json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
-            Ok(app.store.enqueue(&actor, DETECT, input)?)
+            let job = app.store.enqueue(&actor, DETECT, input)?;
+            app.job_added.notify_one();
+            jobs::tell(app, &job);
+            Ok(job)
         })
         .await?;
-    app.job_added.notify_one();
-    jobs::tell(&app, &job);
     Ok(created(&base.to(&format!("/ogc/jobs/{}", job.id)), answer(&status(&job, &base))))
+}
+
+/// What was found in an image without a place would lie nowhere.
+fn unplaced(input: &str, scene: &Scene) -> ApiError {
+    let place = format!("a scene that has a place: place it first, at /api/scenes/{}/placement", scene.id);
+    ApiError::parameter(&format!("inputs.{input}"), scene.id.as_str(), &place)
+}
+
+/// A fault of a job, told in the words of the standard where there is no such job.
+fn fault(error: RecordError) -> ApiError {
+    match error {
+        RecordError::NotFound { what: "job", .. } => {
+            ApiError::new(StatusCode::NOT_FOUND, NO_SUCH_JOB, "There is no such job", error.to_string())
+        }
+        other => other.into(),
+    }
 }
 
 /// A client may name a shipped detector, never a file.
@@ -155,7 +183,7 @@ pub(crate) async fn job(
     base: Base,
 ) -> Result<Response, ApiError> {
     parameters.json_only()?;
-    let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
+    let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     Ok(answer(&status(&job, &base)))
 }
 
@@ -166,8 +194,13 @@ pub(crate) async fn dismiss(
     _: NoParameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    let job = app.blocking(move |app| Ok(app.store.dismiss_job(&actor, &JobId(id))?)).await?;
-    jobs::tell(&app, &job);
+    let job = app
+        .blocking(move |app| {
+            let job = app.store.dismiss_job(&actor, &JobId(id)).map_err(fault)?;
+            jobs::tell(app, &job);
+            Ok(job)
+        })
+        .await?;
     Ok(answer(&status(&job, &base)))
 }
 
@@ -177,7 +210,7 @@ pub(crate) async fn results(
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     parameters.json_only()?;
-    let job = app.blocking(move |app| Ok(app.store.job(&JobId(id))?)).await?;
+    let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     match (job.status, job.result) {
         (JobStatus::Successful, Some(result)) => Ok(answer(&result)),
         (JobStatus::Failed, _) => {
@@ -185,7 +218,7 @@ pub(crate) async fn results(
         }
         _ => {
             let detail = format!("job {} has no results: {}", job.id, job.message);
-            Err(ApiError::new(StatusCode::NOT_FOUND, "result-not-ready", "There are no results yet", detail))
+            Err(ApiError::new(StatusCode::NOT_FOUND, RESULT_NOT_READY, "There are no results yet", detail))
         }
     }
 }

@@ -31,16 +31,15 @@ pub(crate) async fn add(
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     let review = new_review(&sent.value()?)?;
-    let (outcome, described) = app
+    let (candidate, described) = app
         .blocking(move |app| {
             let outcome = recorded(app, &actor, &id, &headers, review)?;
+            tell(app, &outcome, None);
             let described = described(app, &actor, &outcome)?;
-            Ok((outcome, described))
+            Ok((outcome.review.candidate, described))
         })
         .await?;
-    tell(&app, &outcome, None);
-    let location = base.to(&format!("/api/candidates/{}/reviews", outcome.review.candidate));
-    Ok(created(&location, answer(&described)))
+    Ok(created(&base.to(&format!("/api/candidates/{candidate}/reviews")), answer(&described)))
 }
 
 fn recorded(
@@ -74,17 +73,16 @@ pub(crate) async fn draw(
 ) -> Result<Response, ApiError> {
     let comparison = ComparisonId(id);
     let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
-    let (outcome, described) = app
+    let (candidate, described) = app
         .blocking(move |app| {
             let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
             let outcome = app.store.draw_candidate(&actor, drawing, key)?;
+            tell(app, &outcome, Some(&comparison));
             let described = described(app, &actor, &outcome)?;
-            Ok((outcome, described))
+            Ok((outcome.review.candidate, described))
         })
         .await?;
-    tell(&app, &outcome, Some(&comparison));
-    let location = base.to(&format!("/ogc/collections/candidates/items/{}", outcome.review.candidate));
-    Ok(created(&location, answer(&described)))
+    Ok(created(&base.to(&format!("/ogc/collections/candidates/items/{candidate}")), answer(&described)))
 }
 
 fn new_drawing(comparison: ComparisonId, value: &Value) -> Result<Drawing, ApiError> {
@@ -208,14 +206,13 @@ pub(crate) async fn undo(
     Who(actor): Who,
     _: NoParameters,
 ) -> Result<Response, ApiError> {
-    let (outcome, described) = app
+    let described = app
         .blocking(move |app| {
             let outcome = app.store.undo_review(&actor, &ReviewId(id))?;
-            let described = described(app, &actor, &outcome)?;
-            Ok((outcome, described))
+            tell(app, &outcome, None);
+            described(app, &actor, &outcome)
         })
         .await?;
-    tell(&app, &outcome, None);
     Ok(answer(&described))
 }
 

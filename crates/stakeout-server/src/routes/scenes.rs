@@ -1,16 +1,23 @@
 //! Scenes of a site: uploaded, listed, and their files.
 
-use std::{io::Write, path::Path as FilePath};
+use std::{
+    io::{SeekFrom, Write},
+    path::Path as FilePath,
+};
 
 use axum::{
     body::Body,
     extract::{FromRequest, Multipart, Request, State, multipart::Field},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use futures_util::Stream;
 use record::{Actor, Role, SceneId, Sha256Hex, SiteId, geojson::NAME_CHARACTERS_MAX};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt, Take},
+};
 
 use super::{GEOJSON, created, json as answer};
 use crate::{
@@ -21,6 +28,7 @@ use crate::{
     links::Base,
     parameters::Parameters,
     path::Path,
+    ranges::{self, Wanted},
     stac,
     uploads::HeldUpload,
 };
@@ -70,18 +78,19 @@ pub(super) async fn take_in(
     upload: Option<HeldUpload>,
     base: &Base,
 ) -> Result<Response, ApiError> {
-    let _permit = app.ingests.acquire().await.expect("the semaphore is never closed");
+    let turn = app.ingest_turn().await;
     let scene = app
         .blocking(move |app| {
+            let _turn = turn;
             let scene = record_scene(app, &actor, &site, &arrival)?;
             // a file that was refused stays, so that it can be sent again with other properties
             if let Some(upload) = upload {
                 upload.remove();
             }
+            app.notify("scene", json!({"id": scene.id, "site": scene.site}));
             Ok(scene)
         })
         .await?;
-    app.notify("scene", json!({"id": scene.id, "site": scene.site}));
     let item = stac::item(&scene, base).to_string();
     Ok(created(&base.to(&stac::path(&scene)), etag::answer(&HeaderMap::new(), GEOJSON, item)))
 }
@@ -264,43 +273,71 @@ pub(crate) async fn original(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    asked: Parts,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
-    send(&app, scene.facts.original.sha256, &scene.facts.original.media_type).await
+    send(&app, &asked, scene.facts.original.sha256, &scene.facts.original.media_type).await
 }
 
 pub(crate) async fn working(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    asked: Parts,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
-    send(&app, scene.facts.working, "image/tiff").await
+    send(&app, &asked, scene.facts.working, "image/tiff").await
 }
 
-/// Sends a blob piece by piece.
-async fn send(app: &App, sha256: Sha256Hex, media_type: &str) -> Result<Response, ApiError> {
-    let path = app.store.blobs().path(&sha256)?;
-    let file = tokio::fs::File::open(path).await.map_err(|error| ApiError::internal(&error))?;
-    let length = file.metadata().await.map_err(|error| ApiError::internal(&error))?.len();
-    let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
-        let mut piece = vec![0; SEND_BYTES];
-        let got = file.read(&mut piece).await?;
-        piece.truncate(got);
-        Ok::<_, std::io::Error>((got > 0).then_some((piece, file)))
-    });
+/// Sends a blob, or the part of it that is asked for, piece by piece.
+async fn send(app: &App, asked: &Parts, sha256: Sha256Hex, media_type: &str) -> Result<Response, ApiError> {
+    let tag = sha256.as_str();
+    if let Some(answer) = etag::unchanged(&asked.headers, tag) {
+        return Ok(answer);
+    }
+    let failed = |error: std::io::Error| ApiError::internal(&error);
     let text = |value: String| HeaderValue::from_str(&value).map_err(|error| ApiError::internal(&error));
+    let mut file = tokio::fs::File::open(app.store.blobs().path(&sha256)?).await.map_err(failed)?;
+    let bytes = file.metadata().await.map_err(failed)?.len();
+    let (status, first, length) = match ranges::wanted(&asked.method, &asked.headers, tag, bytes) {
+        Wanted::Whole => (StatusCode::OK, 0, bytes),
+        Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
+        Wanted::Beyond => return Ok(beyond(bytes)),
+    };
+    file.seek(SeekFrom::Start(first)).await.map_err(failed)?;
     let headers = [
         (header::CONTENT_TYPE, text(media_type.to_owned())?),
-        (header::CONTENT_LENGTH, text(length.to_string())?),
-        (header::ETAG, text(crate::etag::quoted(sha256.as_str()))?),
+        (header::CONTENT_LENGTH, length.into()),
+        (header::ETAG, text(etag::quoted(tag))?),
+        (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
         // what lies behind a picture in its file must not be taken for a page
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    let mut response = (status, headers, Body::from_stream(pieces(file.take(length)))).into_response();
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = text(format!("bytes {first}-{}/{bytes}", first + length - 1))?;
+        response.headers_mut().insert(header::CONTENT_RANGE, range);
+    }
+    Ok(response)
+}
+
+fn pieces(file: Take<File>) -> impl Stream<Item = std::io::Result<Vec<u8>>> {
+    futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut piece = vec![0; SEND_BYTES];
+        let got = file.read(&mut piece).await?;
+        piece.truncate(got);
+        Ok((got > 0).then_some((piece, file)))
+    })
+}
+
+fn beyond(bytes: u64) -> Response {
+    let detail = format!("Range is beyond the end of the file but must be within its {bytes} bytes");
+    let title = "There is no such part";
+    let refusal = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", title, detail).at("Range");
+    ([(header::CONTENT_RANGE, format!("bytes */{bytes}"))], refusal).into_response()
 }
 
 #[cfg(test)]

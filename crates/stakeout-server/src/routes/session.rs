@@ -40,7 +40,7 @@ pub(crate) async fn sign_in(
     let given = sent.value()?;
     let secret = given["token"].as_str().map(str::trim).unwrap_or_default().to_owned();
     let asked = secret.clone();
-    let actor = app.blocking(move |app| guard::actor(app, Some(&asked))).await?;
+    let actor = app.blocking(move |app| guard::holder(app, &asked)).await?;
     let cookie = cookie(&app, &secret, SIGNED_IN_S);
     Ok(([(header::SET_COOKIE, cookie)], answer(&json!({"actor": actor.name, "role": actor.role})))
         .into_response())

@@ -18,6 +18,7 @@ use crate::{
     ApiError, App,
     guard::Who,
     links::Base,
+    parameters::NoParameters,
     path::Path,
     uploads::{Announced, HeldUpload},
 };
@@ -37,7 +38,7 @@ const METADATA_BYTES_MAX: usize = 4 << 10;
 /// Bytes read back at a time for a checksum.
 const READ_BYTES: usize = 1 << 20;
 
-pub(crate) async fn options(State(app): State<App>) -> Response {
+pub(crate) async fn options(State(app): State<App>, _: NoParameters) -> Response {
     let headers = [
         (RESUMABLE, VERSION),
         (VERSIONS, VERSION),
@@ -54,6 +55,7 @@ pub(crate) async fn options(State(app): State<App>) -> Response {
 pub(crate) async fn create(
     State(app): State<App>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -92,6 +94,7 @@ pub(crate) async fn state(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
@@ -113,11 +116,12 @@ pub(crate) async fn overridden(
     app: State<App>,
     id: Path<String>,
     who: Who,
+    none: NoParameters,
     request: Request,
 ) -> Result<Response, ApiError> {
     match text(request.headers(), &OVERRIDE) {
-        Some("PATCH") => append(app, id, who, request).await,
-        Some("DELETE") => remove(app, id, who, request.headers().clone()).await,
+        Some("PATCH") => append(app, id, who, none, request).await,
+        Some("DELETE") => remove(app, id, who, none, request.headers().clone()).await,
         other => {
             Err(ApiError::parameter("X-HTTP-Method-Override", other.unwrap_or_default(), "PATCH or DELETE"))
         }
@@ -128,6 +132,7 @@ pub(crate) async fn append(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     request: Request,
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
@@ -156,6 +161,7 @@ pub(crate) async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;

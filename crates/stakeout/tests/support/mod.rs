@@ -4,10 +4,10 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -94,6 +94,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Asks the process to end, as Ctrl-C does, and waits until it has.
+    pub fn interrupt(mut self) -> ExitStatus {
+        let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap()
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         answer(agent().get(format!("{}{path}", self.url)).call().unwrap())
     }
@@ -162,6 +169,19 @@ impl Server {
             *known = if known.is_empty() { value.to_owned() } else { format!("{known}, {value}") };
         }
         (status, headers)
+    }
+
+    /// A stream of events as who a token stands for, which has been told that it is heard.
+    pub fn listen(&self, token: &str) -> TcpStream {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(JOB_TIMEOUT)).unwrap();
+        let head = format!(
+            "GET /api/events HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        heard(&mut stream, "event: open");
+        stream
     }
 
     /// Uploads a file with its properties as a browser's form would.
@@ -294,6 +314,20 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What comes of a stream of events until these words have come.
+pub fn heard(stream: &mut TcpStream, until: &str) -> String {
+    let (mut told, mut piece) = (Vec::new(), [0; 1024]);
+    loop {
+        let got = stream.read(&mut piece).unwrap();
+        assert!(got > 0, "it ended: {}", String::from_utf8_lossy(&told));
+        told.extend(&piece[..got]);
+        let text = String::from_utf8_lossy(&told);
+        if text.contains(until) {
+            return text.into_owned();
+        }
     }
 }
 
