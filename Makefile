@@ -1,4 +1,4 @@
-# `make demo` and `make test` set everything up on a fresh Debian or Ubuntu machine with a Rust toolchain.
+# `make demo` and `make test` set everything up on a fresh Debian 12 or Ubuntu 24.04 machine with a Rust toolchain.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -240,10 +240,17 @@ export class ReviewPanel {
     const empty = element("no-candidates");
     empty.hidden = shown > 0;
     empty.textContent = !isCompared
-      ? `No candidates yet: ${this.workspace.state.scenes.length < 2 ? "add two scenes of different dates" : "choose two scenes"} below and press “Find what is new”.`
+      ? `No candidates yet: ${this.firstStep()} below and press “Find what is new”.`
       : found > 0
         ? `None of ${found} is shown: lower the thresholds, or show all.`
         : "Nothing was found that is new or gone between these two scenes. What you see yourself you can draw.";
+  }
+
+  /** What a comparison waits for. */
+  private firstStep(): string {
+    const { scenes, before, after } = this.workspace.state;
+    if (scenes.length < 2) return "add two scenes of different dates";
+    return before && after && !(before.geometry && after.geometry) ? "place both scenes" : "choose two scenes";
   }
 
   private renderVerdicts(isThereOne: boolean): void {

@@ -7,8 +7,14 @@ import { field, formDialog } from "./dialogs";
 
 export interface Session { readonly actor: string; readonly role: string; readonly people: boolean }
 
-/** Says who is there, asking for a token where one is needed. */
-export async function signedIn(): Promise<Session> {
+let known: Promise<Session> | null = null;
+
+/** Who is there, once a token was given where one is needed: what the page asks of its own accord waits for it. */
+export function signedIn(): Promise<Session> {
+  return (known ??= greeted());
+}
+
+async function greeted(): Promise<Session> {
   const session = await get<Session>("/api/session").catch((error) => {
     if (error instanceof Problem && error.status === 401) return askForToken();
     throw error;

@@ -11,6 +11,7 @@ import { Fill, Stroke, Style, Text } from "ol/style";
 import { get, outerRing } from "../api";
 import { element } from "../dom";
 import { DATA, type Stage, VIEW } from "../map/stage";
+import { signedIn } from "../shell/sign-in";
 import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
 
@@ -39,6 +40,7 @@ export function mountAreas(workspace: Workspace, stage: Stage): void {
     if (id !== workspace.state.site && workspace.state.sites.some((site) => site.id === id)) void attempt(() => workspace.openSite(id));
   };
   void attempt(async () => {
+    await signedIn();
     const { backdrop } = await get<{ backdrop: Backdrop | null }>("/api/settings");
     if (!backdrop) return;
     const tiles = new XYZ({ url: backdrop.url, maxZoom: backdrop.zoom_max });

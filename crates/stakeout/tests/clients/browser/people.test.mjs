@@ -79,6 +79,8 @@ test("the command that the sign-in names makes a token", async () => {
   const page = await context.newPage();
   await page.goto(server.url);
   const command = await page.locator("dialog code").textContent();
+  await page.waitForLoadState("networkidle");
+  assert.equal(await page.locator("#message").textContent(), "", "nobody is told that they are signed in no more who never were");
   const [name, ...words] = command.replace("DIR", server.data).replace("NAME", "cat").split(" ");
   assert.equal(name, "stakeout");
   assert.match(execFileSync(program, words, { encoding: "utf8" }), /stk_[0-9a-f]{64}/);
