@@ -104,13 +104,15 @@ struct Segment {
 }
 
 impl Bounds {
-    fn joined(self, other: Bounds) -> Bounds {
-        Bounds {
-            top: self.top.min(other.top),
-            bottom: self.bottom.max(other.bottom),
-            left: self.left.min(other.left),
-            right: self.right.max(other.right),
-        }
+    /// Around two boxes, each of which may be none.
+    fn around(one: Option<Bounds>, other: Option<Bounds>) -> Option<Bounds> {
+        let (Some(a), Some(b)) = (one, other) else { return one.or(other) };
+        Some(Bounds {
+            top: a.top.min(b.top),
+            bottom: a.bottom.max(b.bottom),
+            left: a.left.min(b.left),
+            right: a.right.max(b.right),
+        })
     }
 
     fn pixels(self) -> usize {
@@ -121,20 +123,14 @@ impl Bounds {
 impl OpenBlob {
     /// Pixels of its bounding box if so much more belonged to it.
     fn box_px_with(&self, more: Option<Bounds>) -> usize {
-        match (self.bounds, more) {
-            (Some(own), Some(more)) => own.joined(more).pixels(),
-            (own, more) => own.or(more).map_or(0, Bounds::pixels),
-        }
+        Bounds::around(self.bounds, more).map_or(0, Bounds::pixels)
     }
 
     fn join(&mut self, other: OpenBlob) {
         self.segments.extend(other.segments);
         self.bytes += other.bytes;
         self.last_row = self.last_row.max(other.last_row);
-        self.bounds = match (self.bounds, other.bounds) {
-            (Some(a), Some(b)) => Some(a.joined(b)),
-            (a, b) => a.or(b),
-        };
+        self.bounds = Bounds::around(self.bounds, other.bounds);
     }
 
     /// The patch of what was gathered, or `None` where a cut took all of it.
@@ -278,14 +274,14 @@ impl BlobTracker {
         let len = (run.end - run.start) as usize;
         let values: Vec<u8> =
             maps.layers().iter().flat_map(|layer| &layer[from..from + len]).copied().collect();
-        let own = Bounds { top: row, bottom: row + 1, left: run.start, right: run.end };
-        if self.open[&run.label].box_px_with(Some(own)) > self.options.box_px_max {
+        let own = Some(Bounds { top: row, bottom: row + 1, left: run.start, right: run.end });
+        if self.open[&run.label].box_px_with(own) > self.options.box_px_max {
             self.cut(run.label);
         }
         let blob = self.open.get_mut(&run.label).expect("a labelled run belongs to an open blob");
         let bytes = values.len() + RUN_BYTES;
         blob.segments.push(Segment { row, start: run.start, values: values.into_boxed_slice() });
-        blob.bounds = Some(blob.bounds.map_or(own, |bounds| bounds.joined(own)));
+        blob.bounds = Bounds::around(blob.bounds, own);
         blob.bytes += bytes;
         blob.last_row = row;
         self.open_bytes += bytes;

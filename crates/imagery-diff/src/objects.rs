@@ -132,19 +132,20 @@ impl<'a> Field<'a> {
         let (mut joined, mut peaks) = (Joined::of(0), Vec::new());
         for at in self.highest_first(options.seed_min) {
             let alike = |other: &usize| labels[*other] != NONE && self.is_new(*other) == self.is_new(at);
-            let met: Vec<u32> =
-                self.neighbours(at).filter(alike).map(|other| joined.root(labels[other])).collect();
             // The highest peak, or the oldest of those, has the pixel, and through it those that hardly rise from here.
-            let own = met.iter().copied().max_by_key(|label| (peaks[*label as usize], Reverse(*label)));
-            labels[at] = own.unwrap_or_else(|| {
+            let met = self.neighbours(at).filter(alike).map(|other| joined.root(labels[other]));
+            let Some(own) = met.max_by_key(|label| (peaks[*label as usize], Reverse(*label))) else {
                 peaks.push(self.height[at]);
-                joined.push()
-            });
-            for lower in met {
-                if lower != labels[at] && peaks[lower as usize] - self.height[at] < dip_min {
-                    joined.unite(labels[at], lower);
+                labels[at] = joined.push();
+                continue;
+            };
+            for other in self.neighbours(at).filter(alike) {
+                let lower = joined.root(labels[other]);
+                if lower != own && peaks[lower as usize] - self.height[at] < dip_min {
+                    joined.unite(own, lower);
                 }
             }
+            labels[at] = own;
         }
         let mut sizes = vec![0; peaks.len()];
         for label in labels.iter_mut().filter(|label| **label != NONE) {
