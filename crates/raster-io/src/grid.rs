@@ -120,8 +120,7 @@ fn common_crs(before: (&Source, &Placement), after: (&Source, &Placement)) -> Re
     let crs = first.crs()?;
     let is_metric = crs.is_projected() && (crs.linear_units() - 1.0).abs() < 1e-9 && !first.is_web_mercator();
     let is_true = |(source, placement): (&Source, &Placement)| {
-        let [_, across, skewed_across, _, skewed_down, down] = placement.affine.0;
-        let side = (across * down - skewed_across * skewed_down).abs().sqrt();
+        let side = placement.affine.determinant().abs().sqrt();
         source.info().gsd_m.is_some_and(|gsd_m| (side / gsd_m - 1.0).abs() < STRETCH_MAX)
     };
     if same && is_metric && is_true(before) && is_true(after) {

@@ -34,10 +34,16 @@ impl Affine {
         [a[0] + col * a[1] + row * a[2], a[3] + col * a[4] + row * a[5]]
     }
 
+    /// Area of a pixel in map units, negative where the transform mirrors.
+    pub(crate) fn determinant(&self) -> f64 {
+        let [_, a, b, _, c, d] = self.0;
+        a * d - b * c
+    }
+
     /// The transform back, unless the transform is flat or not finite.
     pub(crate) fn inverse(&self) -> Option<Affine> {
         let [x0, a, b, y0, c, d] = self.0;
-        let determinant = a * d - b * c;
+        let determinant = self.determinant();
         let fits = self.0.iter().all(|number| number.is_finite()) && determinant.abs() > f64::MIN_POSITIVE;
         fits.then(|| {
             let (a, b, c, d) = (d / determinant, -b / determinant, -c / determinant, a / determinant);
