@@ -172,17 +172,16 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         Coord { x, y }
     };
     let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
-    let found: Vec<(Polygon<f64>, Candidate)> = detection
+    let (found, regions_found): (Vec<_>, Vec<_>) = detection
         .candidates
         .into_iter()
         .filter(|candidate| counted(candidate.change))
-        .map(|candidate| (candidate.outline.0.map_coords(to_label), candidate))
-        .collect();
-    let (found, pixels): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .map(|one| (pixels_in(&one.0, &mask), one))
-        .filter(|(pixels, _)| !pixels.is_empty())
-        .map(|(pixels, one)| (one, pixels))
+        .map(|candidate| {
+            let polygon = candidate.outline.0.map_coords(to_label);
+            let region = Region { pixels: pixels_in(&polygon, &mask), score: candidate.score };
+            ((polygon, candidate), region)
+        })
+        .filter(|(_, region)| !region.pixels.is_empty())
         .unzip();
     let pixel_m = before.gsd_m.unwrap_or(arguments.gsd);
     let place = Place {
@@ -190,14 +189,7 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         pixel_m2: pixel_m * pixel_m,
         rows: mask.rows as usize,
         cols: mask.cols as usize,
-        found: found
-            .iter()
-            .zip(pixels)
-            .map(|((_, candidate), pixels): (&(Polygon<f64>, Candidate), _)| Region {
-                pixels,
-                score: candidate.score,
-            })
-            .collect(),
+        found: regions_found,
         truth: regions(&mask.set, mask.cols as usize),
     };
     Ok(Evaluated { files, mask, found, place })
