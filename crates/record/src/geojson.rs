@@ -450,8 +450,8 @@ pub fn must_be_feature(feature: &Value) -> Result<(), GeoJsonError> {
 /// A text that is there, not too long, and of characters that every format can hold.
 ///
 /// # Errors
-/// When it is missing, blank or longer than `characters_max`, or has a character that is none of a text
-/// ([`is_of_text`]).
+/// When it is missing, blank or longer than `characters_max`, or has a control character other than tabs and line
+/// breaks, U+FFFE or U+FFFF.
 pub fn text(member: &str, value: &Value, characters_max: usize) -> Result<String, GeoJsonError> {
     let text = match value.as_str() {
         Some(text) if !text.trim().is_empty() && text.chars().count() <= characters_max => text,
@@ -472,7 +472,7 @@ pub fn text(member: &str, value: &Value, characters_max: usize) -> Result<String
 
 /// Whether a character may be in a text: not control characters other than tabs and line breaks, nor U+FFFE and U+FFFF,
 /// which XML 1.0 does not hold.
-pub fn is_of_text(character: char) -> bool {
+fn is_of_text(character: char) -> bool {
     let is_control = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
     !is_control && !matches!(character, '\u{FFFE}' | '\u{FFFF}')
 }

@@ -3,11 +3,17 @@
 //! A client that opens many connections and sends its requests letter by letter would else hold the server's files and
 //! memory for nothing.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
     extract::{ConnectInfo, Request},
+    http::Extensions,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -50,6 +56,11 @@ fn protocol(config: &Config) -> http1::Builder {
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(config.head_time_s));
     protocol
+}
+
+/// The address that a request came from: a proxy's where there is one.
+pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip().to_canonical())
 }
 
 /// Answers the requests of one connection until it is closed.

@@ -1,6 +1,5 @@
 //! Coordinate reference systems of features (OGC API Features Part 2).
 
-use axum::http::StatusCode;
 use geo::{Coord, LineString, Polygon};
 use raster_io::{RasterError, Reprojection};
 use record::{
@@ -140,9 +139,7 @@ impl Way {
         .map_err(|error| {
             let got = format!("a CRS in which feature {} has no coordinates", feature["id"]);
             let wanted = format!("one in whose area all features lie ({})", causes(&error));
-            let detail = format!("crs is {got} but must be {wanted}");
-            let title = "A parameter has a wrong value";
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", title, detail).at("crs")
+            ApiError::wrong_parameter("crs", format!("crs is {got} but must be {wanted}"))
         })?;
         Ok(feature.to_string())
     }

@@ -41,7 +41,11 @@ impl ApiError {
 
     /// A parameter with a wrong value.
     pub(crate) fn parameter(name: &str, got: &str, wanted: &str) -> ApiError {
-        let detail = format!("{name} is {got:?} but must be {wanted}");
+        ApiError::wrong_parameter(name, format!("{name} is {got:?} but must be {wanted}"))
+    }
+
+    /// The same in words of its own.
+    pub(crate) fn wrong_parameter(name: &str, detail: String) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter has a wrong value", detail)
             .at(name)
     }

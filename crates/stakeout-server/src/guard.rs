@@ -1,16 +1,14 @@
 //! Who may come in: the Host header, requests from other sites, tokens.
 
-use std::net::SocketAddr;
-
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{Extensions, HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
 use record::Actor;
 
-use crate::{ApiError, App};
+use crate::{ApiError, App, connections::client};
 
 /// Cookie in which a browser carries its token.
 pub(crate) const TOKEN_COOKIE: &str = "stakeout_token";
@@ -147,9 +145,10 @@ fn refusal(kind: &'static str, detail: &str) -> ApiError {
 /// Whether a program of this machine asks this machine. A proxy is one too, but it asks for others: where the service
 /// has a public address nobody is known by where they sit.
 fn is_local(app: &App, headers: &HeaderMap, extensions: &Extensions) -> bool {
-    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip().to_canonical());
     let is_private = public_host(app).is_none_or(is_loopback);
-    is_private && is_loopback(host_of(headers)) && from.is_some_and(|from| from.is_loopback())
+    is_private
+        && is_loopback(host_of(headers))
+        && client(extensions).is_some_and(|client| client.is_loopback())
 }
 
 /// The actor of a request, as a handler's argument.
@@ -173,6 +172,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
     use record::Role;
 
     use super::*;

@@ -2,19 +2,19 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::Instant,
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::{ApiError, App, Config};
+use crate::{ApiError, App, Config, connections::client};
 
 /// Clients that are remembered. Where more come at once all are forgotten: memory is bounded, the limit is then not.
 const CLIENTS_MAX: usize = 10_000;
@@ -38,8 +38,7 @@ impl Rates {
 
 /// A layer's function: refuses a client that asks too often. Behind a proxy all clients have the proxy's address.
 pub(crate) async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
-    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip().to_canonical());
-    let wait_s = client.and_then(|client| {
+    let wait_s = client(request.extensions()).and_then(|client| {
         let rate = if client.is_loopback() { &app.rates.local } else { &app.rates.foreign };
         rate.as_ref()?.wait_s(client, Instant::now())
     });

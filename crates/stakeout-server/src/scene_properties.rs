@@ -161,13 +161,7 @@ pub(crate) fn placing(given: &Value, world_file: Option<&str>) -> Result<Option<
     let ways = [!footprint.is_null(), !points.is_null(), world_file.is_some()];
     if ways.iter().filter(|given| **given).count() > 1 {
         let detail = "give footprint, control_points or a world file, and one of them only".to_owned();
-        return Err(ApiError::new(
-            axum::http::StatusCode::BAD_REQUEST,
-            "invalid-parameter",
-            "A parameter has a wrong value",
-            detail,
-        )
-        .at("properties.footprint"));
+        return Err(ApiError::wrong_parameter("properties.footprint", detail));
     }
     if world_file.is_none() && !crs.is_null() {
         return Err(ApiError::parameter("properties.crs", &crs.to_string(), "given with a world file"));
