@@ -16,10 +16,9 @@ use support::{Server, rendered_pair, run, text};
 
 const ROLES: [&str; 4] = ["viewer", "analyst", "reviewer", "admin"];
 
+/// A token of somebody who is called as they may act.
 fn token(data: &Path, role: &str) -> String {
-    let made = run(&["token", "create", "--data", text(data), "--role", role, "--name", role]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    support::token(data, role, role)
 }
 
 fn outline() -> Value {

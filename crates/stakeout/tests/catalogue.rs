@@ -190,8 +190,7 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
         properties["datetime"] = json!("2024-05-14T02:10:00Z");
         server.upload_bytes("plant", name, bytes, &properties, world_file)
     };
-    let corners = json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]]);
-    let by_corners = upload("map.png", &png, json!({"footprint": corners}), None);
+    let by_corners = upload("map.png", &png, json!({"footprint": corners()}), None);
     assert_eq!(by_corners.status, 201, "{}", by_corners.body);
     let point = |pixel: [f64; 2]| json!({"pixel": pixel, "position": [127.6 + pixel[0] * 1e-5, 39.902 - pixel[1] * 1e-5]});
     let points = [point([0.0, 0.0]), point([200.0, 0.0]), point([100.0, 150.0]), point([20.0, 130.0])];
@@ -220,7 +219,7 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
         (json!({"crs": "EPSG:99999"}), Some(world), "properties.crs", "EPSG:99999"),
         (json!({}), Some(world), "properties.crs", "EPSG:32652"),
         (
-            json!({"footprint": corners, "crs": "EPSG:32652"}),
+            json!({"footprint": corners(), "crs": "EPSG:32652"}),
             Some(world),
             "properties.footprint",
             "one of them",
@@ -233,7 +232,7 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
         assert_eq!((told.status, told.body["parameter"].as_str()), (400, Some(parameter)), "{}", told.body);
         assert!(told.body["detail"].as_str().unwrap().contains(words), "{}", told.body);
     }
-    let own = upload("here.tif", &std::fs::read(&before).unwrap(), json!({"footprint": corners}), None);
+    let own = upload("here.tif", &std::fs::read(&before).unwrap(), json!({"footprint": corners()}), None);
     assert_eq!(own.status, 422, "{}", own.body);
     assert!(own.body["detail"].as_str().unwrap().contains("georeference of its own"), "{}", own.body);
 
@@ -241,7 +240,7 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
     let id = by_corners.body["id"].as_str().unwrap();
     let path = format!("/api/scenes/{id}/placement");
     let shown = server.get(&path);
-    assert_eq!(shown.body["placement"]["footprint"], corners);
+    assert_eq!(shown.body["placement"]["footprint"], corners());
     let slanted = json!({"footprint": [[127.6005, 39.902], [127.6015, 39.902], [127.602, 39.9005], [127.600, 39.9005]]});
     assert_eq!(server.put(&path, &slanted, &[]).status, 428);
     let moved = server.put(&path, &slanted, &[("if-match", &shown.etag)]);
@@ -254,7 +253,8 @@ fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
     assert_eq!(versions["versions"][1]["kind"], "scene.placed");
 
     // the file of a scene serves for another without being sent again, and is stored once
-    let same = json!({"scene": id, "properties": {"datetime": "2024-05-14T02:10:00Z", "footprint": corners}});
+    let same =
+        json!({"scene": id, "properties": {"datetime": "2024-05-14T02:10:00Z", "footprint": corners()}});
     let again = server.post("/api/sites/plant/scenes", &same, &[]);
     assert_eq!(again.status, 201, "{}", again.body);
     assert_eq!(
@@ -297,6 +297,11 @@ fn a_working_copy_is_read_by_windows_over_the_network_and_not_sent_again() {
     assert_eq!(read.stdout, local.stdout);
 }
 
+/// Where the corners of an image are put, clockwise from its upper left.
+fn corners() -> Value {
+    json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]])
+}
+
 /// Blobs of a data folder.
 fn blobs(data: &Path) -> usize {
     let shelves = std::fs::read_dir(data.join("blobs")).unwrap();
@@ -315,15 +320,12 @@ fn a_placement_that_would_not_be_taken_derives_nothing() {
     let png = screenshot(&before, "PNG", "map.png");
     let unplaced = server.upload_bytes("plant", "map.png", &png, &time, None).body["id"].clone();
     let unplaced = unplaced.as_str().unwrap();
-    let [viewer, analyst] = ["viewer", "analyst"].map(|role| {
-        let made = run(&["token", "create", "--data", text(&data), "--role", role, "--name", role]);
-        format!("Bearer {}", String::from_utf8(made.stdout).unwrap().trim())
-    });
-    let corners = json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]]);
+    let [viewer, analyst] =
+        ["viewer", "analyst"].map(|role| format!("Bearer {}", support::token(&data, role, role)));
     let place = |token: &str, scene: &str, tag: &str| {
         let headers = [("authorization", token), ("if-match", tag)];
         let path = format!("/api/scenes/{scene}/placement");
-        server.put(&path, &json!({"footprint": corners}), &headers)
+        server.put(&path, &json!({"footprint": corners()}), &headers)
     };
     let before = blobs(&data);
     // a tag that is wrong too: the role is what is told
@@ -357,14 +359,13 @@ fn images_without_a_place_are_compared_once_they_are_placed() {
         let inputs = json!({"inputs": {"before": first, "after": second, "model": "classical"}});
         server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[])
     };
-    let corners = json!([[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]]);
     for (scene, input) in [(&first, "inputs.before"), (&second, "inputs.after")] {
         let refused = execute();
         assert_eq!((refused.status, refused.body["parameter"].as_str()), (400, Some(input)));
         let detail = refused.body["detail"].as_str().unwrap();
         let path = format!("/api/scenes/{scene}/placement");
         assert!(detail.contains("place it first") && detail.contains(&path), "{detail}");
-        assert_eq!(server.put(&path, &json!({"footprint": corners}), &[("if-match", "*")]).status, 200);
+        assert_eq!(server.put(&path, &json!({"footprint": corners()}), &[("if-match", "*")]).status, 200);
     }
     assert_eq!(execute().status, 201);
 }

@@ -247,12 +247,11 @@ fn writes_say_what_they_are_based_on_and_strangers_stay_out() {
 fn with_a_token_configured_nobody_comes_in_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let made = run(&["token", "create", "--data", text(&data), "--role", "viewer", "--name", "eve"]);
-    let secret = String::from_utf8(made.stdout).unwrap();
+    let secret = support::token(&data, "viewer", "eve");
     let server = Server::start(&data);
     assert_eq!(server.get("/ogc").status, 401);
     assert_eq!(server.get("/health/ready").status, 200);
-    let bearer = format!("Bearer {}", secret.trim());
+    let bearer = format!("Bearer {secret}");
     let answer = server.post(
         "/ogc/collections/sites/items",
         &json!({

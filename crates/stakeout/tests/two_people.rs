@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Answer, Server, heard, rendered_pair, run, text};
+use support::{Answer, Server, heard, rendered_pair};
 
 /// Words of the first person that nobody else may read before they have spoken.
 const SECRET: &str = "a-hall-that-only-ann-has-named";
@@ -72,9 +72,7 @@ impl People {
 }
 
 fn token(data: &Path, name: &str) -> String {
-    let made = run(&["token", "create", "--data", text(data), "--role", "analyst", "--name", name]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    support::token(data, "analyst", name)
 }
 
 #[test]

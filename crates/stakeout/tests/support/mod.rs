@@ -39,6 +39,13 @@ pub fn rendered_pair(folder: &Path) -> (PathBuf, PathBuf) {
     (before, after)
 }
 
+/// The secret of a new token, made on the command line.
+pub fn token(data: &Path, role: &str, name: &str) -> String {
+    let made = run(&["token", "create", "--data", text(data), "--role", role, "--name", name]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
 /// A `stakeout serve` process; killed when dropped.
 pub struct Server {
     child: Child,
