@@ -1,6 +1,17 @@
 //! Proves that a store is what its writers left.
+//!
+//! ```text
+//! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
+//! ```
+//!
+//! Not looked at: jobs, the structure types, the secrets' hashes of tokens, and the columns by which features are found,
+//! except whether they are hidden.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    str::FromStr,
+};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -13,14 +24,48 @@ use crate::{
 };
 
 /// What was looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Events in the chain.
     pub events: u64,
+    /// The last of them; `None` where nothing was ever written.
+    pub last: Option<Mark>,
     /// Blobs hashed anew.
     pub blobs: u64,
     /// Features and documents compared with the events that made them.
     pub states: u64,
+}
+
+/// An event by its number and hash: whoever notes one down elsewhere can tell later that the chain still holds it, and so
+/// that nothing up to it was changed or cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Number of the event.
+    pub seq: u64,
+    /// Its hash.
+    pub sha256: Sha256Hex,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.sha256)
+    }
+}
+
+impl FromStr for Mark {
+    type Err = RecordError;
+
+    fn from_str(text: &str) -> Result<Mark, RecordError> {
+        let parts = text.split_once(':').and_then(|(seq, sha256)| {
+            Some(Mark { seq: seq.parse().ok()?, sha256: Sha256Hex::parse(sha256).ok()? })
+        });
+        parts.filter(|mark| mark.seq > 0).ok_or_else(|| RecordError::Invalid {
+            field: "event",
+            got: format!("{text:?}"),
+            wanted: "its number, a colon and 64 lower-case hex digits, as verification tells the last event"
+                .to_owned(),
+        })
+    }
 }
 
 /// The first place where a store is not what its writers left, or why it could not be looked at.
@@ -61,9 +106,39 @@ pub enum VerifyError {
         /// Hash that it carries.
         wanted: String,
     },
-    /// Stored state that no event made.
+    /// The chain does not hold an event that was noted down.
+    #[error("event {} was noted as {} but is {got}", noted.seq, noted.sha256)]
+    OtherEvent {
+        /// What was noted.
+        noted: Mark,
+        /// Hash of the event of that number.
+        got: String,
+    },
+    /// The chain ends before an event that was noted down.
+    #[error("event {} was noted as {} but the chain ends after event {last}", noted.seq, noted.sha256)]
+    CutOff {
+        /// What was noted.
+        noted: Mark,
+        /// Number of the last event.
+        last: u64,
+    },
+    /// Stored state that is not what the last event of it left.
     #[error("{subject} is not as event {seq} left it")]
     ChangedState {
+        /// Which feature or document.
+        subject: String,
+        /// The event that wrote it last.
+        seq: u64,
+    },
+    /// Stored state that no event made.
+    #[error("{subject} is there but no event made it")]
+    UnknownState {
+        /// Which feature or document.
+        subject: String,
+    },
+    /// Stored state that is gone.
+    #[error("{subject} is gone: event {seq} left it there")]
+    MissingState {
         /// Which feature or document.
         subject: String,
         /// The event that wrote it last.
@@ -99,89 +174,160 @@ impl From<rusqlite::Error> for VerifyError {
 }
 
 /// Walks the event chain, compares every feature and document with the event that wrote it last, and
-/// hashes every blob anew. Writes nothing; a server may run meanwhile.
+/// hashes every blob anew. Writes nothing; a server may run meanwhile. Keeps some 200 bytes for each feature and document.
+///
+/// `noted` is an event that the chain must hold.
 ///
 /// # Errors
 /// At the first break.
-pub fn verify(folder: &Path) -> Result<Verified, VerifyError> {
+pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyError> {
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
+    let (last, left) = walk_chain(&snapshot, noted)?;
     Ok(Verified {
-        events: walk_chain(&snapshot)?,
-        states: compare_states(&snapshot)?,
+        events: last.as_ref().map_or(0, |last| last.seq),
+        last,
+        states: compare_states(&snapshot, left)?,
         blobs: rehash_blobs(&snapshot, &blobs)?,
     })
 }
 
-fn walk_chain(connection: &Connection) -> Result<u64, VerifyError> {
+/// The last event of the chain, and what all of them together left.
+fn walk_chain(
+    connection: &Connection,
+    noted: Option<&Mark>,
+) -> Result<(Option<Mark>, LeftStates), VerifyError> {
     let mut statement = connection.prepare(
         "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event ORDER BY seq",
     )?;
-    let mut last = (0, events::no_previous().to_owned());
+    let mut left = LeftStates::default();
+    let mut last: Option<Mark> = None;
     for event in statement.query_map([], Event::from_row)? {
         let event = event?;
-        if event.seq != last.0 + 1 {
-            return Err(VerifyError::MissingEvent { expected: last.0 + 1, found: event.seq });
+        let mark = follows(&event, last.as_ref())?;
+        if let Some(noted) = noted.filter(|noted| noted.seq == mark.seq && **noted != mark) {
+            return Err(VerifyError::OtherEvent { noted: noted.clone(), got: event.sha256 });
         }
-        if event.previous != last.1 {
-            return Err(VerifyError::BrokenChain { seq: event.seq, got: event.previous, wanted: last.1 });
-        }
-        let computed = event.computed_sha256();
-        if computed.as_str() != event.sha256 {
-            return Err(VerifyError::ChangedEvent {
-                seq: event.seq,
-                kind: event.kind,
-                subject: event.subject,
-                got: computed.to_string(),
-                wanted: event.sha256,
-            });
-        }
-        last = (event.seq, event.sha256);
+        left.take(&event);
+        last = Some(mark);
     }
-    Ok(last.0)
+    let end = last.as_ref().map_or(0, |last| last.seq);
+    match noted {
+        Some(noted) if noted.seq > end => Err(VerifyError::CutOff { noted: noted.clone(), last: end }),
+        _ => Ok((last, left)),
+    }
 }
 
-fn compare_states(connection: &Connection) -> Result<u64, VerifyError> {
+/// An event's own mark, if it follows from the one before and was not changed.
+fn follows(event: &Event, last: Option<&Mark>) -> Result<Mark, VerifyError> {
+    let (end, hash) = last.map_or((0, events::no_previous()), |last| (last.seq, last.sha256.as_str()));
+    if event.seq != end + 1 {
+        return Err(VerifyError::MissingEvent { expected: end + 1, found: event.seq });
+    }
+    if event.previous != hash {
+        let (got, wanted) = (event.previous.clone(), hash.to_owned());
+        return Err(VerifyError::BrokenChain { seq: event.seq, got, wanted });
+    }
+    let computed = event.computed_sha256();
+    if computed.as_str() != event.sha256 {
+        return Err(VerifyError::ChangedEvent {
+            seq: event.seq,
+            kind: event.kind.clone(),
+            subject: event.subject.clone(),
+            got: computed.to_string(),
+            wanted: event.sha256.clone(),
+        });
+    }
+    Ok(Mark { seq: event.seq, sha256: computed })
+}
+
+/// What an event left of a thing.
+struct Left {
+    seq: u64,
+    state: Sha256Hex,
+    /// Whether it is withdrawn, deleted, undone or revoked.
+    gone: bool,
+}
+
+/// What the events left of each thing, by its subject.
+#[derive(Default)]
+struct LeftStates(HashMap<String, Left>);
+
+impl LeftStates {
+    fn take(&mut self, event: &Event) {
+        let change = json(&event.change);
+        let subject = event.subject.clone();
+        match subject.split_once('/').map_or("", |(thing, _)| thing) {
+            "job" => {}
+            "token" if event.kind == "token.revoked" => {
+                self.0.entry(subject).and_modify(|token| token.gone = true);
+            }
+            "token" => self.leave(event, subject, &change, false),
+            "scene" => self.leave(event, subject, &change, change["withdrawn"] == true),
+            "comparison" => {
+                self.leave(event, subject, &change["comparison"], false);
+                for feature in change["candidates"].as_array().into_iter().flatten() {
+                    self.leave(event, subject_of("candidate", feature), feature, false);
+                }
+            }
+            _ => self.leave(event, subject, &change["feature"], change["hidden"] == true),
+        }
+        if let review @ Value::Object(_) = &change["review"] {
+            self.leave(event, subject_of("review", review), review, review["undone"] == true);
+        }
+    }
+
+    fn leave(&mut self, event: &Event, subject: String, state: &Value, gone: bool) {
+        self.0.insert(subject, Left { seq: event.seq, state: told(state.clone()), gone });
+    }
+}
+
+fn subject_of(thing: &str, state: &Value) -> String {
+    format!("{thing}/{}", state["id"].as_str().unwrap_or_default())
+}
+
+/// Every table of things that events tell of: subject, state as JSON, and whether it is gone.
+const TABLES: [&str; 5] = [
+    "SELECT CASE collection WHEN 'sites' THEN 'site/' WHEN 'candidates' THEN 'candidate/' ELSE 'annotation/' END || id,
+            feature, hidden FROM item",
+    "SELECT 'scene/' || id, document, hidden FROM scene",
+    "SELECT 'comparison/' || id, document, 0 FROM comparison",
+    "SELECT 'review/' || id, document, undone FROM review",
+    "SELECT 'token/' || id, json_object('id', id, 'name', name, 'role', role, 'created', created, 'revoked', NULL),
+            revoked IS NOT NULL FROM token",
+];
+
+fn compare_states(connection: &Connection, LeftStates(mut left): LeftStates) -> Result<u64, VerifyError> {
     let mut states = 0;
-    for (sql, holds) in [
-        (
-            "SELECT item.id, item.event, item.feature, event.change FROM item LEFT JOIN event ON event.seq = item.event",
-            event_holds_feature as fn(&Value, &Value) -> bool,
-        ),
-        (
-            "SELECT scene.id, scene.event, scene.document, event.change FROM scene
-             LEFT JOIN event ON event.seq = scene.event",
-            |change, document| change == document,
-        ),
-        (
-            "SELECT comparison.id, comparison.event, comparison.document, event.change FROM comparison
-             LEFT JOIN event ON event.seq = comparison.event",
-            |change, document| change["comparison"] == *document,
-        ),
-    ] {
+    for sql in TABLES {
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (subject, seq): (String, u64) = (row.get(0)?, row.get(1)?);
-            let state: Value = json(&row.get::<_, String>(2)?);
-            let change: Value = json(&row.get::<_, Option<String>>(3)?.unwrap_or_default());
-            if state.is_null() || !holds(&change, &state) {
-                return Err(VerifyError::ChangedState { subject, seq });
+            let subject: String = row.get(0)?;
+            let (state, gone) = (told(json(&row.get::<_, String>(1)?)), row.get(2)?);
+            let Some(wanted) = left.remove(&subject) else {
+                return Err(VerifyError::UnknownState { subject });
+            };
+            if (state, gone) != (wanted.state, wanted.gone) {
+                return Err(VerifyError::ChangedState { subject, seq: wanted.seq });
             }
             states += 1;
         }
     }
-    Ok(states)
+    match left.into_iter().min_by_key(|(_, left)| left.seq) {
+        Some((subject, Left { seq, .. })) => Err(VerifyError::MissingState { subject, seq }),
+        None => Ok(states),
+    }
 }
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
-/// A comparison's event holds all its candidates; every other event holds one feature.
-fn event_holds_feature(change: &Value, feature: &Value) -> bool {
-    change["feature"] == *feature
-        || change["candidates"].as_array().is_some_and(|candidates| candidates.contains(feature))
+/// What a document says, in whatever order.
+fn told(mut document: Value) -> Sha256Hex {
+    document.sort_all_objects();
+    Sha256Hex::of(document.to_string().as_bytes())
 }
 
 fn rehash_blobs(connection: &Connection, blobs: &Blobs) -> Result<u64, VerifyError> {

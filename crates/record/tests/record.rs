@@ -9,7 +9,7 @@ use record::{
     Drawing, Filter, Fit, IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart,
     Query, RasterFacts, RecordError, Role, Seen, Sha256Hex, SiteId, Store, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
-    verify::{VerifyError, verify},
+    verify::{Mark, VerifyError, verify},
 };
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ fn a_confirmation_makes_an_annotation_with_its_window_and_sources() {
     assert_eq!(annotation.start_datetime, Some("2023-05-14T02:10:00Z".parse::<Timestamp>().unwrap()));
     assert_eq!(annotation.sources.len(), 2);
     assert_eq!(store.annotation(&annotation.id).unwrap(), annotation);
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_second_opinion_confirms_or_disputes_and_an_undo_takes_it_back() {
     let undone = store.undo_review(&actor("bob", Role::Analyst), &second.review.id).unwrap();
     assert_eq!(undone.annotation.unwrap().status, AnnotationStatus::Draft);
     assert_eq!(review("bob", Verdict::Confirm).annotation.unwrap().status, AnnotationStatus::Confirmed);
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
     let nowhere = NewComparison { after: record::SceneId("nowhere".to_owned()), ..found.clone() };
     assert!(store.finish_job(&broken, nowhere, |_| Value::Null).is_err());
     assert_eq!((store.job(&broken).unwrap().status, recorded()), (JobStatus::Running, 1));
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -494,40 +494,95 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
             None,
         )
         .unwrap();
+    store.create_token(&actor("ida", Role::Admin), "ben", Role::Analyst).unwrap();
     drop(store);
-    let report = verify(whole.path()).unwrap();
-    assert_eq!((report.events, report.blobs), (6, 2));
+    let report = verify(whole.path(), None).unwrap();
+    // a site, two scenes, a comparison with its candidates, a review, an annotation and a token
+    assert_eq!((report.events, report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
-    let cases: [(&str, Expect); 5] = [
+    let cases: [(&str, Expect); 13] = [
         ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
             matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
         }),
         ("PRAGMA foreign_keys = OFF; DELETE FROM event WHERE seq = 4", |error| {
             matches!(error, VerifyError::MissingEvent { expected: 4, found: 5 })
         }),
-        ("PRAGMA foreign_keys = OFF; DELETE FROM event WHERE seq = 6", |error| {
-            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        ("DELETE FROM event WHERE seq = 7", |error| {
+            matches!(error, VerifyError::UnknownState { subject } if subject.starts_with("token/"))
         }),
         ("UPDATE item SET feature = replace(feature, 'warehouse', 'housing')", |error| {
             matches!(error, VerifyError::ChangedState { .. })
         }),
+        ("UPDATE item SET hidden = 1 WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 6 } if subject.starts_with("annotation/"))
+        }),
+        ("DELETE FROM item WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::MissingState { subject, seq: 6 } if subject.starts_with("annotation/"))
+        }),
+        // as it was before it was reviewed, under the event of then
+        (
+            "UPDATE item SET event = 4, feature = replace(feature, '\"state\":\"confirmed\"', '\"state\":\"pending\"')
+             WHERE collection = 'candidates' AND event = 5",
+            |error| {
+                matches!(error, VerifyError::ChangedState { subject, seq: 5 } if subject.starts_with("candidate/"))
+            },
+        ),
         ("UPDATE scene SET document = replace(document, 'rendered', 'satellite')", |error| {
             matches!(error, VerifyError::ChangedState { .. })
+        }),
+        ("UPDATE review SET document = replace(document, 'ann', 'ben')", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 5 } if subject.starts_with("review/"))
+        }),
+        ("UPDATE review SET undone = 1", |error| matches!(error, VerifyError::ChangedState { seq: 5, .. })),
+        ("DELETE FROM review", |error| matches!(error, VerifyError::MissingState { seq: 5, .. })),
+        ("UPDATE token SET role = 'admin'", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 7 } if subject.starts_with("token/"))
+        }),
+        ("UPDATE token SET revoked = created", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 7, .. })
         }),
     ];
     for (sql, expected) in cases {
         let copy = copy_of(whole.path());
         tamper(copy.path(), sql);
-        let error = verify(copy.path()).expect_err(sql);
+        let error = verify(copy.path(), None).expect_err(sql);
         assert!(expected(&error), "{sql}: {error}");
     }
     let copy = copy_of(whole.path());
     let blob = first_file(&copy.path().join("blobs"));
     std::fs::write(&blob, b"other bytes").unwrap();
-    assert!(matches!(verify(copy.path()), Err(VerifyError::ChangedBlob { .. })));
+    assert!(matches!(verify(copy.path(), None), Err(VerifyError::ChangedBlob { .. })));
     std::fs::remove_file(&blob).unwrap();
-    assert!(matches!(verify(copy.path()), Err(VerifyError::MissingBlob { .. })));
+    assert!(matches!(verify(copy.path(), None), Err(VerifyError::MissingBlob { .. })));
+}
+
+#[test]
+fn a_chain_that_was_cut_off_or_told_otherwise_does_not_hold_an_event_that_was_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let earlier = verify(folder.path(), None).unwrap().last.unwrap();
+    drop(store);
+    let [cut, other] = [copy_of(folder.path()), copy_of(folder.path())];
+    let review = |folder: &Path, verdict_given| {
+        let store = Store::open(folder).unwrap();
+        let ann = actor("ann", Role::Analyst);
+        store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(verdict_given), None).unwrap();
+    };
+    review(folder.path(), Verdict::Reject);
+    review(other.path(), Verdict::Unsure);
+    let noted = verify(folder.path(), Some(&earlier)).unwrap().last.unwrap();
+    assert_eq!(noted.seq, earlier.seq + 1);
+    assert_eq!(noted.to_string().parse::<Mark>().unwrap(), noted);
+    assert!(verify(folder.path(), Some(&noted)).is_ok());
+    let error = verify(cut.path(), Some(&noted)).unwrap_err();
+    assert!(matches!(error, VerifyError::CutOff { last, .. } if last == earlier.seq), "{error}");
+    let error = verify(other.path(), Some(&noted)).unwrap_err();
+    assert!(matches!(error, VerifyError::OtherEvent { .. }), "{error}");
+    for text in ["", "7", "7:ab", "0:", &noted.to_string().to_uppercase(), &format!("0:{}", noted.sha256)] {
+        let error = text.parse::<Mark>().map(|mark| mark.to_string()).unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    }
 }
 
 fn copy_of(folder: &Path) -> tempfile::TempDir {
@@ -634,7 +689,7 @@ fn who_has_given_their_own_verdict_sees_the_other() {
         assert_eq!(seen(&store, Some(reader), Collection::Annotations)[0].1, "disputed");
     }
     assert!(!review("bob", Verdict::Reject).independent, "bob has seen what ann said");
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -712,7 +767,7 @@ fn what_an_analyst_drew_waits_for_a_second_person_as_any_candidate_does() {
     assert_eq!(second.annotation.unwrap().status, AnnotationStatus::Confirmed);
     assert!(second.review.independent);
     assert_eq!(store.agreement(None).unwrap().verdicts.all.candidates, 0, "nobody was asked about it first");
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -733,7 +788,7 @@ fn a_drawing_that_is_taken_back_is_gone_unless_somebody_else_spoke_for_it() {
     store.add_review(&bob, &id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
     store.undo_review(&ann, &shared.review.id).unwrap();
     assert_eq!(store.candidate(&id).unwrap().state, CandidateState::Confirmed);
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -864,7 +919,7 @@ fn an_earlier_revision_comes_back_as_a_new_one() {
     let again = store.restore_annotation(&ann, &made.id, IfMatch::Revision(4), 2).unwrap();
     assert_eq!((again.revision, again.title.as_deref()), (5, Some("Shed")));
     assert_eq!(store.annotation(&made.id).unwrap().status, AnnotationStatus::Draft);
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -927,7 +982,7 @@ fn a_draft_from_another_program_comes_before_a_second_person_as_any_candidate_do
     assert!(second.review.independent);
     assert_eq!((settled.id, settled.status), (made.id, AnnotationStatus::Confirmed));
     assert_eq!(settled.title.as_deref(), Some("Hall"));
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -1005,5 +1060,5 @@ fn who_withdraws_a_drawing_that_nobody_else_spoke_for_takes_it_out_of_the_queue(
     store.add_review(&bob, &id, IfMatch::Any, verdict(Verdict::Unsure), None).unwrap();
     store.withdraw_annotation(&ann, &shared.id, IfMatch::Any).unwrap();
     assert_eq!(store.reviews(None, &id).unwrap().reviews.iter().filter(|review| !review.undone).count(), 2);
-    assert!(verify(folder.path()).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
 }

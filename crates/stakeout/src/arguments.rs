@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use record::{Collection, Role};
+use record::{Collection, Role, verify::Mark};
 use stakeout_server::export::ExportFormat;
 
 /// Watches sites from above: finds structures that appeared between two images, and keeps what analysts
@@ -130,6 +130,9 @@ pub(crate) struct Verify {
     /// Folder of the database and the images.
     #[arg(long)]
     pub(crate) data: PathBuf,
+    /// The last event that verification told earlier and somebody noted elsewhere: the chain must still hold it.
+    #[arg(long, value_name = "NUMBER:SHA256")]
+    pub(crate) event: Option<Mark>,
 }
 
 #[derive(Debug, Args)]

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Command::Detect(detect) => detect::run(&detect, arguments.quiet),
         Command::Serve(serve) => serve::run(&serve, arguments.quiet),
         Command::Evaluate(evaluate) => evaluate::run(&evaluate, arguments.quiet),
-        Command::Verify(verify) => verify::run(&verify.data, arguments.quiet),
+        Command::Verify(verify) => verify::run(&verify, arguments.quiet),
         Command::Model(model) => model::run(&model),
         Command::Export(export) => export::run(&export, arguments.quiet),
         Command::Token(token) => token::run(&token, arguments.quiet),
