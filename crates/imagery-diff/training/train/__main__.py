@@ -15,6 +15,7 @@ from train.card import card
 from train.export import export
 from train.fit import CHECKPOINT, FitOptions, averaged_network, blend, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
+from train.teach import Look
 
 REAL_SHARE = {"open": 0.0, "research": 0.57}
 """Share of real pairs under academic terms among the samples of each model."""
@@ -38,7 +39,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start-from", type=Path, help="checkpoint whose averaged weights to begin with")
     parser.add_argument("--network", choices=tuple(NETWORKS), default="small")
     parser.add_argument("--tower", type=Path, help="ImageNet's weights for the large network's tower")
-    parser.add_argument("--teacher", type=Path, help="checkpoint of a network to learn from beside the labels")
+    parser.add_argument(
+        "--teacher",
+        type=Look.parsed,
+        action="append",
+        default=[],
+        help="network to learn from beside the labels, FILE or FILE@1.25t: enlarged so far, t by half a turn; "
+        "give it again for each",
+    )
     parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")

@@ -31,6 +31,7 @@ from train.places import load
 from train.real_pairs import RealPairs, sample_from_pairs
 from train.recover import recovered
 from train.samples import Ground, Sample, sample_from_places
+from train.teach import Look, Teachers
 
 WARM_UP_STEPS = 200
 AVERAGE_DECAY = 0.999
@@ -55,7 +56,7 @@ TOWER_RATE_SHARE = 1 / 3
 """Learning rate of a tower that begins with ImageNet's weights, as a share of the rate of the rest."""
 
 TEACHER_SHARE = 0.6
-"""How much a teacher's maps count beside the labels."""
+"""How much the teachers' maps count beside the labels."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class FitOptions:
     """One training run; `steps` fixes the learning-rate curve, `real_share` is the share of real labelled pairs.
 
     `batch` and `workers` are those of each rank, `rank` the number of this one. `tower` are ImageNet's weights,
-    `teacher` the checkpoint of a network whose maps are learned beside the labels.
+    `teacher` the networks whose maps are learned beside the labels.
     """
 
     network: str
@@ -78,7 +79,7 @@ class FitOptions:
     real_share: float
     start_from: Path | None
     tower: Path | None
-    teacher: Path | None
+    teacher: list[Look]
     ranks: int
     rank: int
     device: str
@@ -157,14 +158,28 @@ def beginning(options: FitOptions) -> ChangeNet:
             network.tower.begin_with(options.tower)
         return network
     if options.start_from.suffix == ".onnx":
-        batches = iter(Batches(options, 0))
-        samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
-        return recovered(options.network, options.start_from, samples.float() / 255)
+        return unfolded(options, options.start_from)
     kept = checkpointed(options.start_from)
     if kept["name"] != options.network:
         message = f"{options.start_from} holds the {kept['name']} network, but --network is {options.network}"
         raise ValueError(message)
     return averaged_network(kept)
+
+
+def unfolded(options: FitOptions, path: Path) -> ChangeNet:
+    """The network of an ONNX file, which holds one of the kind that is trained."""
+    batches = iter(Batches(options, 0))
+    samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
+    return recovered(options.network, path, samples.float() / 255)
+
+
+def teachers(options: FitOptions) -> Teachers:
+    """The networks to learn from: checkpoints of any kind, ONNX files of the kind that is trained."""
+    networks = [
+        unfolded(options, look.path) if look.path.suffix == ".onnx" else averaged_network(checkpointed(look.path))
+        for look in options.teacher
+    ]
+    return Teachers(networks, options.teacher).eval()
 
 
 def checkpointed(path: Path) -> dict[str, Any]:
@@ -281,12 +296,9 @@ class Step:
         # Fused by the compiler both run in half the time; the weights stay those of `network`.
         made = torch.compile if options.compiled else lambda each: each
         self.forward, self.measure = made(network), made(loss)
-        self.teacher = None
-        if options.teacher is not None:
-            teacher = averaged_network(checkpointed(options.teacher)).to(
-                options.device, memory_format=torch.channels_last
-            )
-            self.teacher = made(teacher)
+        self.teachers = None
+        if options.teacher:
+            self.teachers = made(teachers(options).to(options.device, memory_format=torch.channels_last))
 
     def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """How wrong the network is about a batch of pairs, targets and weights, 0..255."""
@@ -296,10 +308,10 @@ class Step:
         with half_precision(self.options.device):
             logits = self.forward(pair).float()
         value = self.measure(logits, target, weight)
-        if self.teacher is None:
+        if self.teachers is None:
             return value
         with torch.no_grad(), half_precision(self.options.device):
-            taught = torch.sigmoid(self.teacher(pair).float())
+            taught = self.teachers(pair)
         return torch.lerp(value, self.measure(logits, taught, torch.ones_like(weight)), TEACHER_SHARE)
 
 
