@@ -17,7 +17,7 @@ pub struct SiteSummary {
     pub last_scene: Option<Timestamp>,
     /// Candidates that wait for a review.
     pub pending: u64,
-    /// Structures that people confirmed and nobody withdrew.
+    /// Structures that people recorded and nobody withdrew: appeared, changed and removed ones.
     pub structures: u64,
 }
 

@@ -46,7 +46,8 @@ function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<
 
 function words({ scenes, last_scene, structures }: SiteSummary, partCount: number): string[] {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
-  if (scenes === 0) return [partCount > 0 ? count(partCount, "part") : "no scenes"];
-  const parts = [count(scenes, "scene"), structures > 0 && count(structures, "structure"), `last ${last_scene?.slice(0, 10) ?? ""}`];
+  const inIt = scenes === 0 && partCount > 0 ? count(partCount, "part") : scenes > 0 ? count(scenes, "scene") : "no scenes";
+  // what appeared, changed and was removed alike
+  const parts = [inIt, structures > 0 && `${structures} recorded`, last_scene !== null && `last ${last_scene.slice(0, 10)}`];
   return parts.filter((part) => part !== false);
 }
