@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from train.export import TOLERANCE, largest_difference, onnx_model
-from train.fit import CHECKPOINT, blend, checkpointed, optimisers_of
+from train.fit import optimisers_of
 from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
 from train.muon import STEP, Muon, orthogonal
 from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
 from train.places import LAYERS, Level, Place
-from train.recover import recovered
+from train.recover import blended, recovered
 from train.samples import SIDE, Ground, Sample, sample_from_places
 
 NEW, REMOVED, BEFORE, AFTER, BOUNDARY = range(len(OUTPUTS))
@@ -97,20 +97,20 @@ class TheNetwork(unittest.TestCase):
                 again = recovered(name, path, pair)
                 torch.testing.assert_close(again.evidence(pair), network(name).evidence(pair), atol=5e-3, rtol=1e-2)
 
-    def test_a_blend_lies_between_its_two_and_overwrites_neither(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            runs = [Path(folder) / name for name in ("first", "second", "blend")]
-            for run, value in zip(runs, (1.0, 3.0), strict=False):
-                run.mkdir()
-                weights = {name: torch.full_like(each, value) for name, each in network().state_dict().items()}
-                torch.save({"name": "small", "average": weights, "step": value}, run / CHECKPOINT)
-            paths = [run / CHECKPOINT for run in runs]
-            blend(paths[0], paths[1], 0.25, runs[2])
-            kept = checkpointed(paths[2])
-            torch.testing.assert_close(kept["average"]["head.bias"], torch.full((48,), 1.5))
-            self.assertEqual(kept["step"], 3.0)
-            with self.assertRaises(FileExistsError):
-                blend(paths[1], paths[0], 0.25, runs[1])
+    def test_a_blend_lies_between_its_two(self) -> None:
+        pair = torch.rand(2, 6, 64, 64)
+        for name in NETWORKS:
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder, torch.no_grad():
+                paths = [Path(folder) / "first.onnx", Path(folder) / "second.onnx"]
+                both = [network(name), network(name)]
+                for each, path, bias in zip(both, paths, (-1.0, 3.0), strict=True):
+                    each.head.bias.fill_(bias)
+                    path.write_bytes(onnx_model(each).SerializeToString())
+                wanted = both[0].evidence(pair)
+                torch.testing.assert_close(blended(name, *paths, 0.0).evidence(pair), wanted, atol=5e-3, rtol=1e-2)
+                both[0].head.bias.fill_(0.0)
+                wanted = both[0].evidence(pair)
+                torch.testing.assert_close(blended(name, *paths, 0.25).evidence(pair), wanted, atol=5e-3, rtol=1e-2)
 
     def test_it_stays_small(self) -> None:
         self.assertLess(parameter_count(network()), PARAMETERS_MAX)

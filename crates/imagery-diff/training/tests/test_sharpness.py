@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import unittest
-from unittest.mock import patch
 
 import cv2
 import numpy as np
 
 from train import jitter, real_pairs
-from train.real_pairs import RealPairs, cut_pair
+from train.real_pairs import AS_THEY_ARE, RealPairs, cut_pair
 from train.samples import SIDE
 
 
@@ -22,10 +21,10 @@ def addresses(side: int) -> np.ndarray:
 class Sharpness(unittest.TestCase):
     def test_an_exact_crop_holds_every_pixel_of_a_square_once(self) -> None:
         image = addresses(256)
-        pairs = RealPairs([image], [image], [np.zeros((256, 256), np.uint8)], np.ones(1))
+        label = np.zeros((256, 256), np.uint8)
+        pairs = RealPairs([image], [image], [label], [np.zeros(2)], np.ones(1))
         for seed in range(12):
-            with patch.object(real_pairs, "EXACT_SHARE", 1.0):
-                before, after, _, gsd_m = cut_pair(np.random.default_rng(seed), pairs)
+            before, after, _, gsd_m = cut_pair(np.random.default_rng(seed), pairs, AS_THEY_ARE)
             self.assertEqual(gsd_m, real_pairs.GSD_M)
             np.testing.assert_array_equal(before, after)
             rows, cols = np.unique(before[..., 0]), np.unique(before[..., 1])
@@ -35,7 +34,7 @@ class Sharpness(unittest.TestCase):
             self.assertGreaterEqual(len(np.unique(before.reshape(-1, 3), axis=0)), (SIDE - 1) ** 2)
 
     def test_a_shift_by_whole_pixels_keeps_them(self) -> None:
-        image, strength = addresses(64), jitter.Strength(light=0, shift_px_max=3, sway=0, whole=1)
+        image, strength = addresses(64), jitter.Strength(light=0, shift_px_max=3, sway=0, whole=1, coarse=0)
         for seed in range(12):
             matrix = jitter.misfit(np.random.default_rng(seed), 64, strength)
             moved = jitter.moved(image, matrix, cv2.INTER_CUBIC)

@@ -13,11 +13,12 @@ import torch
 from train import drawn_pairs, evaluate, places, real_pairs
 from train.card import card
 from train.export import export
-from train.fit import CHECKPOINT, FitOptions, averaged_network, blend, checkpointed, fit
+from train.fit import CHECKPOINT, FitOptions, averaged_network, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
+from train.recover import blended
 from train.teach import Look
 
-REAL_SHARE = {"open": 0.0, "research": 0.57}
+REAL_SHARE = {"open": 0.0, "research": 0.6}
 """Share of real pairs under academic terms among the samples of each model."""
 
 
@@ -36,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--start-from", type=Path, help="checkpoint whose averaged weights to begin with")
+    parser.add_argument("--start-from", type=Path, help="checkpoint or ONNX file to begin with")
     parser.add_argument("--network", choices=tuple(NETWORKS), default="small")
     parser.add_argument("--tower", type=Path, help="ImageNet's weights for the large network's tower")
     parser.add_argument(
@@ -50,9 +51,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
-    parser.add_argument(
-        "--with", dest="second", type=Path, help="checkpoint that blend mixes with that of --start-from"
-    )
+    parser.add_argument("--as-they-are", action="store_true", help="of research: real pairs alone, and as they are")
+    parser.add_argument("--with", dest="second", type=Path, help="ONNX file that blend mixes with that of --start-from")
     parser.add_argument("--share", type=float, default=0.5, help="how much of it")
     parser.add_argument("--count", type=int, default=400, help="pairs that draw writes")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the evaluation")
@@ -60,7 +60,8 @@ def arguments() -> argparse.Namespace:
 
 
 def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
-    own = {"run": run, "rank": 0, "real_share": REAL_SHARE[given.model]}
+    real_share = 1.0 if given.as_they_are and given.model == "research" else REAL_SHARE[given.model]
+    own = {"run": run, "rank": 0, "real_share": real_share}
     shared = [field.name for field in fields(FitOptions) if field.name not in own]
     return FitOptions(**own, **{name: getattr(given, name) for name in shared})
 
@@ -76,21 +77,26 @@ def trained(run: Path) -> tuple[ChangeNet, dict[str, object]]:
     }
 
 
+def mixed(given: argparse.Namespace) -> tuple[ChangeNet, dict[str, object]]:
+    """The network between two ONNX files, and how the longer trained one was trained."""
+    files = (given.start_from, given.second)
+    histories = [json.loads(path.with_suffix(".json").read_text())["trained_on"] for path in files]
+    return blended(given.network, *files, given.share), max(histories, key=lambda history: history["steps"])
+
+
 def main() -> None:
     given = arguments()
     run = given.run or given.cache / f"run-{given.model}"
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)
         real_pairs.prepare(given.data, given.cache)
-    if given.task == "blend":
-        blend(given.start_from, given.second, given.share, run)
     if given.task == "draw":
         drawn_pairs.write(given.cache, given.out, given.count, given.seed)
     if given.task in ("fit", "all"):
         fit(fit_options(given, run))
-    if given.task in ("evaluate", "export", "all"):
+    if given.task in ("evaluate", "export", "all", "blend"):
         torch.set_num_threads(given.threads)
-        network, trained_on = trained(run)
+        network, trained_on = mixed(given) if given.task == "blend" else trained(run)
         figures = evaluate.evaluate(network, given.data / "eval", given.pictures)
         print(json.dumps(figures, indent=2))
         if given.task != "evaluate":

@@ -28,7 +28,7 @@ from train.losses import loss
 from train.muon import Muon
 from train.network import NETWORKS, ChangeNet
 from train.places import load
-from train.real_pairs import RealPairs, sample_from_pairs
+from train.real_pairs import AS_THEY_ARE, VARIED, RealPairs, sample_from_pairs
 from train.recover import recovered
 from train.samples import Ground, Sample, sample_from_places
 from train.teach import Look, Teachers
@@ -63,8 +63,9 @@ TEACHER_SHARE = 0.6
 class FitOptions:
     """One training run; `steps` fixes the learning-rate curve, `real_share` is the share of real labelled pairs.
 
-    `batch` and `workers` are those of each rank, `rank` the number of this one. `tower` are ImageNet's weights,
-    `teacher` the networks whose maps are learned beside the labels.
+    Those are shown as they are where `as_they_are` says so. `batch` and `workers` are those of each rank,
+    `rank` the number of this one. `tower` are ImageNet's weights, `teacher` the networks whose maps are learned beside
+    the labels.
     """
 
     network: str
@@ -77,6 +78,7 @@ class FitOptions:
     workers: int
     threads: int
     real_share: float
+    as_they_are: bool
     start_from: Path | None
     tower: Path | None
     teacher: list[Look]
@@ -109,7 +111,7 @@ class Batches(IterableDataset):
 
     def sample(self, rng: np.random.Generator, ground: Ground, pairs: RealPairs | None) -> Sample:
         if pairs is not None and rng.random() < self.options.real_share:
-            return sample_from_pairs(rng, pairs, ground)
+            return sample_from_pairs(rng, pairs, ground, AS_THEY_ARE if self.options.as_they_are else VARIED)
         return sample_from_places(rng, ground)
 
 
@@ -192,23 +194,6 @@ def averaged_network(kept: dict[str, Any]) -> ChangeNet:
     network = NETWORKS[kept["name"]]()
     network.load_state_dict(kept["average"])
     return network.eval()
-
-
-def blend(first: Path, second: Path, share: float, run: Path) -> None:
-    """Writes a checkpoint whose averaged weights lie between those of two, `share` of the way from the first.
-
-    The second went on from the first: between such weights the loss stays low, and what the first knew of other places
-    is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). A run with a checkpoint is left alone.
-    """
-    if (run / CHECKPOINT).exists():
-        message = f"{run} has a checkpoint already: give blend a folder of its own with --run"
-        raise FileExistsError(message)
-    kept, other = checkpointed(second), checkpointed(first)["average"]
-    for name, value in kept["average"].items():
-        if value.dtype.is_floating_point:
-            value.lerp_(other[name], 1 - share)
-    run.mkdir(parents=True, exist_ok=True)
-    write_checkpoint(run, kept | {"network": kept["average"]})
 
 
 def write_checkpoint(run: Path, kept: dict[str, Any]) -> None:

@@ -25,16 +25,19 @@ class Strength:
     """How far the two dates of a sample are driven apart; shares of dates, shift in pixels.
 
     `whole` is the share of dates moved by whole pixels: they stay as sharp as the images that a detector is given.
+    `coarse` is the share of pairs that both come from a coarser sensor.
     """
 
     light: float
     shift_px_max: float
     sway: float
     whole: float
+    coarse: float
 
 
-STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25, whole=0.3)
-MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0, whole=0.65)
+STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25, whole=0.3, coarse=0.15)
+MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0, whole=0.65, coarse=0.15)
+NONE = Strength(light=0.0, shift_px_max=0.0, sway=0.0, whole=1.0, coarse=0.0)
 
 
 def chance(rng: Rng, share: float) -> bool:
@@ -56,6 +59,12 @@ def tone(rng: Rng, image: np.ndarray) -> np.ndarray:
     gains, offsets = np.exp(rng.normal(0, 0.09 * strong, 3)), rng.normal(0, 0.025 * strong, 3)
     table = np.clip(curve[:, None] * gains + offsets, 0, 1) * 255
     return cv2.LUT(image, table[None].astype(np.uint8))
+
+
+def exposure(rng: Rng, image: np.ndarray) -> np.ndarray:
+    """Gain and offset of each channel, as between two exposures of one sensor."""
+    gain, offset = np.exp(rng.normal(0, 0.06, 3)), rng.normal(0, 4, 3)
+    return np.clip(image * gain + offset, 0, 255).astype(np.uint8)
 
 
 def season(rng: Rng, image: np.ndarray) -> np.ndarray:
@@ -139,7 +148,7 @@ def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:
 
 def misfit(rng: Rng, side: int, strength: Strength = STRONG) -> np.ndarray:
     """A small affine map of one date: whole pixels, or a shift with a sub-pixel part, a slight turn and scale."""
-    limit = strength.shift_px_max if chance(rng, 0.6) else SMALL_SHIFT_PX_MAX
+    limit = strength.shift_px_max if chance(rng, 0.6) else min(strength.shift_px_max, SMALL_SHIFT_PX_MAX)
     shift = rng.uniform(-limit, limit, 2)
     if chance(rng, strength.whole):
         return np.column_stack([np.eye(2), np.round(shift)]).astype(np.float32)

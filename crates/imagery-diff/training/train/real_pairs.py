@@ -25,17 +25,30 @@ SOURCES = {1024: "*.jpg", 256: "train_*.jpg"}
 SCALE_MAX = 0.8
 """A crop covers at most this share of a pair's side, so that a turned one is seldom filled by mirroring."""
 
-EXACT_SHARE = 0.5
-"""Share of crops that keep a pair's own pixels: turned by right angles and mirrored only."""
+ENLARGED_SHARE = 0.7
+"""Share of the crops that do not keep their own pixels that are at the scale of a detector's enlarged looks."""
 
-MILD_SHARE = 0.65
-"""Share of real pairs that keep their own light and fit: they differ by years as it is."""
 
-REGISTERED_SHARE = 0.8
-"""Share of crops whose before image is moved onto the after image first, as a detector does."""
+@dataclass(frozen=True)
+class Variety:
+    """What is done to real pairs, in shares of samples.
 
-REAL_CHANGE_SHARE = 0.75
-"""The rest are unchanged pairs: one date used twice."""
+    `exact` crops keep their pair's own pixels: they are turned by right angles and mirrored only. Of `registered` ones
+    the before image is moved onto the after image first, as a detector does. `changed` ones are a pair; the rest are
+    one date twice, unchanged. `loose` is the share of dates with drawn loose things. `strengths` says how often the
+    dates are driven further apart, by `STRENGTHS`: they differ by years as it is.
+    """
+
+    exact: float
+    registered: float
+    changed: float
+    loose: float
+    strengths: tuple[float, ...]
+
+
+STRENGTHS = (jitter.NONE, jitter.MILD, jitter.STRONG)
+VARIED = Variety(exact=0.6, registered=0.9, changed=0.9, loose=0.1, strengths=(0.6, 0.3, 0.1))
+AS_THEY_ARE = Variety(exact=1.0, registered=1.0, changed=1.0, loose=0.0, strengths=(1.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -80,15 +93,17 @@ def prepare(data: Path, cache: Path) -> None:
 
 def random_scale(rng: Rng) -> float:
     """How many times coarser than a pair its crop is."""
-    return float(np.exp(rng.uniform(np.log(0.65), np.log(2.0)))) if chance(rng, 0.4) else float(rng.uniform(0.8, 1.25))
+    if chance(rng, ENLARGED_SHARE):
+        return float(rng.uniform(0.75, 1.0))
+    return float(np.exp(rng.uniform(np.log(0.65), np.log(2.0))))
 
 
-def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def cut_pair(rng: Rng, pairs: RealPairs, variety: Variety) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
     number = pairs.draw(rng)
     label = pairs.label[number]
     side = label.shape[0]
-    exact = chance(rng, EXACT_SHARE)
+    exact = chance(rng, variety.exact)
     scale = 1.0 if exact else min(random_scale(rng), SCALE_MAX * side / SIDE)
     centre = rng.uniform(0, side, 2)
     if chance(rng, 0.65):
@@ -105,7 +120,7 @@ def cut_pair(rng: Rng, pairs: RealPairs) -> tuple[np.ndarray, np.ndarray, np.nda
     if chance(rng, 0.5):
         matrix[:, 0] *= -1
     corner = centre - matrix @ np.full(2, (SIDE - 1) / 2)
-    shift = pairs.shift[number] if chance(rng, REGISTERED_SHARE) else np.zeros(2)
+    shift = pairs.shift[number] if chance(rng, variety.registered) else np.zeros(2)
 
     def warp(values: np.ndarray, corner: np.ndarray) -> np.ndarray:
         # Averaged first where the crop is coarser, so that fine texture does not alias.
@@ -125,11 +140,11 @@ def as_crop(image: np.ndarray, only: np.ndarray, changed: np.ndarray) -> Crop:
     return Crop(image.copy(), only.copy(), only.copy(), nothing + 255, nothing, image, dilated(changed, 3))
 
 
-def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground) -> Sample:
+def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground, variety: Variety) -> Sample:
     """A real change, or one real date twice with drawn ground changes, loose things."""
-    first, second, label, gsd_m = cut_pair(rng, pairs)
+    first, second, label, gsd_m = cut_pair(rng, pairs, variety)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    if chance(rng, REAL_CHANGE_SHARE):
+    if chance(rng, variety.changed):
         changed = (label > 127) * np.uint8(255)
         before, after = as_crop(first, nothing, changed), as_crop(second, changed, changed)
     else:
@@ -139,6 +154,7 @@ def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground) -> Sample:
         if chance(rng, 0.5):
             change_ground(rng, after, donor, gsd_m)
     for date in (before, after):
-        if chance(rng, 0.25):
+        date.image = jitter.exposure(rng, date.image)
+        if chance(rng, variety.loose):
             add_loose_things(rng, date, gsd_m)
-    return finish(rng, before, after, nothing, jitter.MILD if chance(rng, MILD_SHARE) else jitter.STRONG)
+    return finish(rng, before, after, nothing, STRENGTHS[rng.choice(len(STRENGTHS), p=variety.strengths)])

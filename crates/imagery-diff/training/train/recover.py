@@ -1,4 +1,4 @@
-"""Goes on training from a shipped ONNX file: undoes the folding of the batch norm.
+"""Reads shipped ONNX files back: goes on training from one, which undoes the folding of the batch norm, or blends two.
 
 A folded convolution says W x + b. Training wants W' x normalised by its own statistics and then a gain and an
 offset. The statistics are measured on real samples, layer after layer, and gain and offset are set so that the
@@ -55,12 +55,9 @@ def recovered(name: str, path: Path, samples: Tensor) -> ChangeNet:
     Raises ValueError when the file holds other convolutions than the network.
     """
     network = NETWORKS[name]().eval()
-    layers, weights = in_graph_order(network), folded_weights(path)
-    shapes = [weight_shape(layer) for layer in layers], [tuple(weight.shape) for weight, _ in weights]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"{path.name} holds convolutions {shapes[1]} but the network has {shapes[0]}")
+    layers = in_graph_order(network)
     hooks = []
-    for layer, (weight, bias) in zip(layers, weights, strict=True):
+    for layer, (weight, bias) in zip(layers, matched(layers, path), strict=True):
         if isinstance(layer, Scaled | Depthwise):
             layer.weight.data, layer.bias.data = weight, bias
             continue
@@ -76,6 +73,38 @@ def recovered(name: str, path: Path, samples: Tensor) -> ChangeNet:
     for hook in hooks:
         hook.remove()
     return network
+
+
+def blended(name: str, first: Path, second: Path, share: float) -> ChangeNet:
+    """The network called `name` whose folded weights lie between those of two files, `share` of the way from the first.
+
+    One of the two went on from the other, or both from a third: between such weights the loss stays low, and what the
+    first knew of other places is kept (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022; of several runs
+    "Model soups", 2022). For use and not for training. Raises ValueError when a file holds other convolutions than the
+    network.
+    """
+    network = NETWORKS[name]().eval()
+    layers = in_graph_order(network)
+    pairs = [matched(layers, path) for path in (first, second)]
+    for layer, (weight, bias), (other_weight, other_bias) in zip(layers, *pairs, strict=True):
+        weight, bias = weight.lerp(other_weight, share), bias.lerp(other_bias, share)
+        if isinstance(layer, Scaled | Depthwise) or layer[1] is None:
+            conv = layer if isinstance(layer, Scaled | Depthwise) else layer[0]
+            conv.weight.data, conv.bias.data = weight, bias
+            continue
+        conv, norm = layer
+        conv.weight.data, norm.bias.data = weight, bias
+        norm.running_var.fill_(1 - norm.eps)
+    return network
+
+
+def matched(layers: list[Layer], path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weights of a file that holds the convolutions of these layers; raises ValueError when it holds others."""
+    weights = folded_weights(path)
+    shapes = [weight_shape(layer) for layer in layers], [tuple(weight.shape) for weight, _ in weights]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{path.name} holds convolutions {shapes[1]} but the network has {shapes[0]}")
+    return weights
 
 
 def statistics_hook(bias: Tensor, gain: Tensor):  # noqa: ANN201 (torch names no type for hooks)

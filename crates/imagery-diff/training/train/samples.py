@@ -57,9 +57,6 @@ GAP_PX = 11
 PLAIN_WEIGHT = 85
 """Weight of a pixel of `new` and `removed` outside gaps, of 255."""
 
-COARSE_SHARE = 0.15
-"""Share of samples whose dates are both from a coarser sensor."""
-
 UNLABELLED_SHARE = 0.12
 """Share of unchanged samples from ground without a building mask."""
 
@@ -461,7 +458,7 @@ def finish(
         knowns.append(valids[-1] & jitter.moved(date.known, matrix, cv2.INTER_NEAREST))
         unsure |= jitter.moved(uncertain, matrix, cv2.INTER_NEAREST)
     images = [jitter.swayed(rng, image) if chance(rng, strength.sway) else image for image in images]
-    if chance(rng, COARSE_SHARE):
+    if chance(rng, strength.coarse):
         images = jitter.coarse(rng, images)
     images = light_and_sensor(rng, images, strength)
     usable = (valids[0] & valids[1]) & ~unsure
