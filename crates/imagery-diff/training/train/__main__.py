@@ -60,7 +60,7 @@ def arguments() -> argparse.Namespace:
 
 
 def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
-    real_share = 1.0 if given.as_they_are and given.model == "research" else REAL_SHARE[given.model]
+    real_share = 1.0 if given.as_they_are else REAL_SHARE[given.model]
     own = {"run": run, "rank": 0, "real_share": real_share}
     shared = [field.name for field in fields(FitOptions) if field.name not in own]
     return FitOptions(**own, **{name: getattr(given, name) for name in shared})
@@ -86,6 +86,8 @@ def mixed(given: argparse.Namespace) -> tuple[ChangeNet, dict[str, object]]:
 
 def main() -> None:
     given = arguments()
+    if given.as_they_are and given.model != "research":
+        raise SystemExit(f"--as-they-are shows real pairs alone, which --model {given.model} may not see")
     run = given.run or given.cache / f"run-{given.model}"
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)
