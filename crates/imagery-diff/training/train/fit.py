@@ -29,7 +29,7 @@ from train.muon import Muon
 from train.network import NETWORKS, ChangeNet
 from train.places import load
 from train.real_pairs import AS_THEY_ARE, VARIED, RealPairs, sample_from_pairs
-from train.recover import recovered
+from train.recover import as_told, recovered
 from train.samples import Ground, Sample, sample_from_places
 from train.teach import Look, Teachers
 
@@ -160,7 +160,9 @@ def beginning(options: FitOptions) -> ChangeNet:
             network.tower.begin_with(options.tower)
         return network
     if options.start_from.suffix == ".onnx":
-        return unfolded(options, options.start_from)
+        batches = iter(Batches(options, 0))
+        samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
+        return recovered(options.network, options.start_from, samples.float() / 255)
     kept = checkpointed(options.start_from)
     if kept["name"] != options.network:
         message = f"{options.start_from} holds the {kept['name']} network, but --network is {options.network}"
@@ -168,17 +170,12 @@ def beginning(options: FitOptions) -> ChangeNet:
     return averaged_network(kept)
 
 
-def unfolded(options: FitOptions, path: Path) -> ChangeNet:
-    """The network of an ONNX file, which holds one of the kind that is trained."""
-    batches = iter(Batches(options, 0))
-    samples = torch.cat([next(batches)[0] for _ in range(max(1, STATISTICS_SAMPLES // options.batch))])
-    return recovered(options.network, path, samples.float() / 255)
-
-
 def teachers(options: FitOptions) -> Teachers:
     """The networks to learn from: checkpoints of any kind, ONNX files of the kind that is trained."""
     networks = [
-        unfolded(options, look.path) if look.path.suffix == ".onnx" else averaged_network(checkpointed(look.path))
+        as_told(options.network, look.path)
+        if look.path.suffix == ".onnx"
+        else averaged_network(checkpointed(look.path))
         for look in options.teacher
     ]
     return Teachers(networks, options.teacher).eval()

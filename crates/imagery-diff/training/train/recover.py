@@ -29,8 +29,8 @@ def folded_weights(path: Path) -> list[tuple[Tensor, Tensor]]:
     return [(values[node.input[1]], values[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
 
 
-Layer = tuple[nn.Conv2d, nn.BatchNorm2d | None] | Scaled | Depthwise
-"""What one convolution of the file stands for; those of EfficientNet's tower take its weights as they are."""
+Layer = tuple[nn.Conv2d | Scaled | Depthwise, nn.BatchNorm2d | None]
+"""What one convolution of the file stands for; without a batch norm it takes the file's weights as they are."""
 
 
 def in_graph_order(network: ChangeNet) -> list[Layer]:
@@ -39,14 +39,10 @@ def in_graph_order(network: ChangeNet) -> list[Layer]:
     for part in (network.tower, *reversed(network.mixes)):
         modules = [m for m in part.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d | Scaled | Depthwise)]
         if isinstance(part, Lite):
-            layers += modules
+            layers += [(module, None) for module in modules]
         else:
             layers += list(zip(modules[::2], modules[1::2], strict=True))
     return [*layers, (network.head, None)]
-
-
-def weight_shape(layer: Layer) -> tuple[int, ...]:
-    return tuple((layer[0] if isinstance(layer, tuple) else layer).weight.shape)
 
 
 def recovered(name: str, path: Path, samples: Tensor) -> ChangeNet:
@@ -57,11 +53,7 @@ def recovered(name: str, path: Path, samples: Tensor) -> ChangeNet:
     network = NETWORKS[name]().eval()
     layers = in_graph_order(network)
     hooks = []
-    for layer, (weight, bias) in zip(layers, matched(layers, path), strict=True):
-        if isinstance(layer, Scaled | Depthwise):
-            layer.weight.data, layer.bias.data = weight, bias
-            continue
-        conv, norm = layer
+    for (conv, norm), (weight, bias) in zip(layers, matched(layers, path), strict=True):
         if norm is None:
             conv.weight.data, conv.bias.data = weight, bias
             continue
@@ -86,22 +78,28 @@ def blended(name: str, first: Path, second: Path, share: float) -> ChangeNet:
     network = NETWORKS[name]().eval()
     layers = in_graph_order(network)
     pairs = [matched(layers, path) for path in (first, second)]
-    for layer, (weight, bias), (other_weight, other_bias) in zip(layers, *pairs, strict=True):
-        weight, bias = weight.lerp(other_weight, share), bias.lerp(other_bias, share)
-        if isinstance(layer, Scaled | Depthwise) or layer[1] is None:
-            conv = layer if isinstance(layer, Scaled | Depthwise) else layer[0]
-            conv.weight.data, conv.bias.data = weight, bias
+    for (conv, norm), (weight, bias), (other_weight, other_bias) in zip(layers, *pairs, strict=True):
+        conv.weight.data, bias = weight.lerp(other_weight, share), bias.lerp(other_bias, share)
+        if norm is None:
+            conv.bias.data = bias
             continue
-        conv, norm = layer
-        conv.weight.data, norm.bias.data = weight, bias
+        norm.bias.data = bias
         norm.running_var.fill_(1 - norm.eps)
     return network
+
+
+def as_told(name: str, path: Path) -> ChangeNet:
+    """The network called `name` that says what the file at `path` says, for use and not for training.
+
+    Raises ValueError when the file holds other convolutions than the network.
+    """
+    return blended(name, path, path, 0.0)
 
 
 def matched(layers: list[Layer], path: Path) -> list[tuple[Tensor, Tensor]]:
     """Weights of a file that holds the convolutions of these layers; raises ValueError when it holds others."""
     weights = folded_weights(path)
-    shapes = [weight_shape(layer) for layer in layers], [tuple(weight.shape) for weight, _ in weights]
+    shapes = [tuple(conv.weight.shape) for conv, _ in layers], [tuple(weight.shape) for weight, _ in weights]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{path.name} holds convolutions {shapes[1]} but the network has {shapes[0]}")
     return weights
