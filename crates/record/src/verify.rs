@@ -26,14 +26,19 @@ use crate::{
 /// What was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Events in the chain.
-    pub events: u64,
-    /// The last of them; `None` where nothing was ever written.
+    /// The last event of the chain; `None` where nothing was ever written.
     pub last: Option<Mark>,
     /// Blobs hashed anew.
     pub blobs: u64,
     /// Features and documents compared with the events that made them.
     pub states: u64,
+}
+
+impl Verified {
+    /// Events in the chain, which counts them from 1 without gaps.
+    pub fn events(&self) -> u64 {
+        number_of(self.last.as_ref())
+    }
 }
 
 /// An event by its number and hash: whoever notes one down elsewhere can tell later that the chain still holds it, and so
@@ -184,12 +189,7 @@ pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyErr
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
-    Ok(Verified {
-        events: last.as_ref().map_or(0, |last| last.seq),
-        last,
-        states: compare_states(&snapshot, left)?,
-        blobs: rehash_blobs(&snapshot, &blobs)?,
-    })
+    Ok(Verified { last, states: compare_states(&snapshot, left)?, blobs: rehash_blobs(&snapshot, &blobs)? })
 }
 
 /// The last event of the chain, and what all of them together left.
@@ -211,16 +211,21 @@ fn walk_chain(
         left.take(&event);
         last = Some(mark);
     }
-    let end = last.as_ref().map_or(0, |last| last.seq);
+    let end = number_of(last.as_ref());
     match noted {
         Some(noted) if noted.seq > end => Err(VerifyError::CutOff { noted: noted.clone(), last: end }),
         _ => Ok((last, left)),
     }
 }
 
+/// Number of the last event, 0 where there is none.
+fn number_of(last: Option<&Mark>) -> u64 {
+    last.map_or(0, |last| last.seq)
+}
+
 /// An event's own mark, if it follows from the one before and was not changed.
 fn follows(event: &Event, last: Option<&Mark>) -> Result<Mark, VerifyError> {
-    let (end, hash) = last.map_or((0, events::no_previous()), |last| (last.seq, last.sha256.as_str()));
+    let (end, hash) = (number_of(last), last.map_or(events::no_previous(), |last| last.sha256.as_str()));
     if event.seq != end + 1 {
         return Err(VerifyError::MissingEvent { expected: end + 1, found: event.seq });
     }

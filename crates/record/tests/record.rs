@@ -498,7 +498,7 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     drop(store);
     let report = verify(whole.path(), None).unwrap();
     // a site, two scenes, a comparison with its candidates, a review, an annotation and a token
-    assert_eq!((report.events, report.blobs, report.states), (7, 2, 10));
+    assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
     let cases: [(&str, Expect); 13] = [

@@ -280,7 +280,7 @@ fn what_is_said_and_placed_anew_is_an_event_and_the_old_stays_in_the_log() {
     assert_eq!(days(&store, &any()), [0; 0]);
     assert!(store.scenes(&SiteId("plant".to_owned())).unwrap().is_empty());
     assert!(store.blobs().path(&scene.facts.original.sha256).is_ok(), "the evidence stays");
-    assert_eq!(verify(folder.path(), None).unwrap().events, 5);
+    assert_eq!(verify(folder.path(), None).unwrap().events(), 5);
 }
 
 #[test]

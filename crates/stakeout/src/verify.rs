@@ -7,7 +7,9 @@ pub(crate) fn run(verify: &Verify, quiet: bool) -> anyhow::Result<()> {
     if !quiet {
         eprintln!(
             "whole: {} events, {} features and documents, {} blobs",
-            verified.events, verified.states, verified.blobs
+            verified.events(),
+            verified.states,
+            verified.blobs
         );
         if let Some(last) = verified.last {
             eprintln!("last event: {last}");
