@@ -9,6 +9,8 @@ WEB := crates/stakeout-server/web
 CLIENTS := crates/stakeout/tests/clients
 MADE := fixtures/made
 VENV := target/clients-venv
+LINT_VENV := target/lint-venv
+RUFF := ruff==0.17.6
 FEATURES := crates/stakeout/benches/features
 BENCH_VENV := target/bench-venv
 BENCHES := crates/stakeout/benches
@@ -38,9 +40,11 @@ test-clients: packages packages-clients $(WEB)/dist/app.js $(VENV)/.ready $(CLIE
 	cargo build --locked --bin stakeout --bin make-fixture --features stakeout/ort
 	STAKEOUT_BIN=$(CURDIR)/target/debug $(VENV)/bin/pytest -q $(CLIENTS)
 
-lint: packages $(WEB)/dist/app.js ## formatting and lints, warnings are errors
+lint: packages $(WEB)/dist/app.js $(LINT_VENV)/.ready ## formatting and lints of Rust and Python, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	$(LINT_VENV)/bin/ruff format --check --quiet
+	$(LINT_VENV)/bin/ruff check --quiet
 
 bench: packages ## benches of every stage, then of the whole detection
 	cargo bench --workspace --locked
@@ -91,6 +95,12 @@ $(VENV)/.ready: $(CLIENTS)/requirements.txt $(CLIENTS)/requirements-files.txt | 
 	/usr/bin/python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(CLIENTS)/requirements-files.txt
+	touch $@
+
+$(LINT_VENV)/.ready: Makefile | packages
+	@.ci/install .ci/packages python3-venv
+	/usr/bin/python3 -m venv $(LINT_VENV)
+	$(LINT_VENV)/bin/pip install --quiet --disable-pip-version-check $(RUFF)
 	touch $@
 
 $(BENCH_VENV)/.ready: $(FEATURES)/requirements.txt | packages-bench

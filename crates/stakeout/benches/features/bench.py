@@ -108,7 +108,7 @@ def start(data, features, stack):
 def measure(running):
     results = {request: {server.name: [] for server in running} for request in REQUESTS}
     told = {server.name: check(server, REQUESTS["limit=100 + bbox"]) for server in running}
-    for request, query in REQUESTS.items():
+    for query in REQUESTS.values():
         for server in running:
             if not query.endswith("bbox="):
                 check(server, query)
@@ -123,7 +123,10 @@ def measure(running):
 
 def table(results, names):
     """Medians over the rounds, as Markdown."""
-    middle = lambda runs, what: statistics.median(run[what] for run in runs)
+
+    def middle(runs, what):
+        return statistics.median(run[what] for run in runs)
+
     lines = ["| request | " + " | ".join(names) + " | times tipg |", "|---|" + "---|" * (len(names) + 1)]
     for request, by_name in results.items():
         cells = [
@@ -143,15 +146,21 @@ def main():
         memory = {server.name: server.process.memory_mb() for server in running}
         memory["postgres"] = postgis.process.memory_mb()
     names = [server.name for server in running]
-    report = "\n".join([
-        f"{COUNT:,} annotations, wrk -t1 -c{CONNECTIONS} -d{SECONDS}s, median of {ROUNDS} rounds: requests a second, p50 / p99.",
-        "", table(results, names), "",
-        "numberMatched and next of the bbox request: "
-        + ", ".join(f"{name} {told[name]['numberMatched']}, {'next' if told[name]['next'] else 'no next'}" for name in names),
-        "Memory afterwards (proportional set size, MB; without mapped files): "
-        + ", ".join(f"{name} {total:.0f} ({own:.0f})" for name, (total, own) in memory.items()),
-        f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
-    ])
+    report = "\n".join(
+        [
+            f"{COUNT:,} annotations, wrk -t1 -c{CONNECTIONS} -d{SECONDS}s, median of {ROUNDS} rounds: requests a second, p50 / p99.",
+            "",
+            table(results, names),
+            "",
+            "numberMatched and next of the bbox request: "
+            + ", ".join(
+                f"{name} {told[name]['numberMatched']}, {'next' if told[name]['next'] else 'no next'}" for name in names
+            ),
+            "Memory afterwards (proportional set size, MB; without mapped files): "
+            + ", ".join(f"{name} {total:.0f} ({own:.0f})" for name, (total, own) in memory.items()),
+            f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
+        ]
+    )
     (OUT / "report.md").write_text(report + "\n")
     (OUT / "report.json").write_text(json.dumps({"results": results, "told": told, "memory_mb": memory}, indent=1))
     shutil.rmtree(data)

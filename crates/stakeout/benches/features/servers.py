@@ -36,8 +36,13 @@ class Process:
         self.log = log
         with open(log, "wb") as out:
             self.child = subprocess.Popen(
-                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, **(environment or {})}, cwd=folder,
+                command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **(environment or {})},
+                cwd=folder,
             )
 
     def stop(self, how=signal.SIGTERM):
@@ -106,8 +111,20 @@ class PostGis:
         data = self.folder / "data"
         self.run(self.bin / "initdb", "-D", data, "-U", "bench", "--auth=trust", "--no-sync")
         # as distributed, but for enough cache to hold all of it
-        command = [*self.user, self.bin / "postgres", "-D", data, "-p", str(self.port), "-h", "127.0.0.1",
-                   "-k", str(self.folder), "-c", "shared_buffers=512MB"]
+        command = [
+            *self.user,
+            self.bin / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(self.port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            str(self.folder),
+            "-c",
+            "shared_buffers=512MB",
+        ]
         self.process = Process("postgres", command, logs / "postgres.log", folder="/")
         until = time.monotonic() + START_TIMEOUT_S
         while subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode:
@@ -122,7 +139,18 @@ class PostGis:
 
     def fill(self, features):
         sql = (HERE / "annotations.sql").read_text().replace("FEATURES", str(features))
-        psql = [self.bin / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bench"]
+        psql = [
+            self.bin / "psql",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "bench",
+        ]
         subprocess.run([*psql, "-c", "CREATE DATABASE bench", "postgres"], check=True)
         subprocess.run([*psql, "bench"], input=sql, text=True, check=True)
 
@@ -144,8 +172,19 @@ def stakeout(binary, data, logs):
 
 def tipg(postgis, logs):
     port = free_port()
-    command = [TOOLS / "uvicorn", "tipg.main:app", "--host", "127.0.0.1", "--port", str(port),
-               "--workers", str(WORKERS), "--log-level", "warning", "--no-access-log"]
+    command = [
+        TOOLS / "uvicorn",
+        "tipg.main:app",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        str(WORKERS),
+        "--log-level",
+        "warning",
+        "--no-access-log",
+    ]
     process = Process("tipg", command, logs / "tipg.log", {"DATABASE_URL": postgis.url()}, logs)
     return Server("tipg", f"http://127.0.0.1:{port}/collections/public.annotations/items", process)
 
@@ -161,8 +200,16 @@ def pygeoapi(postgis, logs):
     done = subprocess.run(made, capture_output=True, text=True, env={**os.environ, **environment})
     if done.returncode:
         raise SystemExit(f"pygeoapi cannot describe itself: {done.stdout}{done.stderr}")
-    command = [TOOLS / "gunicorn", "pygeoapi.flask_app:APP", "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS),
-               "--log-level", "warning"]
+    command = [
+        TOOLS / "gunicorn",
+        "pygeoapi.flask_app:APP",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        str(WORKERS),
+        "--log-level",
+        "warning",
+    ]
     process = Process("pygeoapi", command, logs / "pygeoapi.log", environment, logs)
     return Server("pygeoapi", f"http://127.0.0.1:{port}/collections/annotations/items", process)
 
@@ -170,7 +217,9 @@ def pygeoapi(postgis, logs):
 def pg_featureserv(binary, postgis, logs):
     port = free_port()
     environment = {
-        "DATABASE_URL": postgis.url(), "PGFS_SERVER_HTTPHOST": "127.0.0.1", "PGFS_SERVER_HTTPPORT": str(port),
+        "DATABASE_URL": postgis.url(),
+        "PGFS_SERVER_HTTPHOST": "127.0.0.1",
+        "PGFS_SERVER_HTTPPORT": str(port),
         "PGFS_PAGING_LIMITMAX": "10000",
     }
     process = Process("pg_featureserv", [binary], logs / "pg_featureserv.log", environment, logs)

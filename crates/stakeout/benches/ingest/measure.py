@@ -31,8 +31,16 @@ DISK_TIMES = 5
 SERVER_BYTES_MAX = 1 << 30
 CHILD_BYTES_MAX = 2 << 30
 # as raster-io's ingest.rs
-COG = ["COMPRESS=DEFLATE", "PREDICTOR=YES", "LEVEL=6", "BLOCKSIZE=512", "BIGTIFF=IF_SAFER", "OVERVIEWS=AUTO",
-       "RESAMPLING=AVERAGE", "NUM_THREADS=2"]
+COG = [
+    "COMPRESS=DEFLATE",
+    "PREDICTOR=YES",
+    "LEVEL=6",
+    "BLOCKSIZE=512",
+    "BIGTIFF=IF_SAFER",
+    "OVERVIEWS=AUTO",
+    "RESAMPLING=AVERAGE",
+    "NUM_THREADS=2",
+]
 CONFIG = {"GDAL_CACHEMAX": "128", "GDAL_PAM_ENABLED": "NO"}
 
 
@@ -67,7 +75,7 @@ class Watched:
         while not self.over.wait(LOOK_EVERY_S):
             self.peak = max([self.peak, *map(peak_bytes, children(self.process))])
 
-    def __enter__(self) -> "Watched":
+    def __enter__(self) -> Watched:
         self.thread.start()
         return self
 
@@ -129,27 +137,60 @@ def measure(binaries: Path, side: int, folder: Path) -> dict:
         item = json.loads(get(f"{server.url}/stac/collections/bench/items/{scene}"))
     gdal_s, gdal_peak, gdal_bytes = translate(file, folder / "gdal.tif")
     return {
-        "side": side, "file": file.stat().st_size, "made_s": made_s, "sent_s": sent_s, "ingest_s": ingest_s,
-        "tiles": tiles, "tiles_s": tiles_s, "child": child.peak, "server_ingest": after_ingest, "server": peak,
-        "working": item["assets"]["working"]["file:size"], "gdal_s": gdal_s, "gdal": gdal_peak, "gdal_bytes": gdal_bytes,
+        "side": side,
+        "file": file.stat().st_size,
+        "made_s": made_s,
+        "sent_s": sent_s,
+        "ingest_s": ingest_s,
+        "tiles": tiles,
+        "tiles_s": tiles_s,
+        "child": child.peak,
+        "server_ingest": after_ingest,
+        "server": peak,
+        "working": item["assets"]["working"]["file:size"],
+        "gdal_s": gdal_s,
+        "gdal": gdal_peak,
+        "gdal_bytes": gdal_bytes,
     }
 
 
 def table(m: dict) -> str:
     pixels = m["side"] ** 2 / 1e6
-    mb = lambda number: f"{number / 1e6:,.0f} MB"
+
+    def mb(number: float) -> str:
+        return f"{number / 1e6:,.0f} MB"
+
     rows = [
-        ("file sent by tus in pieces of 64 MiB", f"{m['sent_s']:.0f} s", mb(m["file"]), f"server {mb(m['server_ingest'])}"),
-        ("ingest: checks, working copy, display range, both files kept with their SHA-256",
-         f"{m['ingest_s']:.0f} s, {pixels / m['ingest_s']:.1f} MPix/s", mb(m["working"]),
-         f"child {mb(m['child'])}, server {mb(m['server_ingest'])}"),
-        ("`gdal_translate -of COG` with the same options", f"{m['gdal_s']:.0f} s, {pixels / m['gdal_s']:.1f} MPix/s",
-         mb(m["gdal_bytes"]), mb(m["gdal"])),
-        (f"{m['tiles']} tiles of every level of both pyramids", f"{m['tiles_s']:.0f} s", "", f"server {mb(m['server'])}"),
+        (
+            "file sent by tus in pieces of 64 MiB",
+            f"{m['sent_s']:.0f} s",
+            mb(m["file"]),
+            f"server {mb(m['server_ingest'])}",
+        ),
+        (
+            "ingest: checks, working copy, display range, both files kept with their SHA-256",
+            f"{m['ingest_s']:.0f} s, {pixels / m['ingest_s']:.1f} MPix/s",
+            mb(m["working"]),
+            f"child {mb(m['child'])}, server {mb(m['server_ingest'])}",
+        ),
+        (
+            "`gdal_translate -of COG` with the same options",
+            f"{m['gdal_s']:.0f} s, {pixels / m['gdal_s']:.1f} MPix/s",
+            mb(m["gdal_bytes"]),
+            mb(m["gdal"]),
+        ),
+        (
+            f"{m['tiles']} tiles of every level of both pyramids",
+            f"{m['tiles_s']:.0f} s",
+            "",
+            f"server {mb(m['server'])}",
+        ),
     ]
     lines = [
         f"{m['side']:,} x {m['side']:,} px, three bands of 8 bits; ingest took {m['ingest_s'] / m['gdal_s']:.2f} times as long as GDAL.",
-        "", "| step | time | bytes | peak memory |", "|---|---|---|---|",
+        "",
+        "| step | time | bytes | peak memory |",
+        "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
     return "\n".join(lines)

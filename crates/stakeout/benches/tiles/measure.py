@@ -89,7 +89,10 @@ def fetch(binaries: Path, port: int, paths: list[str], rounds: int) -> dict:
         file.flush()
         options = ["--connections", str(CONNECTIONS), "--rounds", str(rounds)]
         run = subprocess.run(
-            [binaries / "fetch-all", f"127.0.0.1:{port}", file.name, *options], capture_output=True, text=True, timeout=600
+            [binaries / "fetch-all", f"127.0.0.1:{port}", file.name, *options],
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -111,18 +114,26 @@ def measure(binaries: Path, folder: Path) -> tuple[list[dict], int]:
             where = f"?url={working}&resampling=bilinear&reproject=bilinear"
             paths = [f"/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.{format}{where}" for z, x, y in tiles]
             for state, rounds in (("cold", 1), ("warm", WARM_ROUNDS["titiler"])):
-                results.append({"server": "TiTiler", "format": format, "state": state} | fetch(binaries, server.port, paths, rounds))
+                results.append(
+                    {"server": "TiTiler", "format": format, "state": state}
+                    | fetch(binaries, server.port, paths, rounds)
+                )
         with Stakeout(binaries, data) as server:
             # values as they are, as the other shows them
             paths = [f"/tiles/{scene}/WebMercatorQuad/{z}/{y}/{x}.{format}?stretch=0,255" for z, x, y in tiles]
             for state, rounds in (("cold", 1), ("warm", WARM_ROUNDS["stakeout"])):
-                results.append({"server": "Stakeout", "format": format, "state": state} | fetch(binaries, server.port, paths, rounds))
+                results.append(
+                    {"server": "Stakeout", "format": format, "state": state}
+                    | fetch(binaries, server.port, paths, rounds)
+                )
     return results, len(tiles)
 
 
 def table(results: list[dict], count: int) -> str:
     def rate(server: str, format: str, state: str) -> float:
-        return next(r["per_second"] for r in results if (r["server"], r["format"], r["state"]) == (server, format, state))
+        return next(
+            r["per_second"] for r in results if (r["server"], r["format"], r["state"]) == (server, format, state)
+        )
 
     lines = [
         f"{count} tiles of 256 px, zoom {ZOOMS[0]} to {ZOOMS[-1]}, {CONNECTIONS} connections, {os.cpu_count()} processors shared by server and client.",

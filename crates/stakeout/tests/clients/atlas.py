@@ -6,15 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-from shapely.geometry import Polygon, mapping, shape
-
 from conftest import serving
+from shapely.geometry import Polygon, mapping, shape
 
 # a triangle fills half of its bounds: a box in the other half meets the bounds and not the outline
 SIDE_DEG = 0.01
 PLACES = [
-    (127.60, 39.90), (127.62, 39.90), (127.64, 39.92), (13.40, 52.50), (13.42, 52.51), (-58.40, -34.60),
-    (179.98, -17.00), (-179.99, -17.00), (0.0, 0.0), (-0.005, 51.47), (25.0, 71.0), (-70.0, -53.0),
+    (127.60, 39.90),
+    (127.62, 39.90),
+    (127.64, 39.92),
+    (13.40, 52.50),
+    (13.42, 52.51),
+    (-58.40, -34.60),
+    (179.98, -17.00),
+    (-179.99, -17.00),
+    (0.0, 0.0),
+    (-0.005, 51.47),
+    (25.0, 71.0),
+    (-70.0, -53.0),
 ]
 TITLES = ["Assembly hall", "assembly annex", "Wärmekraftwerk", "100% steel_works", "Lagerhaus", "Bunker O'Neill"]
 TYPES = ["assembly-hall", "warehouse", "power", "bunker"]
@@ -91,7 +100,9 @@ class Atlas:
 
     def that(self, is_wanted) -> set[str]:
         """Ids of the features that Python and shapely pick."""
-        return {feature["id"] for feature in self.features if is_wanted(feature["properties"], shape(feature["geometry"]))}
+        return {
+            feature["id"] for feature in self.features if is_wanted(feature["properties"], shape(feature["geometry"]))
+        }
 
 
 def running_atlas(binary: Path, data: Path):

@@ -83,7 +83,10 @@ def add_scene(server: Server, name: str, datetime: str) -> str:
     with open(server.fixture / name, "rb") as file:
         answer = requests.post(
             f"{server.url}/api/sites/plant/scenes",
-            files={"file": (name, file, "image/tiff"), "properties": (None, json.dumps(properties), "application/json")},
+            files={
+                "file": (name, file, "image/tiff"),
+                "properties": (None, json.dumps(properties), "application/json"),
+            },
             timeout=120,
         )
     assert answer.status_code == 201, f"{answer.status_code} {answer.text}"

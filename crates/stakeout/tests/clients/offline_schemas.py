@@ -50,16 +50,22 @@ FILE_FIELDS = {
 UTC = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)$"}
 TIMES = {"properties": {name: UTC for name in ("published", "expires", "unpublished")}}
 WRITTEN = {
-    "file/v2.1.0": with_extension("file/v2.1.0", {
-        "assets": {"type": "object", "additionalProperties": FILE_FIELDS},
-        "links": {"type": "array", "items": FILE_FIELDS},
-        # they are no properties of the item
-        "properties": {"propertyNames": {"pattern": "^(?!file:)"}},
-    }),
-    "timestamps/v1.1.0": with_extension("timestamps/v1.1.0", {
-        "properties": TIMES | {"anyOf": [{"required": [name]} for name in TIMES["properties"]]},
-        "assets": {"type": "object", "additionalProperties": TIMES},
-    }),
+    "file/v2.1.0": with_extension(
+        "file/v2.1.0",
+        {
+            "assets": {"type": "object", "additionalProperties": FILE_FIELDS},
+            "links": {"type": "array", "items": FILE_FIELDS},
+            # they are no properties of the item
+            "properties": {"propertyNames": {"pattern": "^(?!file:)"}},
+        },
+    ),
+    "timestamps/v1.1.0": with_extension(
+        "timestamps/v1.1.0",
+        {
+            "properties": TIMES | {"anyOf": [{"required": [name]} for name in TIMES["properties"]]},
+            "assets": {"type": "object", "additionalProperties": TIMES},
+        },
+    ),
 }
 
 

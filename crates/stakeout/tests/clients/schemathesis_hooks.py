@@ -127,7 +127,7 @@ def mended_box(numbers: list[float] | str) -> list[float] | str:
         return ",".join(str(number) for number in mended_box([float(number) for number in numbers.split(",")]))
     half = len(numbers) // 2
     within = [number % DEGREES_MAX for number in numbers]
-    corners = [sorted(pair) for pair in zip(within[:half], within[half:])]
+    corners = [sorted(pair) for pair in zip(within[:half], within[half : 2 * half], strict=True)]
     return [low for low, _ in corners] + [high for _, high in corners]
 
 
@@ -181,7 +181,7 @@ def mend_placement(given: dict) -> None:
         given.pop("world_file", None)
     elif "control_points" in given:
         pixels = [[0, 0], [100, 0], [100, 100], [0, 100]]
-        given["control_points"] = [{"pixel": at, "position": to} for at, to in zip(pixels, CORNERS)]
+        given["control_points"] = [{"pixel": at, "position": to} for at, to in zip(pixels, CORNERS, strict=True)]
         given.pop("world_file", None)
     elif "world_file" in given:
         given["world_file"] = WORLD_FILE

@@ -191,8 +191,15 @@ def test_core_fc_bbox_definition(openapi):
 
 
 def test_core_fc_bbox_response(atlas):
-    for corners in [(127, 39, 128, 40), (-180, -90, 180, 90), (13.405, 52.505, 13.5, 52.6), (0, 0, 0, 0), (-60, -40, 14, 53)]:
-        expected = atlas.that(lambda _, outline, area=box(*corners): outline.intersects(area))
+    for corners in [
+        (127, 39, 128, 40),
+        (-180, -90, 180, 90),
+        (13.405, 52.505, 13.5, 52.6),
+        (0, 0, 0, 0),
+        (-60, -40, 14, 53),
+    ]:
+        area = box(*corners)
+        expected = atlas.that(lambda _, outline, area=area: outline.intersects(area))
         assert atlas.ids(bbox=",".join(map(str, corners))) == expected, corners
     # the upper right half of a triangle's bounds is not the triangle
     assert atlas.ids(bbox="127.6071,39.9071,127.6099,39.9099") == set()
@@ -203,7 +210,9 @@ def test_core_fc_bbox_across_the_antimeridian_and_with_heights(atlas):
     sides = box(179, -20, 180, -10), box(-180, -20, -179, -10)
     expected = atlas.that(lambda _, outline: any(outline.intersects(side) for side in sides))
     assert atlas.ids(bbox="179,-20,-179,-10") == expected
-    assert {feature["geometry"]["coordinates"][0][0][0] > 0 for feature in atlas.features if feature["id"] in expected} == {True, False}
+    assert {
+        feature["geometry"]["coordinates"][0][0][0] > 0 for feature in atlas.features if feature["id"] in expected
+    } == {True, False}
     assert atlas.ids(bbox="179,-20,-100,-179,-10,9000") == expected
     assert atlas.get(ITEMS, bbox="127,39,9000,128,40,-100").status_code == 400
 
@@ -311,7 +320,14 @@ def test_core_crs84(atlas):
 
 
 def test_core_query_param_unknown(atlas):
-    for path in ["/ogc", "/ogc/conformance", "/ogc/collections", "/ogc/collections/sites", ITEMS, f"{ITEMS}/{atlas.features[0]['id']}"]:
+    for path in [
+        "/ogc",
+        "/ogc/conformance",
+        "/ogc/collections",
+        "/ogc/collections/sites",
+        ITEMS,
+        f"{ITEMS}/{atlas.features[0]['id']}",
+    ]:
         answer = atlas.get(path, unknown="1")
         assert answer.status_code == 400, path
         assert answer.headers["content-type"] == "application/problem+json"
@@ -363,7 +379,14 @@ def test_html_definition(openapi):
 
 
 def test_html_content(atlas):
-    for path in ("/ogc", "/ogc/conformance", "/ogc/collections", "/ogc/collections/annotations", ITEMS, f"{ITEMS}/{atlas.features[0]['id']}"):
+    for path in (
+        "/ogc",
+        "/ogc/conformance",
+        "/ogc/collections",
+        "/ogc/collections/annotations",
+        ITEMS,
+        f"{ITEMS}/{atlas.features[0]['id']}",
+    ):
         answer = requests.get(atlas.url + path, headers={"accept": "text/html"}, timeout=60)
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert answer.text.startswith("<!doctype html>") and "<h1>" in answer.text
@@ -383,9 +406,16 @@ def test_oas30_exceptions_codes(atlas, openapi):
         for method, operation in item.items():
             # where a scene is asked for by WMTS, errors are OWS exception reports
             told = ["Problem", "ExceptionReport"] if "wmts" in path.lower() else ["Problem"]
-            assert operation["responses"]["default"]["$ref"].removeprefix("#/components/responses/") in told, (method, path)
+            assert operation["responses"]["default"]["$ref"].removeprefix("#/components/responses/") in told, (
+                method,
+                path,
+            )
     problem = openapi["components"]["schemas"]["Problem"]
-    for answer in (atlas.get(ITEMS, limit=0), atlas.get("/ogc/collections/nothing"), requests.delete(atlas.url + "/ogc", timeout=60)):
+    for answer in (
+        atlas.get(ITEMS, limit=0),
+        atlas.get("/ogc/collections/nothing"),
+        requests.delete(atlas.url + "/ogc", timeout=60),
+    ):
         assert answer.status_code >= 400
         jsonschema.validate(answer.json(), problem)
 
@@ -467,8 +497,9 @@ def test_crs_crs_parameter_transform(atlas, code, corners):
     plain = atlas.json(ITEMS, **asked)["features"]
     turned = atlas.json(ITEMS, **asked, crs=f"{EPSG}{code}")["features"]
     assert [feature["id"] for feature in plain] == [feature["id"] for feature in turned] and plain
-    for before, after in zip(plain, turned):
-        for given, got in zip(before["geometry"]["coordinates"][0], after["geometry"]["coordinates"][0]):
+    for before, after in zip(plain, turned, strict=True):
+        rings = (each["geometry"]["coordinates"][0] for each in (before, after))
+        for given, got in zip(*rings, strict=True):
             assert turn.transform(*given) == pytest.approx(got, abs=1e-3)
 
 
@@ -482,7 +513,9 @@ def test_crs_bbox_crs_parameter(atlas, code, corners):
         return shape({"type": "Polygon", "coordinates": [turned]}).intersects(area)
 
     # what lies on the other side of the earth has no place in a UTM zone
-    near = atlas.that(lambda _, outline: code < 32000 or abs((outline.centroid.x - (code % 100 * 6 - 183) + 180) % 360 - 180) < 30)
+    near = atlas.that(
+        lambda _, outline: code < 32000 or abs((outline.centroid.x - (code % 100 * 6 - 183) + 180) % 360 - 180) < 30
+    )
     expected = {id for id in atlas.that(meets) if id in near}
     assert atlas.ids(bbox=",".join(map(str, corners)), **{"bbox-crs": f"{EPSG}{code}"}) == expected
 

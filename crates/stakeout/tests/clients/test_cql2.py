@@ -36,7 +36,7 @@ EXPRESSIONS = {
     "note IS NULL": lambda p, g: p["note"] is None,
     "note IS NOT NULL": lambda p, g: p["note"] is not None,
     "NOT (change = 'new')": lambda p, g: p["change"] != "new",
-    "change = 'new' OR change = 'removed' AND site = 'depot'": lambda p, g: p["change"] == "new" or p["change"] == "removed" and p["site"] == "depot",
+    "change = 'new' OR change = 'removed' AND site = 'depot'": lambda p, g: p["change"] == "new" or (p["change"] == "removed" and p["site"] == "depot"),
     "(change = 'new' OR change = 'removed') AND site = 'depot'": lambda p, g: p["change"] in ("new", "removed") and p["site"] == "depot",
     "title = 'Bunker O''Neill'": lambda p, g: p["title"] == "Bunker O'Neill",
     "end_datetime > TIMESTAMP('2020-01-01T00:00:00Z')": lambda p, g: p["end_datetime"] is not None and p["end_datetime"] > "2020",
@@ -113,7 +113,9 @@ def test_text_finds_what_python_finds(atlas, expression):
     assert atlas.ids(filter=expression, limit=50) == atlas.that(EXPRESSIONS[expression])
 
 
-@pytest.mark.parametrize("expression, wanted", JSON_EXPRESSIONS, ids=lambda value: value.get("op") if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    "expression, wanted", JSON_EXPRESSIONS, ids=lambda value: value.get("op") if isinstance(value, dict) else ""
+)
 def test_json_finds_what_python_finds(atlas, expression, wanted):
     given = {"filter": json.dumps(expression), "filter-lang": "cql2-json", "limit": 50}
     assert atlas.ids(**given) == atlas.that(wanted)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from shapely.geometry import box
-
 from atlas import COUNT, annotation, running_atlas
+from shapely.geometry import box
 
 BOX = (127.0, 39.0, 128.0, 40.0)
 

@@ -22,7 +22,10 @@ def detected(server, out: Path, *arguments: str | Path) -> list[dict]:
     """The candidates of `stakeout detect` on the server's pair of scenes."""
     pair = (server.fixture / "before.tif", server.fixture / "after.tif")
     done = subprocess.run(
-        [server.binary, "--quiet", "detect", *pair, "--out", out, *arguments], capture_output=True, text=True, timeout=300
+        [server.binary, "--quiet", "detect", *pair, "--out", out, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(out.read_text())["features"]
@@ -44,7 +47,10 @@ def test_a_library_that_is_none_is_named(server, tmp_path: Path):
     pair = (server.fixture / "before.tif", server.fixture / "after.tif")
     out = tmp_path / "out.geojson"
     done = subprocess.run(
-        [server.binary, "detect", *pair, "--out", out, "--onnx-runtime", library], capture_output=True, text=True, timeout=60
+        [server.binary, "detect", *pair, "--out", out, "--onnx-runtime", library],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode != 0
     assert str(library) in done.stderr

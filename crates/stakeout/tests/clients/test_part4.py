@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from shapely.geometry import shape
-
 from atlas import annotation, site
 from conftest import serving
+from shapely.geometry import shape
 
 CRS = "http://www.opengis.net/def/crs/"
 GEOJSON = {"Content-Type": "application/geo+json"}
@@ -69,7 +68,10 @@ def send(method: str, address: str, body=None, **headers: str) -> requests.Respo
 
 
 def test_options(url, made):
-    for address, methods, accepted in ((url + ITEMS, {"POST"}, "Accept-Post"), (made, {"PUT", "PATCH", "DELETE"}, "Accept-Patch")):
+    for address, methods, accepted in (
+        (url + ITEMS, {"POST"}, "Accept-Post"),
+        (made, {"PUT", "PATCH", "DELETE"}, "Accept-Patch"),
+    ):
         answer = requests.options(address, timeout=30)
         assert answer.status_code == 200
         assert methods <= set(answer.headers["Allow"].split(", "))
@@ -197,7 +199,9 @@ def test_edits_as_qgis_sends_them(url):
     address = created.headers["Location"]
     assert send("PATCH", address, {"properties": {"title": "Drawn"}}, **PATCH).status_code == 428
 
-    changed = send("PATCH", address, {"properties": {"title": "Drawn", "end_datetime": "2024-05-01T00:00:00Z"}}, **added, **PATCH)
+    changed = send(
+        "PATCH", address, {"properties": {"title": "Drawn", "end_datetime": "2024-05-01T00:00:00Z"}}, **added, **PATCH
+    )
     assert changed.status_code == 200, changed.text
     metres = feature_at(address, crs=f"{CRS}EPSG/0/3857")["geometry"]
     metres["coordinates"] = [[[x + 100, y] for x, y in ring] for ring in metres["coordinates"]]

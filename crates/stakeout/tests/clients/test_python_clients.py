@@ -4,12 +4,11 @@ import io
 
 import geopandas
 import requests
+from conftest import AREA
 from openapi_spec_validator import validate
 from owslib.ogcapi.features import Features
 from pystac_client import Client
 from tusclient.client import TusClient
-
-from conftest import AREA
 
 
 def test_owslib_reads_every_annotation(server):

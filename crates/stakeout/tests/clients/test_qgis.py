@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from shapely.geometry import box
-
 from proxy import recorded
+from shapely.geometry import box
 
 
 def in_qgis(script: str, *arguments: str) -> dict:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import requests
-
 from conftest import AREA, Server, reviewing
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "20241121")

@@ -9,15 +9,21 @@ from pathlib import Path
 import pystac
 import pytest
 import requests
+from offline_schemas import schema
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from pystac_client import Client
 
-from offline_schemas import schema
-
 HERE = Path(__file__).parent
 CLASSES = [
-    "core", "collections", "features",
-    "item-search", "item-search#sort", "item-search#fields", "features#sort", "features#fields", "filter",
+    "core",
+    "collections",
+    "features",
+    "item-search",
+    "item-search#sort",
+    "item-search#fields",
+    "features#sort",
+    "features#fields",
+    "filter",
 ]
 # What the validator sends against the standards: `between` with two operands, one of them a list; and the collections of
 # a POST as one text where the specification has a list.
@@ -37,12 +43,22 @@ def test_stac_api_validator_finds_no_fault(server):
     service refuses each of these, so that class is judged by `catalogue.rs`.
     """
     area = server.get(f"/stac/collections/plant/items/{server.before}")["geometry"]
-    arguments = ["--root-url", f"{server.url}/stac", "--collection", "plant", "--geometry", json.dumps(area),
-                 "--fields-nested-property", "properties.gsd", "--validate-pagination"]
+    arguments = [
+        "--root-url",
+        f"{server.url}/stac",
+        "--collection",
+        "plant",
+        "--geometry",
+        json.dumps(area),
+        "--fields-nested-property",
+        "properties.gsd",
+        "--validate-pagination",
+    ]
     for name in CLASSES:
         arguments += ["--conformance", name]
-    done = subprocess.run([sys.executable, HERE / "offline_schemas.py", *arguments], capture_output=True, text=True,
-                          timeout=300)
+    done = subprocess.run(
+        [sys.executable, HERE / "offline_schemas.py", *arguments], capture_output=True, text=True, timeout=300
+    )
     said = done.stdout + done.stderr
     errors = said.split("Errors:", 1)[-1].split("Warnings:")[0] if "Errors:" in said else ""
     found = [line.strip() for line in errors.splitlines() if line.strip().startswith("- ")]
@@ -75,17 +91,20 @@ def test_pystac_validates_every_item_collection_and_catalog_with_all_their_exten
     assert used >= {url for url in SCHEMAS if "stac-extensions" in url and "/eo/" not in url and "/view/" not in url}
 
 
-@pytest.mark.parametrize("place, wrong", [
-    (("properties", "proj:code"), 32652),
-    (("properties", "proj:transform"), [0.5, 0, 1]),
-    (("properties", "eo:cloud_cover"), 120),
-    (("properties", "view:off_nadir"), 100),
-    (("properties", "published"), "2024-05-14"),
-    (("properties", "published"), None),
-    (("assets", "original", "file:checksum"), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
-    (("assets", "original", "file:size"), -1),
-    (("assets", "working", "raster:bands"), []),
-])
+@pytest.mark.parametrize(
+    "place, wrong",
+    [
+        (("properties", "proj:code"), 32652),
+        (("properties", "proj:transform"), [0.5, 0, 1]),
+        (("properties", "eo:cloud_cover"), 120),
+        (("properties", "view:off_nadir"), 100),
+        (("properties", "published"), "2024-05-14"),
+        (("properties", "published"), None),
+        (("assets", "original", "file:checksum"), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        (("assets", "original", "file:size"), -1),
+        (("assets", "working", "raster:bands"), []),
+    ],
+)
 def test_the_schemas_see_what_is_wrong(server, validator, place, wrong):
     item = server.get(f"/stac/collections/plant/items/{server.before}")
     item["stac_extensions"] = [url for url in SCHEMAS if "stac-extensions" in url]
@@ -109,15 +128,18 @@ def test_extensions_say_what_the_files_are(server, catalog):
     assert item.ext.proj.code == "EPSG:32652"
     assert item.ext.proj.shape == [1280, 1280]
     west, north = item.ext.proj.transform[2], item.ext.proj.transform[5]
-    told = json.loads(subprocess.run(["gdalinfo", "-json", server.fixture / "before.tif"], check=True,
-                                     capture_output=True).stdout)
+    told = json.loads(
+        subprocess.run(["gdalinfo", "-json", server.fixture / "before.tif"], check=True, capture_output=True).stdout
+    )
     assert [west, north] == told["cornerCoordinates"]["upperLeft"]
     for name in ("original", "working"):
         asset = item.assets[name]
         content = requests.get(asset.href, timeout=60).content
         assert asset.ext.file.size == len(content)
         assert asset.ext.file.checksum == "1220" + hashlib.sha256(content).hexdigest()
-    assert (server.fixture / "before.tif").read_bytes() == requests.get(item.assets["original"].href, timeout=60).content
+    assert (server.fixture / "before.tif").read_bytes() == requests.get(
+        item.assets["original"].href, timeout=60
+    ).content
     bands = item.assets["working"].ext.raster.bands
     assert [band.data_type for band in bands] == ["uint8"] * 3
     assert bands[0].spatial_resolution == pytest.approx(told["geoTransform"][1], rel=0.01)
@@ -157,12 +179,20 @@ def test_pystac_client_searches_by_filter_order_fields_place_and_time(server, ca
     area = server.get(f"/stac/collections/plant/items/{server.before}")["bbox"]
     inside["coordinates"] = [(area[0] + area[2]) / 2, (area[1] + area[3]) / 2]
     assert found(intersects=inside, collections=["plant"], sortby="datetime") == both
-    assert found(filter="collection = 'plant' AND datetime < TIMESTAMP('2024-01-01T00:00:00Z')",
-                 filter_lang="cql2-text") == [server.before]
-    newer = {"op": "and", "args": [{"op": "=", "args": [{"property": "collection"}, "plant"]},
-                                   {"op": "<=", "args": [{"property": "gsd"}, 10]}]}
+    assert found(
+        filter="collection = 'plant' AND datetime < TIMESTAMP('2024-01-01T00:00:00Z')", filter_lang="cql2-text"
+    ) == [server.before]
+    newer = {
+        "op": "and",
+        "args": [
+            {"op": "=", "args": [{"property": "collection"}, "plant"]},
+            {"op": "<=", "args": [{"property": "gsd"}, 10]},
+        ],
+    }
     assert found(filter=newer, filter_lang="cql2-json", sortby="id") == sorted(both)
-    few = next(catalog.search(method=method, ids=[server.before], fields=["+properties.gsd", "-assets"]).items_as_dicts())
+    few = next(
+        catalog.search(method=method, ids=[server.before], fields=["+properties.gsd", "-assets"]).items_as_dicts()
+    )
     assert list(few["properties"]) == ["gsd"] and "assets" not in few
 
 

@@ -46,7 +46,6 @@ def test_gdal_reads_the_scene_over_wmts_pixel_by_pixel(server, source, tmp_path)
     address = f"WMTS:{server.url}/tiles/{server.before}/WMTSCapabilities.xml?{PLAIN}"
     info = json.loads(gdal("gdalinfo", "-json", f"{address},tilematrixset={server.before}", folder=tmp_path))
     assert "UTM zone 52N" in info["coordinateSystem"]["wkt"]
-    rows, cols, _ = source.shape
     original = json.loads(gdal("gdalinfo", "-json", server.fixture / "before.tif", folder=tmp_path))
     left, top = original["cornerCoordinates"]["upperLeft"]
     right, bottom = original["cornerCoordinates"]["lowerRight"]
@@ -65,7 +64,13 @@ def test_gdal_reads_web_mercator_where_the_scene_lies(server, source, tmp_path):
     (left, top), (right, bottom) = (info["cornerCoordinates"][corner] for corner in ("upperLeft", "lowerRight"))
     # a quarter of the scene, back in its own grid
     target = ("-t_srs", "EPSG:32652", "-r", "bilinear", "-tr", 0.5, 0.5)
-    extent = ("-te", left + (right - left) / 4, bottom + (top - bottom) / 4, left + (right - left) / 2, bottom + (top - bottom) / 2)
+    extent = (
+        "-te",
+        left + (right - left) / 4,
+        bottom + (top - bottom) / 4,
+        left + (right - left) / 2,
+        bottom + (top - bottom) / 2,
+    )
     gdal("gdalwarp", "-q", *target, *extent, layer, warped, folder=tmp_path)
     served = pixels(warped, tmp_path).astype(float)
     rows, cols, _ = source.shape
@@ -133,7 +138,9 @@ def test_morecantile_agrees_on_both_tile_matrix_sets(server):
     west, south, east, north = item["bbox"]
     zoom = own.maxzoom
     tile = own.tile((west + east) / 2, (south + north) / 2, zoom)
-    assert requests.get(f"{server.url}/tiles/{server.before}/{server.before}/{zoom}/{tile.y}/{tile.x}.png", timeout=60).ok
+    assert requests.get(
+        f"{server.url}/tiles/{server.before}/{server.before}/{zoom}/{tile.y}/{tile.x}.png", timeout=60
+    ).ok
 
 
 def test_a_client_finds_its_way_from_the_landing_page_to_a_tile(server):
@@ -142,7 +149,9 @@ def test_a_client_finds_its_way_from_the_landing_page_to_a_tile(server):
 
     tilesets = server.get(link(server.get("/ogc"), "tilesets-map"))["tilesets"]
     mercator = next(
-        one for one in tilesets if server.after in link(one, "self") and "WebMercatorQuad" in one.get("tileMatrixSetURI", "")
+        one
+        for one in tilesets
+        if server.after in link(one, "self") and "WebMercatorQuad" in one.get("tileMatrixSetURI", "")
     )
     tileset = server.get(link(mercator, "self"))
     assert server.get(link(tileset, "tiling-scheme"))["id"] == "WebMercatorQuad"

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from tusclient.client import TusClient
-
 from conftest import AREA, START_TIMEOUT_S, Server, free_port, is_ready, wait_until
+from tusclient.client import TusClient
 
 HERE = Path(__file__).parent
 WEB = HERE.parents[2] / "stakeout-server" / "web"

@@ -1,6 +1,6 @@
 """Runs inside QGIS's own Python: asks a layer of a collection as a person would, and prints what came as JSON.
 
-    filter_layer.py LANDING_PAGE COLLECTION
+filter_layer.py LANDING_PAGE COLLECTION
 """
 
 import json

@@ -1,6 +1,6 @@
 """Runs inside QGIS's own Python: loads a collection as a layer and prints what QGIS made of it as JSON.
 
-    read_layer.py LANDING_PAGE COLLECTION
+read_layer.py LANDING_PAGE COLLECTION
 """
 
 import json
@@ -11,7 +11,9 @@ from qgis.core import QgsApplication, QgsVectorLayer
 landing, collection = sys.argv[1:3]
 application = QgsApplication([], False)
 application.initQgis()
-uri = f"pagingEnabled='true' restrictToRequestBBOX='1' typename='{collection}' url='{landing}' version='OGC_API_FEATURES'"
+uri = (
+    f"pagingEnabled='true' restrictToRequestBBOX='1' typename='{collection}' url='{landing}' version='OGC_API_FEATURES'"
+)
 layer = QgsVectorLayer(uri, collection, "OAPIF")
 print(
     json.dumps(

@@ -1,6 +1,6 @@
 """Runs inside QGIS's own Python: draws a square of a raster layer at the scale of its pixels.
 
-    show_tiles.py URI WEST NORTH SIDE_PX FILE.png
+show_tiles.py URI WEST NORTH SIDE_PX FILE.png
 """
 
 import json
