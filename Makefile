@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 WEB := crates/stakeout-server/web
 CLIENTS := crates/stakeout/tests/clients
+RECIPE := crates/imagery-diff/training
 MADE := fixtures/made
 VENV := target/clients-venv
 LINT_VENV := target/lint-venv
@@ -38,6 +39,7 @@ endif
 
 test-clients: packages packages-clients $(WEB)/dist/app.js $(VENV)/.ready $(CLIENTS)/browser/node_modules/.ready ## judge with a browser, QGIS and Python clients
 	cargo build --locked --bin stakeout --bin make-fixture --features stakeout/ort
+	cd $(RECIPE) && $(CURDIR)/$(VENV)/bin/python -m unittest -q tests.test_samples tests.test_sharpness tests.test_registered
 	STAKEOUT_BIN=$(CURDIR)/target/debug $(VENV)/bin/pytest -q $(CLIENTS)
 
 lint: packages $(WEB)/dist/app.js $(LINT_VENV)/.ready ## formatting and lints of Rust and Python, warnings are errors

@@ -1,10 +1,9 @@
-"""Properties of the network and of its samples; run with `python -m unittest` from this folder."""
+"""Properties of the network; run with `python -m unittest` from this folder."""
 
 import tempfile
 import unittest
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -14,9 +13,7 @@ from train.lite import FixedDepthwise, Lite, clamped
 from train.losses import loss
 from train.muon import STEP, Muon, orthogonal
 from train.network import NETWORKS, OUTPUTS, ChangeNet, parameter_count
-from train.places import LAYERS, Level, Place
 from train.recover import blended, recovered
-from train.samples import SIDE, Ground, Sample, sample_from_places
 
 NEW, REMOVED, BEFORE, AFTER, BOUNDARY = range(len(OUTPUTS))
 PARAMETERS_MAX = 400_000
@@ -35,22 +32,6 @@ def network(name: str = "small") -> ChangeNet:
 
 def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(7)
-
-
-def small_place() -> Place:
-    """A grey place with one roof, at one resolution."""
-    rng = np.random.default_rng(1)
-    image = rng.integers(90, 130, (300, 300, 3), dtype=np.uint8)
-    objects = np.zeros((300, 300), np.uint16)
-    objects[100:160, 120:200] = 1
-    values = {
-        "image": np.where(objects[..., None] > 0, np.uint8(220), image),
-        "mask": (objects > 0) * np.uint8(255),
-        "valid": np.full((300, 300), 255, np.uint8),
-        "objects": objects,
-        "erased": image,
-    }
-    return Place("set1_test", (Level(0.3, *(values[layer] for layer in LAYERS)),), labelled=True)
 
 
 class TheNetwork(unittest.TestCase):
@@ -121,29 +102,6 @@ class TheNetwork(unittest.TestCase):
         other = target.clone()
         other[..., 8:] = 1
         torch.testing.assert_close(loss(logits, target, weight), loss(logits, other, weight))
-
-
-class ASample(unittest.TestCase):
-    def test_one_seed_makes_one_sample(self) -> None:
-        ground = Ground([small_place()])
-        first, second = (sample_from_places(np.random.default_rng(5), ground) for _ in range(2))
-        for name in ("pair", "target", "weight"):
-            np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-
-    def test_what_is_new_is_built_after_and_what_was_removed_was_built_before(self) -> None:
-        for sample in self.samples(60):
-            self.assertFalse((sample.target[NEW] > sample.target[AFTER]).any())
-            self.assertFalse((sample.target[REMOVED] > sample.target[BEFORE]).any())
-
-    def test_its_shape_is_what_the_network_takes(self) -> None:
-        for sample in self.samples(3):
-            self.assertEqual(sample.pair.shape, (6, SIDE, SIDE))
-            self.assertEqual(sample.target.shape, (len(OUTPUTS), SIDE, SIDE))
-            self.assertEqual(sample.weight.shape, (len(OUTPUTS), SIDE, SIDE))
-
-    def samples(self, count: int) -> list[Sample]:
-        ground = Ground([small_place()])
-        return [sample_from_places(np.random.default_rng(seed), ground) for seed in range(count)]
 
 
 class TheOptimisers(unittest.TestCase):

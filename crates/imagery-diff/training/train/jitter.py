@@ -36,8 +36,9 @@ class Strength:
 
 
 STRONG = Strength(light=1.0, shift_px_max=SHIFT_PX_MAX, sway=0.25, whole=0.3, coarse=0.15)
-MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0, whole=0.65, coarse=0.15)
-NONE = Strength(light=0.0, shift_px_max=0.0, sway=0.0, whole=1.0, coarse=0.0)
+REGISTERED = Strength(light=1.0, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.25, whole=0.3, coarse=0.2)
+MILD = Strength(light=0.35, shift_px_max=SMALL_SHIFT_PX_MAX, sway=0.0, whole=0.65, coarse=0.2)
+NONE = Strength(light=0.0, shift_px_max=0.0, sway=0.0, whole=1.0, coarse=0.2)
 
 
 def chance(rng: Rng, share: float) -> bool:
@@ -134,6 +135,14 @@ def photometric(rng: Rng, image: np.ndarray) -> np.ndarray:
     if chance(rng, 0.25):
         image = light_field(rng, image)
     return blur_and_noise(rng, tone(rng, image))
+
+
+def alike(rng: Rng, images: list[np.ndarray]) -> list[np.ndarray]:
+    """Another light and sensor, the same for both dates: another country's images, not another year's."""
+    both = np.concatenate(images)
+    if chance(rng, 0.3):
+        both = season(rng, both)
+    return np.split(blur_and_noise(rng, tone(rng, both)), len(images))
 
 
 def swayed(rng: Rng, image: np.ndarray) -> np.ndarray:

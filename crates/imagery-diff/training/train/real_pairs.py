@@ -35,20 +35,22 @@ class Variety:
 
     `exact` crops keep their pair's own pixels: they are turned by right angles and mirrored only. Of `registered` ones
     the before image is moved onto the after image first, as a detector does. `changed` ones are a pair; the rest are
-    one date twice, unchanged. `loose` is the share of dates with drawn loose things. `strengths` says how often the
-    dates are driven further apart, by `STRENGTHS`: they differ by years as it is.
+    one date twice, unchanged. `loose` is the share of dates with drawn loose things. `alike` is the share of pairs of
+    which both dates get another light and sensor, the same. `strengths` says how often the dates are driven further
+    apart, by `STRENGTHS`: they differ by years as it is.
     """
 
     exact: float
     registered: float
     changed: float
     loose: float
+    alike: float
     strengths: tuple[float, ...]
 
 
 STRENGTHS = (jitter.NONE, jitter.MILD, jitter.STRONG)
-VARIED = Variety(exact=0.6, registered=0.9, changed=0.9, loose=0.1, strengths=(0.6, 0.3, 0.1))
-AS_THEY_ARE = Variety(exact=1.0, registered=1.0, changed=1.0, loose=0.0, strengths=(1.0, 0.0, 0.0))
+VARIED = Variety(exact=0.6, registered=0.9, changed=0.9, loose=0.1, alike=0.4, strengths=(0.6, 0.3, 0.1))
+AS_THEY_ARE = Variety(exact=1.0, registered=1.0, changed=1.0, loose=0.0, alike=0.0, strengths=(1.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ def sample_from_pairs(rng: Rng, pairs: RealPairs, ground: Ground, variety: Varie
         donor = ground.crop(rng, gsd_m)
         if chance(rng, 0.5):
             change_ground(rng, after, donor, gsd_m)
+    if chance(rng, variety.alike):
+        before.image, after.image = jitter.alike(rng, [before.image, after.image])
     for date in (before, after):
         date.image = jitter.exposure(rng, date.image)
         if chance(rng, variety.loose):

@@ -57,6 +57,9 @@ GAP_PX = 11
 PLAIN_WEIGHT = 85
 """Weight of a pixel of `new` and `removed` outside gaps, of 255."""
 
+REGISTERED_SHARE = 0.6
+"""Share of samples made from places whose dates fit as after a detector's registration."""
+
 UNLABELLED_SHARE = 0.12
 """Share of unchanged samples from ground without a building mask."""
 
@@ -194,6 +197,7 @@ def clear(date: Crop) -> None:
     """Takes every building out of a date, as if none had ever stood there."""
     date.image[:] = date.erased
     date.built[:] = 0
+    date.only[:] = 0
     date.objects = np.zeros_like(date.objects)
 
 
@@ -442,9 +446,7 @@ def edge_of(mask: np.ndarray) -> np.ndarray:
     return cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
 
 
-def finish(
-    rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray, strength: jitter.Strength = jitter.STRONG
-) -> Sample:
+def finish(rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray, strength: jitter.Strength) -> Sample:
     """Shifts, lights and stacks the two dates; swaps them in half of the samples."""
     dates = [before, after] if chance(rng, 0.5) else [after, before]
     images, onlys, builts, valids, knowns = [], [], [], [], []
@@ -497,27 +499,28 @@ def light_and_sensor(rng: Rng, images: list[np.ndarray], strength: jitter.Streng
     return images
 
 
-def unrelated_grounds(rng: Rng, before: Crop, after: Crop, gsd_m: float) -> Sample:
+def unrelated_grounds(rng: Rng, before: Crop, after: Crop, gsd_m: float, strength: jitter.Strength) -> Sample:
     """Two places without their buildings: everything differs and nothing was built."""
     for date in (before, after):
         clear(date)
         if chance(rng, 0.5):
             change_ground(rng, date, before, gsd_m)
             add_loose_things(rng, date, gsd_m)
-    return finish(rng, before, after, np.zeros((SIDE, SIDE), np.uint8))
+    return finish(rng, before, after, np.zeros((SIDE, SIDE), np.uint8), strength)
 
 
 def sample_from_places(rng: Rng, ground: Ground, gsd_m: float | None = None) -> Sample:
     """One sample of a random kind, and of a random resolution if none is given."""
     gsd_m = gsd_m or random_gsd_m(rng)
     kind = rng.choice(list(KINDS), p=list(KINDS.values()))
+    strength = jitter.REGISTERED if chance(rng, REGISTERED_SHARE) else jitter.STRONG
     nothing = np.zeros((SIDE, SIDE), np.uint8)
     donor = ground.crop(rng, gsd_m)
     if kind == "cross":
         first, second = donor, ground.crop(rng, gsd_m)
-        return finish(rng, first, second, cross_pair(first, second))
+        return finish(rng, first, second, cross_pair(first, second), strength)
     if kind == "ground":
-        return unrelated_grounds(rng, donor, ground.crop(rng, gsd_m), gsd_m)
+        return unrelated_grounds(rng, donor, ground.crop(rng, gsd_m), gsd_m, strength)
     labelled = kind != "unchanged" or not ground.unlabelled or not chance(rng, UNLABELLED_SHARE)
     before = ground.crop(rng, gsd_m, labelled)
     after = before.copy()
@@ -535,4 +538,4 @@ def sample_from_places(rng: Rng, ground: Ground, gsd_m: float | None = None) -> 
     for date in (before, after):
         if chance(rng, 0.6):
             add_loose_things(rng, date, gsd_m)
-    return finish(rng, before, after, nothing)
+    return finish(rng, before, after, nothing, strength)
