@@ -7,7 +7,7 @@ import unittest
 import cv2
 import numpy as np
 
-from train.registered import shift_of
+from train.registered import onto, shift_of
 
 
 def ground(seed: int, side: int = 300) -> np.ndarray:
@@ -25,6 +25,11 @@ class Registered(unittest.TestCase):
         brighter = np.clip(after.astype(np.float32) * 0.6 + 50, 0, 255).astype(np.uint8)
         brighter[60:160, 60:200] = ground(2)[60:160, 60:200]
         self.assertEqual(shift_of(before, brighter), (5, -3))
+
+    def test_the_before_image_is_moved_onto_the_after_image(self) -> None:
+        place = ground(1)
+        before, after = place[20:276, 20:276], place[23:279, 15:271]
+        np.testing.assert_array_equal(onto(before, after)[:-3, 5:], after[:-3, 5:])
 
     def test_two_places_are_not_moved(self) -> None:
         self.assertEqual(shift_of(ground(3, 256), ground(4, 256)), (0, 0))

@@ -15,6 +15,7 @@ import torch
 from train import jitter
 from train.network import ChangeNet
 from train.places import read_rgb, to_gsd
+from train.registered import onto
 
 THRESHOLD = 0.5
 SWEEP = np.arange(0.1, 0.91, 0.05)
@@ -59,29 +60,26 @@ def f1(counts: np.ndarray) -> float:
 
 
 def levir_pairs(folder: Path) -> list[Pair]:
-    names = sorted(path.stem for path in (folder / "A").iterdir())
-    return [
-        Pair(
-            name,
-            read_rgb(folder / "A" / f"{name}.jpg"),
-            read_rgb(folder / "B" / f"{name}.jpg"),
-            cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127,
-            both=False,
-            gsd_m=LEVIR_GSD_M,
-        )
-        for name in names
-    ]
+    """LEVIR pairs, registered as a detector does it."""
+    pairs = []
+    for name in sorted(path.stem for path in (folder / "A").iterdir()):
+        before, after = (read_rgb(folder / date / f"{name}.jpg") for date in "AB")
+        label = cv2.imread(str(folder / "label" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127
+        pairs.append(Pair(name, onto(before, after), after, label, both=False, gsd_m=LEVIR_GSD_M))
+    return pairs
 
 
 def france_pairs(folder: Path, gsd_m: float) -> list[Pair]:
-    """French pairs reduced to `gsd_m`; OpenCV's warnings about their georeference tags are not wanted here."""
+    """French pairs reduced to `gsd_m` and registered."""
+    # OpenCV's warnings about their georeference tags are not wanted here.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     pairs = []
     for path in sorted((folder / "A").glob("*.tif")):
         label = (cv2.imread(str(folder / "label" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127) * np.uint8(255)
         before, after = read_rgb(path), read_rgb(folder / "B" / path.name)
-        reduced = [to_gsd(values, FRANCE_NATIVE_M, gsd_m) for values in (before, after, label)]
-        pairs.append(Pair(path.stem, reduced[0], reduced[1], reduced[2] > 127, path.stem.startswith("bin"), gsd_m))
+        before, after, label = (to_gsd(values, FRANCE_NATIVE_M, gsd_m) for values in (before, after, label))
+        both = path.stem.startswith("bin")
+        pairs.append(Pair(path.stem, onto(before, after), after, label > 127, both, gsd_m))
     return pairs
 
 

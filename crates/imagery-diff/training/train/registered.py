@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
 WINDOW_SIDES_PX = (128, 64)
@@ -71,3 +72,11 @@ def shift_of(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
     right, down = int(col) - reach, int(row) - reach
     stands_out = values[row, col] >= (RATIO_MIN + RATIO_PER_PX * np.hypot(right, down)) * max(elsewhere, 1e-9)
     return (right, down) if stands_out else (0, 0)
+
+
+def onto(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The before image moved onto the after image by whole pixels; what lies outside is mirrored."""
+    right, down = shift_of(before, after)
+    matrix = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    size = before.shape[1::-1]
+    return cv2.warpAffine(before, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
