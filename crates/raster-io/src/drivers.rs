@@ -9,6 +9,11 @@ use crate::{RasterError, header::Format};
 /// How files are laid out that are read here and there, in tiles.
 pub(crate) const TILES: [&str; 4] = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "BIGTIFF=IF_SAFER"];
 
+/// Megabytes of decoded blocks that GDAL keeps for each core, and at the least: PNG and JPEG are decoded anew from their
+/// first row when a window goes back to one that is gone, and the rows of a window of both images take 28 MB at 10,000 px.
+const CACHE_MB_A_CORE: usize = 32;
+const CACHE_MB_MIN: usize = 128;
+
 static CONFIGURED: Once = Once::new();
 
 // not bound by gdal-sys; declared in GDAL's `gdal_frmts.h`
@@ -28,6 +33,8 @@ unsafe extern "C" {
 /// the caller allows. `GDAL_SKIP` stands behind that, should something register the others.
 fn configure() {
     CONFIGURED.call_once(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cache_mb = (cores * CACHE_MB_A_CORE).max(CACHE_MB_MIN).to_string();
         let settings = [
             ("GDAL_SKIP", "VRT HTTP WMS WMTS WCS DERIVED PLSCENES STACTA STACIT EEDAI DAAS OGCAPI"),
             ("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", ".none"),
@@ -36,7 +43,7 @@ fn configure() {
             ("GDAL_GEOREF_SOURCES", "INTERNAL"),
             // a mask in a side file would be lost
             ("GDAL_TIFF_INTERNAL_MASK", "YES"),
-            ("GDAL_CACHEMAX", "128"),
+            ("GDAL_CACHEMAX", cache_mb.as_str()),
             ("GDAL_NUM_THREADS", "1"),
             ("OSR_DEFAULT_AXIS_MAPPING_STRATEGY", "TRADITIONAL_GIS_ORDER"),
         ];

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gdal::{Dataset, raster::RasterCreationOptions};
+use gdal::{Dataset, Metadata, raster::RasterCreationOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     perspective::{Canvas, draw},
     placement::spatial_ref,
     placing::{Fitted, Mapping, Placing, PlacingError},
-    source::{Source, SourceInfo, open},
+    source::{Piece, Source, SourceInfo, open},
 };
 
 /// Pixels along the longer side of the overview that percentiles are taken from.
@@ -80,9 +80,11 @@ pub(crate) fn make_working_copy(
 fn copy(dataset: &Dataset, partial: &Path) -> Result<(), RasterError> {
     let fails = RasterError::gdal(partial, "written");
     let cog = drivers::writer("COG", partial)?;
+    let predictor =
+        if has_own_bit_depth(dataset).map_err(&fails)? { "PREDICTOR=NO" } else { "PREDICTOR=YES" };
     let options = RasterCreationOptions::from_iter([
         "COMPRESS=DEFLATE",
-        "PREDICTOR=YES",
+        predictor,
         "LEVEL=6",
         "BLOCKSIZE=512",
         "BIGTIFF=IF_SAFER",
@@ -96,6 +98,12 @@ fn copy(dataset: &Dataset, partial: &Path) -> Result<(), RasterError> {
         action: "written",
         cause: plain(&error),
     })
+}
+
+/// Whether the samples have so many bits that differences from one to the next cannot be stored; GDAL keeps the depth.
+fn has_own_bit_depth(dataset: &Dataset) -> gdal::errors::Result<bool> {
+    let depth = dataset.rasterband(1)?.metadata_item("NBITS", "IMAGE_STRUCTURE");
+    Ok(depth.is_some_and(|bits| !["8", "16", "32", "64"].contains(&bits.as_str())))
 }
 
 /// The image where it was said to lie, in files of tiles: neither is in memory as a whole, and what is drawn anew is
@@ -132,19 +140,14 @@ fn stretch(dataset: &Dataset, source: &Source) -> Result<Vec<[f64; 2]>, RasterEr
     let (cols, rows) = dataset.raster_size();
     let reduction = cols.max(rows).div_ceil(STATISTICS_PX).max(1);
     let shape = (cols.div_ceil(reduction), rows.div_ceil(reduction));
-    let first = dataset.rasterband(1).map_err(&fails)?;
-    let mask = if source.info().has_mask {
-        let mask = first.open_mask_band().map_err(&fails)?;
-        Some(mask.read_as::<u8>((0, 0), (cols, rows), shape, None).map_err(&fails)?)
-    } else {
-        None
-    };
+    let whole = Piece { overview: None, place: (0, 0), size: (cols, rows) };
+    let mask = source.observed_as(dataset, whole, shape)?;
     let bands = source.info().bands as usize;
     (1..=bands)
         .map(|index| {
             let band = dataset.rasterband(index).map_err(&fails)?;
             let values = band.read_as::<f32>((0, 0), (cols, rows), shape, None).map_err(&fails)?;
-            let observed = |at: usize| mask.as_ref().is_none_or(|mask| mask.data()[at] > 127);
+            let observed = |at: usize| mask.as_ref().is_none_or(|mask| mask[at] > 127);
             let mut seen: Vec<f32> = (0..values.len())
                 .filter(|&at| observed(at))
                 .map(|at| values.data()[at])

@@ -61,6 +61,14 @@ impl Lattice {
         Ok(places.iter().zip(&exact).map(error).fold(0.0, f64::max))
     }
 
+    /// How many pixels of the source go to one of the grid along the axis with fewer, in the middle.
+    pub(crate) fn finer(&self) -> f64 {
+        let middle = [self.cols / 2.0, self.rows / 2.0];
+        let at = |right: f64, down: f64| self.at(middle[0] + right, middle[1] + down);
+        let along = |from: [f64; 2], to: [f64; 2]| (to[0] - from[0]).hypot(to[1] - from[1]);
+        along(at(-0.5, 0.0), at(0.5, 0.0)).min(along(at(0.0, -0.5), at(0.0, 0.5)))
+    }
+
     /// Goes along a row of positions `step_px` apart, from `(right_px, down_px)` on, in stretches within which
     /// positions in the source are evenly spaced: each is told by its indices, its first position, and the step to
     /// the next.

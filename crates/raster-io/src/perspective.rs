@@ -15,7 +15,7 @@ use gdal::{
 use crate::{
     RasterError, drivers,
     placing::Homography,
-    source::{Colours, Source},
+    source::{Colours, Piece, Source},
 };
 
 /// Side of a block of the canvas, pixels; so large are its tiles.
@@ -119,15 +119,8 @@ impl Drawing<'_> {
 
     /// The mask of a window; `None` where all of the image was observed.
     fn observed(&self, window: &Rectangle) -> Result<Option<Vec<u8>>, RasterError> {
-        if !self.source.info().has_mask {
-            return Ok(None);
-        }
-        let fails = RasterError::gdal(&self.source.path, "read");
-        let band = self.dataset.rasterband(1).map_err(&fails)?;
-        let mask = band.open_mask_band().map_err(&fails)?;
         let (place, size) = window.place_and_size();
-        let values = mask.read_as::<u8>(place, size, size, None).map_err(&fails)?;
-        Ok(Some(values.into_shape_and_vec().1))
+        self.source.observed(self.dataset, Piece { overview: None, place, size })
     }
 
     fn values(&self, from: From, window: &Rectangle) -> Result<Vec<f32>, RasterError> {

@@ -1,22 +1,28 @@
 //! Reads a window of the common grid out of one source.
 //!
-//! Positions come from the lattice. Where the source is finer it is first reduced by a whole factor (area
-//! mean, from its overviews where it has them), then read bilinearly between pixel centres. Blocks of the
-//! reduction lie on fixed places of the source, so that neighbouring windows fit without a seam.
+//! Positions come from the lattice. Where the source is finer it is first reduced (its coarsest overview that is
+//! still as fine as the grid, then the mean of whole squares of that), and read bilinearly between the centres of what
+//! is left. How far is the same for all of a source, and squares lie on fixed places of it, so that neighbouring
+//! windows fit without a seam. Pixels are read one by one and averaged here: asked for fewer pixels than a window has,
+//! GDAL takes whole pixels of an overview, which lie elsewhere for each window.
 
 use std::ops::Range;
 
-use gdal::{Dataset, raster::ResampleAlg};
+use gdal::Dataset;
 use imagery_diff::{Displacement, Grid, Raster};
 
 use crate::{
     RasterError,
     lattice::Lattice,
-    source::{Colours, Source},
+    source::{Colours, Piece, Source},
 };
 
-/// Source pixels per grid pixel from which on a finer source is reduced before it is read.
-const REDUCE_FROM: f64 = 1.5;
+/// Share by which a source may be coarser than the grid and count as exactly so many times finer.
+const ROUNDING: f64 = 1e-6;
+/// Pixels of a source that are read at once to be averaged; a row of squares at the least.
+const AT_ONCE_PX: usize = 1 << 21;
+/// Larger values are no measurements: fill values that nothing declares.
+const VALUE_MAX: f32 = 1e18;
 /// Shares of a pixel that are too small to matter: a source on the same grid is copied, not mixed.
 const SHARE_MIN: f64 = 1e-3;
 /// Mask values from here on mean "observed".
@@ -51,11 +57,25 @@ impl Stretch {
     }
 }
 
+/// How a source is reduced before it is read between its pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Reduction {
+    /// Number of the overview that is read; all pixels where there is none.
+    overview: Option<usize>,
+    /// Size of what is read, columns and rows.
+    size: [u32; 2],
+    /// Side of the squares of its pixels that are averaged.
+    square: usize,
+    /// Source pixels to a square along each axis.
+    step: [f64; 2],
+}
+
 /// A rectangle of the source, reduced.
 struct Block {
-    col: f64,
-    row: f64,
-    reduction: f64,
+    /// Its corner in the source, column and row.
+    corner: [f64; 2],
+    /// Source pixels to one of its pixels along each axis.
+    step: [f64; 2],
     cols: usize,
     rows: usize,
     bands: Vec<Vec<f32>>,
@@ -72,8 +92,8 @@ pub(crate) fn sample(
     wanted: Wanted,
 ) -> Result<Raster, RasterError> {
     let stretches = stretches(lattice, &grid, placed, displaced);
-    let reduction = reduction(lattice, &grid, placed);
-    let block = source.with_dataset(|dataset| read_block(source, dataset, &stretches, reduction, wanted))?;
+    let reduction = Reduction::of(source, placed.step_px * lattice.finer());
+    let block = source.with_dataset(|dataset| read_block(source, dataset, &stretches, &reduction, wanted))?;
     let bands = if wanted == Wanted::Rgb { 3 } else { 1 };
     let mut values = vec![0.0; bands * grid.len()];
     let mut valid = vec![false; grid.len()];
@@ -112,69 +132,71 @@ fn stretches(lattice: &Lattice, grid: &Grid, placed: Placed, displaced: &Displac
     stretches
 }
 
-/// The whole factor by which the source is reduced before it is read.
-fn reduction(lattice: &Lattice, grid: &Grid, placed: Placed) -> u32 {
-    let [right, down] = placed.first;
-    let middle =
-        [right + f64::from(grid.cols / 2) * placed.step_px, down + f64::from(grid.rows / 2) * placed.step_px];
-    let at = |right, down| lattice.at(middle[0] + right, middle[1] + down);
-    let (here, east, south) = (at(0.0, 0.0), at(placed.step_px, 0.0), at(0.0, placed.step_px));
-    let length = |to: [f64; 2]| (to[0] - here[0]).hypot(to[1] - here[1]);
-    let finer = length(east).min(length(south));
-    if finer < REDUCE_FROM { 1 } else { finer.round() as u32 }
+impl Reduction {
+    /// How a source that is so many times finer than what is wanted is reduced: never below what is wanted.
+    fn of(source: &Source, finer: f64) -> Reduction {
+        let finer = finer * (1.0 + ROUNDING);
+        let whole = source.size();
+        let scales = |size: [u32; 2]| [0, 1].map(|axis| f64::from(whole[axis]) / f64::from(size[axis]));
+        let overviews = source.overviews.iter().enumerate().map(|(number, size)| (Some(number), *size));
+        let (overview, size) = overviews
+            .filter(|(_, size)| scales(*size).iter().all(|scale| *scale <= finer))
+            .min_by_key(|(_, [cols, rows])| u64::from(*cols) * u64::from(*rows))
+            .unwrap_or((None, whole));
+        let scale = scales(size);
+        let square = (finer / scale[0].max(scale[1])).floor().max(1.0);
+        Reduction { overview, size, square: square as usize, step: scale.map(|scale| scale * square) }
+    }
+
+    /// First square and number of squares that cover the stretches along an axis, within the whole ones of the source.
+    fn range(&self, stretches: &[Stretch], axis: usize) -> Option<(usize, usize)> {
+        let ends = || {
+            stretches.iter().flat_map(|stretch| [stretch.first[axis], stretch.at(stretch.count - 1)[axis]])
+        };
+        let least = ends().fold(f64::INFINITY, f64::min);
+        let most = ends().fold(f64::NEG_INFINITY, f64::max);
+        let squares = (self.size[axis] as usize / self.square) as f64;
+        let first = (least / self.step[axis] - 1.0).floor().clamp(0.0, squares);
+        let end = (most / self.step[axis] + 1.0).ceil().clamp(0.0, squares);
+        (end > first).then_some((first as usize, (end - first) as usize))
+    }
 }
 
 fn read_block(
     source: &Source,
     dataset: &Dataset,
     stretches: &[Stretch],
-    reduction: u32,
+    reduction: &Reduction,
     wanted: Wanted,
 ) -> Result<Option<Block>, RasterError> {
-    let info = source.info();
-    let range = |axis: usize, size: u32| block_range(stretches, axis, reduction, size);
-    let (Some((col, cols)), Some((row, rows))) = (range(0, info.cols), range(1, info.rows)) else {
+    let (Some((col, cols)), Some((row, rows))) =
+        (reduction.range(stretches, 0), reduction.range(stretches, 1))
+    else {
         return Ok(None);
     };
-    let step = reduction as usize;
-    let read = |index: usize, resampling: Option<ResampleAlg>| -> Result<Vec<f32>, RasterError> {
-        let band = dataset.rasterband(index).map_err(RasterError::gdal(&source.path, "read"))?;
-        let place = (col as isize * step as isize, row as isize * step as isize);
-        let buffer = band
-            .read_as::<f32>(place, (cols * step, rows * step), (cols, rows), resampling)
-            .map_err(RasterError::gdal(&source.path, "read"))?;
-        Ok(buffer.into_shape_and_vec().1)
-    };
-    let mean = (reduction > 1).then_some(ResampleAlg::Average);
-    let valid = if info.has_mask {
-        let band = dataset.rasterband(1).map_err(RasterError::gdal(&source.path, "read"))?;
-        let mask = band.open_mask_band().map_err(RasterError::gdal(&source.path, "read"))?;
-        let place = (col as isize * step as isize, row as isize * step as isize);
-        let buffer = mask
-            .read_as::<f32>(place, (cols * step, rows * step), (cols, rows), mean)
-            .map_err(RasterError::gdal(&source.path, "read"))?;
-        Some(buffer.into_shape_and_vec().1)
-    } else {
-        None
-    };
-    let colour = match &source.colours {
-        Colours::Grey(band) => vec![read(*band, mean)?],
-        Colours::Rgb(bands) => bands.iter().map(|band| read(*band, mean)).collect::<Result<_, _>>()?,
-        Colours::Palette(band, palette) => {
-            let indices = read(*band, None)?;
-            let look_up = |channel: usize| {
-                indices
-                    .iter()
-                    .map(|index| palette.get(*index as usize).map_or(0.0, |rgb| rgb[channel]))
-                    .collect()
-            };
-            vec![look_up(0), look_up(1), look_up(2)]
+    let square = reduction.square;
+    let planes = if matches!(source.colours, Colours::Grey(_)) { 1 } else { 3 };
+    let mut colour = vec![Vec::with_capacity(rows * cols); planes];
+    let mut valid = source.info().has_mask.then(|| Vec::with_capacity(rows * cols));
+    let rows_at_once = (AT_ONCE_PX / (cols * square * square)).max(1);
+    for first in (row..row + rows).step_by(rows_at_once) {
+        let rows = rows_at_once.min(row + rows - first);
+        let piece = Piece {
+            overview: reduction.overview,
+            place: ((col * square) as isize, (first * square) as isize),
+            size: (cols * square, rows * square),
+        };
+        let mask = source.observed(dataset, piece)?;
+        for (plane, read) in colour.iter_mut().zip(source.planes(dataset, piece)?) {
+            average(read, mask.as_deref(), piece.size.0, square, plane);
         }
-    };
+        if let (Some(valid), Some(mask)) = (&mut valid, mask) {
+            average(mask.into_iter().map(f32::from).collect(), None, piece.size.0, square, valid);
+        }
+    }
     Ok(Some(Block {
-        col: (col * step) as f64,
-        row: (row * step) as f64,
-        reduction: f64::from(reduction),
+        corner: [col as f64 * reduction.step[0], row as f64 * reduction.step[1]],
+        step: reduction.step,
         cols,
         rows,
         bands: as_wanted(colour, wanted),
@@ -182,18 +204,24 @@ fn read_block(
     }))
 }
 
-/// First block and number of blocks that cover the stretches along an axis, within whole blocks of the
-/// source.
-fn block_range(stretches: &[Stretch], axis: usize, reduction: u32, size: u32) -> Option<(usize, usize)> {
-    let step = f64::from(reduction);
-    let ends =
-        || stretches.iter().flat_map(|stretch| [stretch.first[axis], stretch.at(stretch.count - 1)[axis]]);
-    let least = ends().fold(f64::INFINITY, f64::min);
-    let most = ends().fold(f64::NEG_INFINITY, f64::max);
-    let blocks = f64::from(size / reduction);
-    let first = (least / step - 1.0).floor().clamp(0.0, blocks);
-    let end = (most / step + 1.0).ceil().clamp(0.0, blocks);
-    (end > first).then_some((first as usize, (end - first) as usize))
+/// Appends the means over squares of a piece `cols` wide; what is not observed has no share, and squares of which
+/// nothing is are 0.
+fn average(values: Vec<f32>, mask: Option<&[u8]>, cols: usize, square: usize, to: &mut Vec<f32>) {
+    if square == 1 {
+        to.extend_from_slice(&values);
+        return;
+    }
+    let observed = |at: usize| mask.is_none_or(|mask| f32::from(mask[at]) >= MASK_MIN);
+    for top in (0..values.len() / cols).step_by(square) {
+        for left in (0..cols).step_by(square) {
+            let rows = (top..top + square).map(|row| row * cols + left);
+            let (sum, count) = rows
+                .flat_map(|start| start..start + square)
+                .filter(|at| observed(*at))
+                .fold((0.0, 0.0_f32), |(sum, count), at| (sum + values[at], count + 1.0));
+            to.push(sum / count.max(1.0));
+        }
+    }
 }
 
 /// Luma of ITU-R BT.601, which keeps grey as it is.
@@ -233,7 +261,7 @@ impl Block {
         values: &mut [f32],
         valid: &mut [bool],
     ) -> Range<usize> {
-        let [across, down] = stretch.step.map(|step| step / self.reduction);
+        let [across, down] = [0, 1].map(|axis| stretch.step[axis] / self.step[axis]);
         if ((across - 1.0).abs() + down.abs()) * stretch.count as f64 > SHARE_MIN {
             return 0..0;
         }
@@ -261,7 +289,7 @@ impl Block {
             for (((a, b), (c, d)), (value, seen)) in above.zip(below).zip(to) {
                 let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
                 *value = upper + (lower - upper) * fy;
-                *seen &= value.is_finite();
+                *seen &= is_measured(*value);
             }
         }
         for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
@@ -273,8 +301,8 @@ impl Block {
     }
 
     /// A position of the source counted between the centres of the block's pixels.
-    fn place(&self, [col, row]: [f64; 2]) -> [f64; 2] {
-        [(col - self.col) / self.reduction - 0.5, (row - self.row) / self.reduction - 0.5]
+    fn place(&self, position: [f64; 2]) -> [f64; 2] {
+        [0, 1].map(|axis| (position[axis] - self.corner[axis]) / self.step[axis] - 0.5)
     }
 
     /// The colour at a position of the source; `false` where any pixel that has a share is not observed.
@@ -300,8 +328,12 @@ impl Block {
             let lower = c + (d - c) * fx;
             *value = upper + (lower - upper) * fy;
         }
-        colour.iter().all(|value| value.is_finite())
+        colour.iter().all(|value| is_measured(*value))
     }
+}
+
+fn is_measured(value: f32) -> bool {
+    value.abs() <= VALUE_MAX
 }
 
 /// The two pixels around a position counted between pixel centres, and the share of the second.
@@ -341,8 +373,8 @@ mod tests {
         mask[cols + 3] = 0.0;
         for reduction in [1.0, 2.0] {
             for mask in [None, Some(mask.clone())] {
-                let block =
-                    Block { col: 10.0, row: 20.0, reduction, cols, rows, bands: bands.clone(), valid: mask };
+                let (corner, step) = ([10.0, 20.0], [reduction; 2]);
+                let block = Block { corner, step, cols, rows, bands: bands.clone(), valid: mask };
                 for (col, row) in
                     [(12.5, 21.5), (12.7, 21.8), (9.6, 20.2), (3.2, 23.1), (40.0, 21.0), (12.0, 50.0)]
                 {

@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use gdal::{Dataset, raster::ColorInterpretation, raster::GdalDataType};
+use gdal::{
+    Dataset,
+    raster::{ColorInterpretation, GdalDataType, RasterBand},
+};
 use geo::Polygon;
 
 use crate::{
@@ -48,6 +51,10 @@ pub struct Source {
     info: SourceInfo,
     pub(crate) placement: Option<Placement>,
     pub(crate) colours: Colours,
+    /// Columns and rows of its overviews, in its own order.
+    pub(crate) overviews: Vec<[u32; 2]>,
+    /// The bands whose masks say together what was observed: a pixel is, if it is in one of them.
+    masked: Vec<usize>,
     /// Handles that no thread uses at the moment; a handle must not be used by two at a time.
     idle: Mutex<Vec<Dataset>>,
 }
@@ -61,6 +68,14 @@ pub(crate) enum Colours {
     Palette(usize, Vec<[f32; 3]>),
 }
 
+/// A rectangle of a source, or of one of its overviews: its corner (column and row), columns and rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) overview: Option<usize>,
+    pub(crate) place: (isize, isize),
+    pub(crate) size: (usize, usize),
+}
+
 /// Opens a raster after checking its header.
 ///
 /// # Errors
@@ -72,15 +87,83 @@ pub fn open(path: &Path) -> Result<Source, RasterError> {
     let placement = placement(&dataset, path)?;
     let colours = colours(&dataset, path)?;
     let info = info(&dataset, path, header.format, placement.as_ref())?;
+    let (overviews, masked) = (overviews(&dataset, path)?, masked(&dataset, path, &colours)?);
     // a file that is cut off behind its header is told now, not in the middle of the work
     read_last_pixel(&dataset, path)?;
-    Ok(Source { path: path.to_owned(), info, placement, colours, idle: Mutex::new(vec![dataset]) })
+    let idle = Mutex::new(vec![dataset]);
+    Ok(Source { path: path.to_owned(), info, placement, colours, overviews, masked, idle })
 }
 
 impl Source {
     /// What is known of it.
     pub fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    /// Columns and rows.
+    pub(crate) fn size(&self) -> [u32; 2] {
+        [self.info.cols, self.info.rows]
+    }
+
+    /// Which pixels of a piece were observed, 0 or 255 each, row by row; `None` where all of the source was.
+    pub(crate) fn observed(&self, dataset: &Dataset, piece: Piece) -> Result<Option<Vec<u8>>, RasterError> {
+        self.observed_as(dataset, piece, piece.size)
+    }
+
+    /// The same in other columns and rows, of the nearest pixels.
+    pub(crate) fn observed_as(
+        &self,
+        dataset: &Dataset,
+        piece: Piece,
+        shape: (usize, usize),
+    ) -> Result<Option<Vec<u8>>, RasterError> {
+        if !self.info.has_mask {
+            return Ok(None);
+        }
+        let fails = RasterError::gdal(&self.path, "read");
+        let mut observed = vec![0; shape.0 * shape.1];
+        for index in &self.masked {
+            let band = self.band(dataset, *index, piece.overview)?;
+            let mask = band.open_mask_band().map_err(&fails)?;
+            let mask = mask.read_as::<u8>(piece.place, piece.size, shape, None).map_err(&fails)?;
+            for (seen, mask) in observed.iter_mut().zip(mask.data()) {
+                *seen |= *mask;
+            }
+        }
+        Ok(Some(observed))
+    }
+
+    /// The values of a piece, row by row: one plane of grey, or red, green and blue.
+    pub(crate) fn planes(&self, dataset: &Dataset, piece: Piece) -> Result<Vec<Vec<f32>>, RasterError> {
+        let read = |index: usize| -> Result<Vec<f32>, RasterError> {
+            let band = self.band(dataset, index, piece.overview)?;
+            let values = band.read_as::<f32>(piece.place, piece.size, piece.size, None);
+            Ok(values.map_err(RasterError::gdal(&self.path, "read"))?.into_shape_and_vec().1)
+        };
+        match &self.colours {
+            Colours::Grey(band) => Ok(vec![read(*band)?]),
+            Colours::Rgb(bands) => bands.iter().map(|band| read(*band)).collect(),
+            Colours::Palette(band, palette) => {
+                let indices = read(*band)?;
+                let colour = |index: &f32| palette.get(*index as usize).copied().unwrap_or_default();
+                Ok((0..3).map(|channel| indices.iter().map(|at| colour(at)[channel]).collect()).collect())
+            }
+        }
+    }
+
+    /// A band, counted from 1, or one of its overviews.
+    fn band<'a>(
+        &self,
+        dataset: &'a Dataset,
+        index: usize,
+        overview: Option<usize>,
+    ) -> Result<RasterBand<'a>, RasterError> {
+        let fails = RasterError::gdal(&self.path, "read");
+        let band = dataset.rasterband(index).map_err(&fails)?;
+        match overview {
+            None => Ok(band),
+            Some(number) => band.overview(number).map_err(fails),
+        }
     }
 
     /// Lends a handle to `work`; each thread gets its own.
@@ -194,6 +277,30 @@ fn colours(dataset: &Dataset, path: &Path) -> Result<Colours, RasterError> {
     }
     let plain = meanings.iter().filter(|meaning| **meaning != ColorInterpretation::AlphaBand).count();
     Ok(if plain >= 3 { Colours::Rgb([1, 2, 3]) } else { Colours::Grey(1) })
+}
+
+/// Sizes of the overviews of the first band.
+fn overviews(dataset: &Dataset, path: &Path) -> Result<Vec<[u32; 2]>, RasterError> {
+    let fails = RasterError::gdal(path, "read");
+    let band = dataset.rasterband(1).map_err(&fails)?;
+    let count = usize::try_from(band.overview_count().map_err(&fails)?).unwrap_or(0);
+    (0..count)
+        .map(|number| {
+            let (cols, rows) = band.overview(number).map_err(&fails)?.size();
+            Ok([side(path, cols)?, side(path, rows)?])
+        })
+        .collect()
+}
+
+/// The bands to ask what was observed. A nodata value makes a mask for each band, and a colour may have that value in
+/// one of them; any other mask is of the whole image.
+fn masked(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Vec<usize>, RasterError> {
+    let fails = RasterError::gdal(path, "read");
+    let flags = dataset.rasterband(1).map_err(&fails)?.mask_flags().map_err(&fails)?;
+    Ok(match colours {
+        Colours::Rgb(bands) if flags.is_nodata() && !flags.is_per_dataset() => bands.to_vec(),
+        _ => vec![1],
+    })
 }
 
 fn read_last_pixel(dataset: &Dataset, path: &Path) -> Result<(), RasterError> {

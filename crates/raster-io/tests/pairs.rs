@@ -77,6 +77,115 @@ fn windows_fit_together_without_a_seam() {
 }
 
 #[test]
+fn windows_of_a_file_with_overviews_lie_where_those_of_one_without_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, tiled) = (folder.path().join("plain.tif"), folder.path().join("tiled.tif"));
+    // an odd size, of which no overview is a whole part
+    write_geotiff(&plain, &hamhung(1_501, 2_003)).unwrap();
+    let overviews = ["-q", "-of", "COG", "-co", "BLOCKSIZE=128", "-co", "OVERVIEW_RESAMPLING=AVERAGE"];
+    run("gdal_translate", &[&overviews[..], &[text(&plain), text(&tiled)]].concat());
+    for finer in [1.7, 2.0, 2.5, 3.0, 5.0, 6.0, 7.0] {
+        let options = CommonGridOptions { gsd_m: 0.5 * finer, ..CommonGridOptions::default() };
+        let pair = ScenePair::open(&plain, &tiled, &options).unwrap();
+        let (apart, share) = difference(&pair);
+        assert!(apart < 0.5 && share > 0.95, "{finer} times finer: {apart} grey values apart, {share} seen");
+        let whole = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+        let window = imagery_diff::Window { row: 37, col: 51, rows: 60, cols: 70 };
+        let part = pair.read(window, &Displacement::default()).unwrap();
+        for (at, value) in part.after().band(0).iter().enumerate() {
+            let (row, col) = (at / 70 + 37, at % 70 + 51);
+            assert_eq!(*value, whole.after().band(0)[row * pair.grid().cols as usize + col]);
+        }
+    }
+}
+
+#[test]
+fn an_image_is_not_reduced_below_what_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stripes.tif");
+    // stripes of one pixel on, one off: the mean of two by two would be grey all over
+    let grid = Grid {
+        rows: 60,
+        cols: 60,
+        origin: MapPoint { x: 551_000.0, y: 4_417_000.0 },
+        pixel_m: 0.3,
+        reference: Reference::Projected("EPSG:32652".to_owned()),
+    };
+    let values = (0..3_600).map(|at| if at % 2 == 0 { 200.0 } else { 40.0 }).collect();
+    write_geotiff(&path, &Raster::new(grid, 1, values, vec![true; 3_600]).unwrap()).unwrap();
+    let options = CommonGridOptions { gsd_m: 0.5, ..CommonGridOptions::default() };
+    let pair = ScenePair::open(&path, &path, &options).unwrap();
+    let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+    let (least, most) = read
+        .before()
+        .band(0)
+        .iter()
+        .zip(read.before().valid())
+        .filter(|(_, valid)| **valid)
+        .fold((f32::MAX, f32::MIN), |(least, most), (value, _)| (least.min(*value), most.max(*value)));
+    assert!(most - least > 100.0, "{least} to {most}");
+}
+
+#[test]
+fn a_colour_that_has_the_nodata_value_in_one_band_is_observed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, marked, working) = (
+        folder.path().join("plain.tif"),
+        folder.path().join("marked.tif"),
+        folder.path().join("working.tif"),
+    );
+    let raster = hamhung(64, 64);
+    // a roof without any red, and a corner without anything
+    let values = (0..3)
+        .flat_map(|band| {
+            let mut values = raster.band(band).to_vec();
+            values[1_000..1_010].fill([0.0, 60.0, 190.0][band]);
+            values[..5].fill(0.0);
+            values
+        })
+        .collect();
+    write_geotiff(&plain, &Raster::new(raster.grid().clone(), 3, values, vec![true; 4_096]).unwrap())
+        .unwrap();
+    run("gdal_translate", &["-q", "-a_nodata", "0", text(&plain), text(&marked)]);
+    let request = IngestRequest { input: marked.clone(), output: working.clone(), placing: None };
+    worker().ingest(&request).unwrap();
+    for path in [&marked, &working] {
+        let pair = ScenePair::open(path, path, &CommonGridOptions::default()).unwrap();
+        let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+        let unseen: Vec<usize> = (0..4_096).filter(|&at| !read.before().valid()[at]).collect();
+        assert_eq!(unseen, [0, 1, 2, 3, 4], "{}", path.display());
+    }
+    let tiles = TileReader::open(&working, &std::sync::Arc::new(BlockCache::new(1 << 24))).unwrap();
+    let tile = tiles.native_tile(0, 0, 0, &Render::plain(256)).unwrap().expect("the scene reaches its tile");
+    let clear = tile.rgba.chunks_exact(4).take(64 * 256).filter(|pixel| pixel[3] == 0).count();
+    assert_eq!(clear, 5 + 64 * (256 - 64));
+}
+
+#[test]
+fn samples_of_any_depth_are_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.tif");
+    write_geotiff(&plain, &hamhung(64, 64)).unwrap();
+    let deep = ["-q", "-ot", "UInt16", "-scale", "0", "255", "0", "4095", "-co", "NBITS=12"];
+    let grey = ["-q", "-b", "1", "-scale", "0", "255", "0", "15", "-of", "PNG", "-co", "NBITS=4"];
+    let cases = [
+        ("12 bits", "deep.tif", deep.to_vec()),
+        ("12 bits as JPEG 2000", "deep.jp2", [&deep[..], &["-of", "JP2OpenJPEG"]].concat()),
+        ("4 bits as PNG", "grey.png", grey.to_vec()),
+        ("one bit", "flag.tif", vec!["-q", "-b", "1", "-scale", "0", "255", "0", "1", "-co", "NBITS=1"]),
+    ];
+    for (name, file, arguments) in cases {
+        let (input, output) = (folder.path().join(file), folder.path().join("working.tif"));
+        run("gdal_translate", &[&arguments[..], &[text(&plain), text(&input)]].concat());
+        let corners = [[127.60, 39.901], [127.603, 39.901], [127.603, 39.899], [127.60, 39.899]];
+        let placing = file.ends_with("png").then_some(Placing::Corners(corners));
+        let made = worker().ingest(&IngestRequest { input, output: output.clone(), placing });
+        assert!(made.is_ok(), "{name}: {made:?}");
+        assert!(open(&output).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn other_systems_resolutions_rotations_and_sample_types_come_onto_one_grid() {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().join("base.tif");

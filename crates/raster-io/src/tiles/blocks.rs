@@ -14,7 +14,10 @@ use std::sync::{
 use gdal::raster::RasterBand;
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::{RasterError, source::Source};
+use crate::{
+    RasterError,
+    source::{Piece, Source},
+};
 
 /// Bytes that a block costs besides its samples.
 const ENTRY_BYTES: u64 = 128;
@@ -177,13 +180,12 @@ impl Pyramid {
         let place = (left as isize, top as isize);
         let fails = RasterError::gdal(&source.path, "read");
         source.with_dataset(|dataset| {
-            let own = dataset.rasterband(band.max(1) as usize).map_err(&fails)?;
-            let own = if level == 0 { own } else { own.overview(level - 1).map_err(&fails)? };
             if band == MASK {
-                let mask = own.open_mask_band().map_err(&fails)?;
-                let mask = mask.read_as::<u8>(place, size, size, None).map_err(&fails)?;
-                return Ok(mask_block(size.0, mask.into_shape_and_vec().1));
+                let piece = Piece { overview: level.checked_sub(1), place, size };
+                return Ok(mask_block(size.0, source.observed(dataset, piece)?));
             }
+            let own = dataset.rasterband(band as usize).map_err(&fails)?;
+            let own = if level == 0 { own } else { own.overview(level - 1).map_err(&fails)? };
             let samples = match source.info().sample_type {
                 "uint8" => Samples::Bytes(
                     own.read_as(place, size, size, None).map_err(&fails)?.into_shape_and_vec().1.into(),
@@ -211,7 +213,8 @@ fn level(band: &RasterBand<'_>) -> Level {
 }
 
 /// Most masks are the same all over a block; then they take no memory and no time.
-fn mask_block(cols: usize, mask: Vec<u8>) -> Block {
+fn mask_block(cols: usize, mask: Option<Vec<u8>>) -> Block {
+    let mask = mask.unwrap_or_else(|| vec![u8::MAX]);
     let observed = mask.first().is_some_and(|first| *first >= MASK_MIN);
     let samples = if mask.iter().all(|value| (*value >= MASK_MIN) == observed) {
         Samples::Uniform(observed)
