@@ -107,9 +107,10 @@ fn blobs_and_objects_and_outlines(bencher: Bencher) {
     let maps = evidence();
     bencher.counter(window_pixels()).bench(|| {
         let mut tracker = BlobTracker::new(maps.cols, &BlobOptions::default());
-        let mut patches = tracker.push(&Strip { row: 0, maps: maps.clone() });
-        patches.extend(tracker.finish());
-        let structures = patches.iter().flat_map(|patch| objects(patch, &ObjectOptions::default()));
+        let mut blobs = tracker.push(&Strip { row: 0, maps: maps.clone() });
+        blobs.extend(tracker.finish());
+        let structures =
+            blobs.into_iter().flat_map(|blob| objects(&blob.into_patch(), &ObjectOptions::default()));
         structures
             .map(|object| regularise(&outline(&object), &RegulariseOptions::default()))
             .collect::<Vec<_>>()

@@ -8,12 +8,12 @@
 //!           ..##....##..
 //! --------------------------
 //! strip 2   ..########..      which the next strip finds to be one;
-//!           ............      it ends here, and is cut out as a patch
+//!           ............      it ends here, and can be cut out as a patch
 //! ```
 //!
 //! Method: run-based connected component labelling with union of open labels (He, Chao and Suzuki,
 //! "A run-based two-scan labeling algorithm", IEEE Transactions on Image Processing 17, 2008), kept
-//! to one scan since a patch is written when its blob has ended.
+//! to one scan since a blob is handed out when it has ended.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub struct BlobTracker {
     /// Runs of the last row.
     last: Vec<Run>,
     /// What was cut out since the last strip.
-    ended: Vec<Patch>,
+    ended: Vec<Blob>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +82,13 @@ struct OpenBlob {
     bytes: usize,
     bounds: Option<Bounds>,
     last_row: u32,
+}
+
+/// A blob that has ended. It takes the memory of its own pixels; its patch takes that of the box around them.
+#[derive(Debug)]
+pub struct Blob {
+    segments: Vec<Segment>,
+    bounds: Bounds,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -133,15 +140,21 @@ impl OpenBlob {
         self.bounds = Bounds::around(self.bounds, other.bounds);
     }
 
-    /// The patch of what was gathered, or `None` where a cut took all of it.
-    fn into_patch(self) -> Option<Patch> {
-        let bounds = self.bounds?;
-        let window = Window {
-            row: bounds.top,
-            col: bounds.left,
-            rows: bounds.bottom - bounds.top,
-            cols: bounds.right - bounds.left,
-        };
+    /// What was gathered, or `None` where a cut took all of it.
+    fn ended(self) -> Option<Blob> {
+        Some(Blob { segments: self.segments, bounds: self.bounds? })
+    }
+}
+
+impl Blob {
+    fn window(&self) -> Window {
+        let Bounds { top, bottom, left, right } = self.bounds;
+        Window { row: top, col: left, rows: bottom - top, cols: right - left }
+    }
+
+    /// The layers over the box around it, empty where other blobs or nothing lies.
+    pub fn into_patch(self) -> Patch {
+        let window = self.window();
         let mut maps = EvidenceMaps::empty(window.rows, window.cols);
         for segment in &self.segments {
             let len = segment.values.len() / LAYERS;
@@ -151,7 +164,7 @@ impl OpenBlob {
                 layer[at..at + len].copy_from_slice(values);
             }
         }
-        Some(Patch { window, maps })
+        Patch { window, maps }
     }
 }
 
@@ -174,7 +187,7 @@ impl BlobTracker {
     ///
     /// # Panics
     /// When the strip does not continue where the last one ended, or has another width.
-    pub fn push(&mut self, strip: &Strip) -> Vec<Patch> {
+    pub fn push(&mut self, strip: &Strip) -> Vec<Blob> {
         assert_eq!(strip.row, self.next_row, "strips come in order, without gaps");
         assert_eq!(strip.maps.cols, self.cols, "a strip is as wide as the grid");
         for row in 0..strip.maps.rows {
@@ -184,8 +197,8 @@ impl BlobTracker {
     }
 
     /// Ends the scene and returns the blobs that its last row touched.
-    pub fn finish(mut self) -> Vec<Patch> {
-        in_order(std::mem::take(&mut self.open).into_values().filter_map(OpenBlob::into_patch).collect())
+    pub fn finish(self) -> Vec<Blob> {
+        in_order(self.open.into_values().filter_map(OpenBlob::ended).collect())
     }
 
     fn take_row(&mut self, maps: &EvidenceMaps, row_in_strip: u32) {
@@ -290,7 +303,7 @@ impl BlobTracker {
     fn close_untouched(&mut self, row: u32) {
         for (_, blob) in self.open.extract_if(.., |_, blob| blob.last_row < row) {
             self.open_bytes -= blob.bytes;
-            self.ended.extend(blob.into_patch());
+            self.ended.extend(blob.ended());
         }
     }
 
@@ -306,13 +319,16 @@ impl BlobTracker {
         let blob = self.open.get_mut(&label).expect("only an open blob is cut");
         self.open_bytes -= blob.bytes;
         let following = OpenBlob { last_row: blob.last_row, ..OpenBlob::default() };
-        self.ended.extend(std::mem::replace(blob, following).into_patch());
+        self.ended.extend(std::mem::replace(blob, following).ended());
     }
 }
 
-fn in_order(mut patches: Vec<Patch>) -> Vec<Patch> {
-    patches.sort_by_key(|patch| (patch.window.row, patch.window.col, patch.window.rows, patch.window.cols));
-    patches
+fn in_order(mut blobs: Vec<Blob>) -> Vec<Blob> {
+    blobs.sort_by_key(|blob| {
+        let Window { row, col, rows, cols } = blob.window();
+        (row, col, rows, cols)
+    });
+    blobs
 }
 
 #[cfg(test)]
@@ -342,15 +358,15 @@ mod tests {
 
     fn track(maps: &EvidenceMaps, strip_rows: u32, options: &BlobOptions) -> Vec<Patch> {
         let mut tracker = BlobTracker::new(maps.cols, options);
-        let mut patches = Vec::new();
+        let mut blobs = Vec::new();
         let mut row = 0;
         while row < maps.rows {
             let rows = strip_rows.min(maps.rows - row);
-            patches.extend(tracker.push(&strip(maps, row, rows)));
+            blobs.extend(tracker.push(&strip(maps, row, rows)));
             row += rows;
         }
-        patches.extend(tracker.finish());
-        in_order(patches)
+        blobs.extend(tracker.finish());
+        in_order(blobs).into_iter().map(Blob::into_patch).collect()
     }
 
     /// Pixels of each blob, by flood fill: slow and obvious.

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Mutex};
 use rayon::prelude::*;
 
 use crate::{
-    blobs::{BlobOptions, BlobTracker, Patch},
+    blobs::{Blob, BlobOptions, BlobTracker, Patch},
     candidate::{Candidate, Change, Detection, DetectorId},
     edge_distance::{clip_to_scene, edge_distance},
     evidence::{
@@ -230,8 +230,8 @@ pub fn detect<S: PairSource>(
     while row < source.grid().rows {
         tell(progress, Stage::Search, u64::from(row), total)?;
         let rows = STRIP_ROWS.min(source.grid().rows - row);
-        let patches = tracker.push(&run.strip(row, rows)?);
-        found.extend(run.structures(patches));
+        let blobs = tracker.push(&run.strip(row, rows)?);
+        found.extend(run.structures(blobs));
         if found.len() > 2 * CANDIDATES_MAX {
             keep_best(&mut found);
         }
@@ -314,15 +314,15 @@ impl<S: PairSource> Run<'_, S> {
         Ok(maps)
     }
 
-    /// Structures of patches that have ended, scored, in the order of the patches.
-    fn structures(&self, patches: Vec<Patch>) -> Vec<Found> {
-        patches
-            .par_iter()
-            .flat_map_iter(|patch| {
-                objects(patch, &self.options.objects)
-                    .into_iter()
-                    .map(|object| self.detector.directed(object))
-                    .filter_map(|object| self.found(patch, object))
+    /// Structures of blobs that have ended, scored, in the order of the blobs. Each thread has one patch at a time.
+    fn structures(&self, blobs: Vec<Blob>) -> Vec<Found> {
+        blobs
+            .into_par_iter()
+            .flat_map_iter(|blob| {
+                let patch = blob.into_patch();
+                let objects = objects(&patch, &self.options.objects).into_iter();
+                let directed = objects.map(|object| self.detector.directed(object));
+                directed.filter_map(|object| self.found(&patch, object)).collect::<Vec<Found>>()
             })
             .collect()
     }

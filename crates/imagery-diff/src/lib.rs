@@ -32,7 +32,7 @@ pub mod source;
 pub mod stress;
 mod workers;
 
-pub use blobs::{BlobOptions, BlobTracker, Patch};
+pub use blobs::{Blob, BlobOptions, BlobTracker, Patch};
 pub use candidate::{Candidate, Change, Detection, DetectorId, Fit, MapPolygon};
 pub use card::Card;
 pub use detect::{

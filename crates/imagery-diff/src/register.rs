@@ -92,8 +92,12 @@ impl Registration {
 
 /// Longer side of the overview for the coarse search, pixels.
 const OVERVIEW_PX: u32 = 1_024;
-/// How many times the overview is reduced for the first look, which sees the farthest.
+/// How many times the overview is reduced for the first look, which sees the farthest; less where it is too thin.
 const FIRST_LOOK: u32 = 4;
+/// Shorter side that the overview of a thin scene keeps for the search, pixels, unless it becomes too large.
+const THIN_OVERVIEW_PX: u32 = 256;
+/// Most pixels of that.
+const THIN_OVERVIEW_AREA_PX: u64 = 4 << 20;
 /// Sides of windows, largest first: the largest that leaves a few windows is taken.
 const WINDOW_SIDES_PX: [u32; 2] = [128, 64];
 /// Scenes with so many windows along their shorter side have the larger ones.
@@ -130,15 +134,34 @@ pub fn register<S: PairSource>(
     overview: &AlignedPair,
     options: &RegisterOptions,
 ) -> Result<Registration, S::Error> {
-    let reduction = overview_reduction(source.grid());
-    let small = MemoryPair::display(overview.clone());
-    let smaller = small.overview(FIRST_LOOK).unwrap_or_else(|never| match never {});
-    let mut around = nearer(&MemoryPair::display(smaller), FIRST_LOOK * reduction, Shift::default(), options);
+    let reduction = search_reduction(source.grid());
+    let small = if reduction == overview_reduction(source.grid()) {
+        MemoryPair::display(overview.clone())
+    } else {
+        MemoryPair::display(source.overview(reduction)?)
+    };
+    let mut around = Shift::default();
+    let first_look = FIRST_LOOK.min(shorter_side(small.grid()) / WINDOW_SIDES_PX[1]);
+    if first_look > 1 {
+        let smaller = small.overview(first_look).unwrap_or_else(|never| match never {});
+        around = nearer(&MemoryPair::display(smaller), first_look * reduction, around, options);
+    }
     if reduction > 1 {
         around = nearer(&small, reduction, around, options);
     }
     let seen = Seen::of(source, around.rounded(), options)?;
     Ok(registration(source.grid(), valid_share(overview), &seen, options))
+}
+
+/// How far a scene is reduced for the search: as for its radiometry, but a thin one less, or no window would fit in.
+fn search_reduction(grid: &Grid) -> u32 {
+    let thin = (shorter_side(grid) / THIN_OVERVIEW_PX).max(1);
+    let within = (grid.len() as u64).div_ceil(THIN_OVERVIEW_AREA_PX).isqrt() as u32 + 1;
+    overview_reduction(grid).min(thin.max(within))
+}
+
+fn shorter_side(grid: &Grid) -> u32 {
+    grid.rows.min(grid.cols)
 }
 
 /// What an overview says of a shift in pixels of the whole scene; the shift itself where no other stands out.
@@ -295,7 +318,7 @@ impl Seen {
 }
 
 fn windows(grid: &Grid, options: &RegisterOptions) -> Vec<Window> {
-    let shorter = grid.rows.min(grid.cols);
+    let shorter = shorter_side(grid);
     let smallest = WINDOW_SIDES_PX[WINDOW_SIDES_PX.len() - 1];
     let Some(side) =
         WINDOW_SIDES_PX.into_iter().find(|side| side * WINDOWS_ALONG_MIN <= shorter || *side == smallest)
@@ -349,7 +372,8 @@ fn cross_spectrum(pair: &AlignedPair) -> Option<Vec<Complex32>> {
     for (index, value) in sum.iter_mut().enumerate() {
         *value *= damped[index / side] * damped[index % side];
     }
-    Some(sum)
+    // a fill value that nothing declares would make every other window useless
+    sum.iter().all(|value| value.is_finite()).then_some(sum)
 }
 
 /// Gradients of the mean of the bands of a window, tapered towards its edge and without their mean.
@@ -501,10 +525,14 @@ mod tests {
     }
 
     fn scene(side: u32, right: f64, down: f64) -> Raster {
-        let values = (0..side * side)
-            .map(|at| ground(f64::from(at % side) - right, f64::from(at / side) - down))
+        strip(side, side, right, down)
+    }
+
+    fn strip(rows: u32, cols: u32, right: f64, down: f64) -> Raster {
+        let values = (0..rows * cols)
+            .map(|at| ground(f64::from(at % cols) - right, f64::from(at / cols) - down))
             .collect();
-        Raster::new(Grid::pixels(side, side), 1, values, vec![true; (side * side) as usize]).unwrap()
+        Raster::new(Grid::pixels(rows, cols), 1, values, vec![true; (rows * cols) as usize]).unwrap()
     }
 
     fn registered(before: Raster, after: Raster) -> Registration {
@@ -521,6 +549,24 @@ mod tests {
         assert!((found.fit.shift_east_m - 2.4).abs() < 0.2, "{:?}", found.fit);
         assert!((found.fit.shift_north_m - 1.7).abs() < 0.2, "{:?}", found.fit);
         assert_eq!(found.displacement, Shift { right_px: 2.0, down_px: -2.0 }.into());
+    }
+
+    #[test]
+    fn a_thin_scene_is_searched_as_far_as_it_is_wide() {
+        for (rows, cols, right) in [(240, 1_000, 60.0), (300, 6_000, 90.0)] {
+            let found = registered(strip(rows, cols, 0.0, 0.0), strip(rows, cols, right, -3.0));
+            assert!(found.fit.registrable, "{:?}", found.fit);
+            assert_eq!(found.displacement, Shift { right_px: right, down_px: -3.0 }.into());
+        }
+    }
+
+    #[test]
+    fn a_fill_value_that_nothing_declares_makes_its_own_window_useless_alone() {
+        let mut after: Vec<f32> = scene(512, 5.0, 2.0).band(0).to_vec();
+        after[100 * 512 + 100] = f32::MIN;
+        let after = Raster::new(Grid::pixels(512, 512), 1, after, vec![true; 512 * 512]).unwrap();
+        let found = registered(scene(512, 0.0, 0.0), after);
+        assert_eq!(found.displacement, Shift { right_px: 5.0, down_px: 2.0 }.into(), "{:?}", found.fit);
     }
 
     #[test]
