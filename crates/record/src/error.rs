@@ -84,7 +84,13 @@ pub enum RecordError {
     },
     /// The database refused.
     #[error("the database failed")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
+    /// A question that the database could not answer in time, or that no reader was free for.
+    #[error("reading took longer than {limit_s} s; ask for less, or with a simpler filter")]
+    TooSlow {
+        /// How long it may take.
+        limit_s: u64,
+    },
     /// A stored document that cannot be read back.
     #[error("the stored {what} {id} cannot be read")]
     Stored {
@@ -121,6 +127,17 @@ pub enum RecordError {
         /// Newest schema known here.
         known: u32,
     },
+}
+
+impl From<rusqlite::Error> for RecordError {
+    fn from(error: rusqlite::Error) -> RecordError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::OperationInterrupted) => {
+                RecordError::TooSlow { limit_s: crate::store::READ_S_MAX }
+            }
+            _ => RecordError::Database(error),
+        }
+    }
 }
 
 impl RecordError {

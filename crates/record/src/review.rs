@@ -1,5 +1,7 @@
 //! What people say of candidates.
 
+use std::collections::HashSet;
+
 use geo::Polygon;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -134,10 +136,10 @@ pub fn candidate_state(reviews: &[Review]) -> CandidateState {
 ///
 /// A reviewer who speaks as the third or later settles it: their word is the status.
 pub fn annotation_status(reviews: &[Review]) -> Option<AnnotationStatus> {
-    let words = last_words(reviews);
-    if let Some(settled) = settled_by_third(&words) {
+    if let Some(settled) = settled_by_third(reviews) {
         return (settled == Verdict::Confirm).then_some(AnnotationStatus::Confirmed);
     }
+    let words = last_words(reviews);
     let confirmations: Vec<_> = words.iter().filter(|review| review.verdict == Verdict::Confirm).collect();
     if confirmations.is_empty() {
         return None;
@@ -150,12 +152,22 @@ pub fn annotation_status(reviews: &[Review]) -> Option<AnnotationStatus> {
     Some(if settled { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft })
 }
 
-/// The verdict of the last reviewer who spoke after two others and decided.
-fn settled_by_third(words: &[&Review]) -> Option<Verdict> {
-    let third_or_later = words.iter().skip(2).rev();
-    third_or_later
-        .filter(|review| review.role >= Role::Reviewer)
-        .map(|review| review.verdict)
+/// The last word of the last reviewer who spoke after two others and decided. Whoever says something again afterwards
+/// does not open it anew.
+fn settled_by_third(reviews: &[Review]) -> Option<Verdict> {
+    let standing: Vec<&Review> = standing(reviews).collect();
+    let settles = |(at, review): &(usize, &&Review)| {
+        let others: HashSet<&str> = standing[..*at].iter().map(|earlier| earlier.actor.as_str()).collect();
+        let is_last = standing[at + 1..].iter().all(|later| later.actor != review.actor);
+        let others = others.len() - usize::from(others.contains(review.actor.as_str()));
+        review.role >= Role::Reviewer && is_last && others >= 2
+    };
+    standing
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(settles)
+        .map(|(_, review)| review.verdict)
         .find(|verdict| matches!(verdict, Verdict::Confirm | Verdict::Reject))
 }
 
@@ -275,6 +287,21 @@ mod tests {
         assert_eq!(sole_reviewer(std::slice::from_ref(&reviewer)), None);
         assert_eq!(sole_reviewer(&[analyst, reviewer]), None);
         assert_eq!(sole_reviewer(&[]), None);
+    }
+
+    #[test]
+    fn what_a_third_person_settled_is_not_opened_by_saying_the_same_again() {
+        let ann = review("ann", Role::Analyst, Verdict::Confirm);
+        let bob = review("bob", Role::Analyst, Verdict::Reject);
+        let rita = review("rita", Role::Reviewer, Verdict::Confirm);
+        let settled = [ann, bob.clone(), rita.clone(), bob.clone()];
+        assert_eq!(annotation_status(&settled), Some(AnnotationStatus::Confirmed));
+        let gave_way = Review { verdict: Verdict::Reject, ..rita.clone() };
+        let turned: Vec<Review> = settled.into_iter().chain([gave_way]).collect();
+        assert_eq!(annotation_status(&turned), None, "the reviewer's last word");
+        // spoken as the second, a reviewer settles nothing, whoever repeats themselves
+        let second = [bob.clone(), rita, bob];
+        assert_eq!(annotation_status(&second), Some(AnnotationStatus::Disputed));
     }
 
     #[test]

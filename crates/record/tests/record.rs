@@ -1062,3 +1062,81 @@ fn who_withdraws_a_drawing_that_nobody_else_spoke_for_takes_it_out_of_the_queue(
     assert_eq!(store.reviews(None, &id).unwrap().reviews.iter().filter(|review| !review.undone).count(), 2);
     assert!(verify(folder.path(), None).is_ok());
 }
+
+#[test]
+fn what_was_taken_back_is_not_said_again_by_the_next_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Reviewer));
+    let wrong = NewReview {
+        note: Some("a reactor".to_owned()),
+        geometry: Some(read_polygon(&square(127.7, 39.8)).unwrap()),
+        ..verdict(Verdict::Confirm)
+    };
+    let first = store.add_review(&ann, &candidates[0], IfMatch::Any, wrong, None).unwrap();
+    store.undo_review(&ann, &first.review.id).unwrap();
+    let plain = NewReview { title: None, structure_type: None, ..verdict(Verdict::Confirm) };
+    let second = store.add_review(&bob, &candidates[0], IfMatch::Any, plain, None).unwrap();
+    let annotation = second.annotation.unwrap();
+    assert_eq!(annotation.id, first.annotation.unwrap().id);
+    assert_eq!((annotation.title, annotation.note, annotation.structure_type), (None, None, None));
+    assert_eq!(annotation.created_by, "bob");
+    assert_eq!(annotation.outline, store.candidate(&candidates[0]).unwrap().found.outline);
+    assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
+fn what_was_withdrawn_by_hand_comes_back_only_by_a_confirmation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let review = |name: &str, said: Verdict| {
+        store
+            .add_review(&actor(name, Role::Analyst), &candidates[0], IfMatch::Any, verdict(said), None)
+            .unwrap()
+    };
+    review("ann", Verdict::Confirm);
+    let confirmed = review("bob", Verdict::Confirm).annotation.unwrap();
+    store.withdraw_annotation(&actor("rita", Role::Reviewer), &confirmed.id, IfMatch::Any).unwrap();
+    for said in [Verdict::Unsure, Verdict::Reject] {
+        assert_eq!(review("cat", said).annotation, None);
+        assert!(store.annotation(&confirmed.id).is_err(), "{said:?} is no confirmation");
+    }
+    assert!(review("dan", Verdict::Confirm).annotation.is_some());
+    assert!(store.annotation(&confirmed.id).is_ok());
+    assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
+fn an_earlier_image_is_no_after_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let new = comparison(&store, &site, 1);
+    let turned = NewComparison { before: new.after.clone(), after: new.before.clone(), ..new };
+    let refused = store.add_comparison(&actor("ann", Role::Analyst), turned).unwrap_err();
+    assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+}
+
+#[test]
+fn a_site_with_annotations_alone_is_not_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (site, admin) = (add_site(&store, "February 11 plant"), actor("root", Role::Admin));
+    let drawn = record::Annotation { site: site.clone(), ..drawn_elsewhere(None, None) };
+    let made = store.create_annotation(&admin, drawn).unwrap();
+    let refused = store.delete_site(&admin, &site, IfMatch::Any).unwrap_err();
+    assert!(refused.to_string().contains("annotations"), "{refused}");
+    store.withdraw_annotation(&admin, &made.id, IfMatch::Any).unwrap();
+    store.delete_site(&admin, &site, IfMatch::Any).unwrap();
+}
+
+#[test]
+fn a_long_filter_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = store_with_candidates(folder.path(), 3);
+    let numbers: Vec<String> = (1..2_000).map(|number| number.to_string()).collect();
+    assert_eq!(matched(&store, &format!("area_m2 IN ({})", numbers.join(","))), Ok(3));
+    assert_eq!(matched(&store, &format!("NOT (area_m2 IN ({}))", numbers.join(","))), Ok(0));
+    let any: Vec<String> = (1..1_200).map(|number| format!("score={number}")).collect();
+    assert_eq!(matched(&store, &any.join(" OR ")), Ok(0));
+}

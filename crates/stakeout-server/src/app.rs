@@ -11,6 +11,9 @@ use crate::{config::Config, error::ApiError, jobs, rate::Rates, tile_cache::Tile
 /// Notices that a slow listener may lag behind before it has to start anew.
 const NOTICES_KEPT: usize = 256;
 
+/// Exports made at once: each holds all features of a site.
+const EXPORTS_PARALLEL: usize = 2;
+
 /// The running service: cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -28,6 +31,7 @@ pub struct Inner {
     /// Who acts where no tokens are configured.
     pub(crate) local_actor: Actor,
     blocking: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
     pub(crate) uploads: Uploads,
     pub(crate) rates: Rates,
     pub(crate) ingest_worker: IngestWorker,
@@ -68,6 +72,7 @@ impl App {
             notices: broadcast::channel(NOTICES_KEPT).0,
             job_added: Notify::new(),
             blocking: Arc::new(Semaphore::new(config.blocking_max)),
+            exports: Arc::new(Semaphore::new(EXPORTS_PARALLEL)),
             rates: Rates::new(&config),
             uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
@@ -134,6 +139,11 @@ impl App {
     /// Waits until a file may be decoded. The permit belongs into the work that decodes it.
     pub(crate) async fn ingest_turn(&self) -> OwnedSemaphorePermit {
         turn(&self.ingests).await
+    }
+
+    /// Waits until an export may be made. The permit belongs into the work that makes it.
+    pub(crate) async fn export_turn(&self) -> OwnedSemaphorePermit {
+        turn(&self.exports).await
     }
 
     pub(crate) fn notify(&self, kind: &'static str, data: serde_json::Value) {

@@ -215,6 +215,9 @@ impl From<RecordError> for ApiError {
             RecordError::Forbidden { .. } => {
                 ApiError::new(StatusCode::FORBIDDEN, "forbidden", "The role does not allow that", detail)
             }
+            RecordError::TooSlow { .. } => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", detail)
+            }
             RecordError::GeoJson(_) => ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "invalid-geojson",

@@ -1,6 +1,10 @@
 //! `stakeout serve`.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    fs::{File, TryLockError},
+    net::SocketAddr,
+    path::Path,
+};
 
 use anyhow::Context;
 use record::{Actor, Role};
@@ -12,6 +16,9 @@ use crate::arguments::{INGEST_WORKER, Serve};
 
 /// Name of the one person on a loopback server without tokens, where the system tells none.
 const LOCAL_NAME: &str = "local";
+
+/// File in the data folder that the process that serves it has locked.
+const LOCK_FILE: &str = "serve.lock";
 
 /// The running binary, even where a newer one lies at its path by now.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -41,6 +48,7 @@ async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
+    let _alone = alone(&arguments.data)?;
     app.start().with_context(|| format!("{} cannot be taken up", arguments.data.display()))?;
     if !quiet {
         announce(&arguments.data, listener.local_addr()?);
@@ -57,6 +65,21 @@ async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     tokio::select! {
         never = stakeout_server::serve(app, listener) => match never {},
         () = stopped => Ok(()),
+    }
+}
+
+/// Keeps other servers off a data folder as long as it is kept: they would take up what this one is at.
+fn alone(data: &Path) -> anyhow::Result<File> {
+    let path = data.join(LOCK_FILE);
+    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            anyhow::bail!("{} is served by another process already", data.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
     }
 }
 

@@ -102,6 +102,33 @@ fn a_job_survives_a_power_loss_and_so_does_every_acknowledged_write() {
 }
 
 #[test]
+fn a_second_server_over_one_folder_is_refused_and_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let on_its_way = data.join("incoming/.tmpfile");
+    std::fs::create_dir_all(&on_its_way).unwrap();
+    let second = run(&["serve", "--listen", "127.0.0.1:0", "--data", text(&data)]);
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && said.contains("is served by another process already"), "{said}");
+    assert!(on_its_way.exists(), "the first one is at it");
+    server.kill();
+    Server::start(&data);
+    assert!(!on_its_way.exists());
+}
+
+#[test]
+fn scenes_are_compared_from_the_earlier_to_the_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (first, second) = server.add_plant(rendered_pair(folder.path()));
+    let inputs = json!({"inputs": {"before": second, "after": first}});
+    let refused = server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[]);
+    assert_eq!(refused.status, 400);
+    assert!(refused.body["detail"].as_str().unwrap().contains("no earlier than before"), "{}", refused.body);
+}
+
+#[test]
 fn an_interrupt_does_not_wait_for_a_job_and_the_next_start_clears_up() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -82,8 +82,8 @@ impl Store {
         })
     }
 
-    /// Withdraws an annotation: it leaves the collection, its versions stay readable. A drawing for which nobody else
-    /// has spoken leaves the queue with it.
+    /// Withdraws an annotation: it leaves the collection, its versions stay readable, and only a new confirmation or its
+    /// restoring brings it back. A drawing for which nobody else has spoken leaves the queue with it.
     ///
     /// # Errors
     /// When it is not there or at another revision, or the role is too low: analysts withdraw drafts,

@@ -98,6 +98,13 @@ pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Compariso
             wanted: format!("a scene of site {}", before.site),
         });
     }
+    if after.facts.datetime < before.facts.datetime {
+        return Err(RecordError::Invalid {
+            field: "after",
+            got: format!("a scene of {}", after.facts.datetime),
+            wanted: format!("one of {} or later, when before was taken", before.facts.datetime),
+        });
+    }
     let comparison = Comparison {
         id: ComparisonId::random(),
         site: before.site.clone(),

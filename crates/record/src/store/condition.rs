@@ -32,6 +32,18 @@ impl Sql {
         sql
     }
 
+    /// Conditions with a word between them, in parentheses, as a tree that is no deeper than it must be: SQLite takes
+    /// one of a thousand levels at most.
+    pub(super) fn all_or_any(parts: &[Sql], word: &str) -> Sql {
+        match parts {
+            [] | [_] | [_, _] => Sql::joined(parts, word),
+            parts => {
+                let (first, second) = parts.split_at(parts.len() / 2);
+                Sql::joined(&[Sql::all_or_any(first, word), Sql::all_or_any(second, word)], word)
+            }
+        }
+    }
+
     /// Parts with a word between them, in parentheses.
     pub(super) fn joined(parts: &[Sql], word: &str) -> Sql {
         let template = format!("({})", vec!["{}"; parts.len()].join(word));

@@ -269,7 +269,7 @@ impl Reading {
                 if parts.is_empty() {
                     return Err(count(op, args, "at least one condition"));
                 }
-                Ok(Operand::Truth(Sql::joined(&parts, word)))
+                Ok(Operand::Truth(Sql::all_or_any(&parts, word)))
             }
             "not" => match args {
                 [arg] => Ok(Operand::Truth(Sql::of("(NOT {})", &[&self.truth(arg)?]))),
@@ -367,11 +367,25 @@ impl Reading {
         if choices.is_empty() {
             return Err(count("in", choices, "at least one choice"));
         }
+        // what is compared with every choice is written once
+        let sought = self.operand(value)?;
+        let mut plain = Vec::with_capacity(choices.len());
+        for choice in choices {
+            match (&sought, self.operand(choice)?) {
+                (Operand::Text(_), Operand::Text(sql)) | (Operand::Number(_), Operand::Number(sql)) => {
+                    plain.push(sql);
+                }
+                _ => break,
+            }
+        }
+        if plain.len() == choices.len() {
+            return Ok(Operand::Truth(Sql::joined(&[sought.sql(), Sql::joined(&plain, ", ")], " IN ")));
+        }
         let parts = choices
             .iter()
             .map(|choice| Ok(self.compare("=", value, choice)?.sql()))
             .collect::<Result<Vec<_>, FilterError>>()?;
-        Ok(Operand::Truth(Sql::joined(&parts, " OR ")))
+        Ok(Operand::Truth(Sql::all_or_any(&parts, " OR ")))
     }
 
     fn arithmetic(&self, op: &str, args: &[Value]) -> Result<Operand, FilterError> {

@@ -28,7 +28,7 @@ mod writer;
 use std::{
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -69,6 +69,11 @@ const BLOB_FOLDER: &str = "blobs";
 const READERS: usize = 4;
 /// How long a connection waits for another process (such as `stakeout verify`) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question to the database may take, and how long one waits for a reader, seconds: longer ones would keep
+/// everybody else's waiting.
+pub(crate) const READ_S_MAX: u64 = 60;
+/// Instructions of the database between two looks at the clock: some tenths of a millisecond.
+const INSTRUCTIONS_A_LOOK: i32 = 10_000;
 const STATEMENTS_CACHED: usize = 128;
 /// Bytes of the database that a reader maps instead of copying them page by page.
 const MAPPED_BYTES_MAX: i64 = 1 << 30;
@@ -187,13 +192,19 @@ impl Store {
     }
 
     fn read(&self) -> Result<Reader<'_>, RecordError> {
-        let mut free = lock(&self.readers);
-        loop {
-            if let Some(connection) = free.pop() {
-                return Ok(Reader { store: self, connection: Some(connection) });
-            }
-            free = self.reader_free.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
+        let limit = Duration::from_secs(READ_S_MAX);
+        let (mut free, _) = self
+            .reader_free
+            .wait_timeout_while(lock(&self.readers), limit, |free| free.is_empty())
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let connection = free.pop().ok_or(RecordError::TooSlow { limit_s: READ_S_MAX })?;
+        drop(free);
+        let mut reader = Reader { store: self, connection: Some(connection) };
+        if let Some(connection) = &mut reader.connection {
+            let end = Instant::now() + limit;
+            connection.progress_handler(INSTRUCTIONS_A_LOOK, Some(move || Instant::now() >= end))?;
         }
+        Ok(reader)
     }
 
     /// Runs `change` as a whole: all of it is kept, or nothing. Returns when it is kept on disk.

@@ -217,16 +217,34 @@ fn settle(
     )?;
     let written = comparisons::written(&candidate, item.revision + 1, feature);
     items::Written { hidden, ..written }.write_under(change, event)?;
-    let annotation = settle_annotation(change, &candidate, &reviews, newest)?;
+    let before = review::annotation_status(&without(&reviews, newest, subject));
+    let annotation = settle_annotation(change, &candidate, &reviews, newest, before)?;
     sight::set_sole_reviewer(change, &candidate.id, review::sole_reviewer(&reviews))?;
     Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
 }
 
+/// Reviews as they stood before the last change: without the newest one, or with the one that was taken back.
+fn without(reviews: &[Review], newest: Option<&Review>, subject: &Review) -> Vec<Review> {
+    let mut before = reviews.to_vec();
+    match newest {
+        Some(newest) => before.retain(|review| review.id != newest.id),
+        None => {
+            for review in before.iter_mut().filter(|review| review.id == subject.id) {
+                review.undone = false;
+            }
+        }
+    }
+    before
+}
+
+/// `status_before` is what the reviews gave before the last change: an annotation that is withdrawn all the same was
+/// withdrawn by hand, and only a new confirmation brings it back.
 fn settle_annotation(
     change: &Change<'_>,
     candidate: &Candidate,
     reviews: &[Review],
     newest: Option<&Review>,
+    status_before: Option<AnnotationStatus>,
 ) -> Result<Option<Annotation>, RecordError> {
     let existing = annotations::of_candidate(change.transaction, &candidate.id)?;
     let confirming = newest.filter(|review| review.verdict == Verdict::Confirm);
@@ -239,10 +257,18 @@ fn settle_annotation(
             annotations::written(&annotation).write(change, "annotation.created")?;
             Ok(Some(annotation))
         }
+        (Some(old), _) if is_withdrawn(&old) && status_before.is_some() && confirming.is_none() => Ok(None),
         (Some(old), status) => {
             let status = status.unwrap_or(AnnotationStatus::Withdrawn);
             let mut annotation = match confirming {
                 None => old.clone(),
+                // what was taken back is not said again by somebody else
+                Some(review) if is_withdrawn(&old) => Annotation {
+                    id: old.id.clone(),
+                    created: old.created,
+                    revision: old.revision,
+                    ..from_review(change, candidate, review, status)?
+                },
                 // who could not see the first words adds what they left open, and does not overwrite them
                 Some(review) if is_second(reviews, review) => with_gaps_filled(&old, review),
                 Some(review) if review.role < Role::Reviewer && !is_draft(&old, status) => {
@@ -257,9 +283,13 @@ fn settle_annotation(
             annotation.updated = change.time;
             annotation.revision += 1;
             annotations::written(&annotation).write(change, annotations::kind(&old, &annotation))?;
-            Ok(Some(annotation).filter(|annotation| annotation.status != AnnotationStatus::Withdrawn))
+            Ok(Some(annotation).filter(|annotation| !is_withdrawn(annotation)))
         }
     }
+}
+
+fn is_withdrawn(annotation: &Annotation) -> bool {
+    annotation.status == AnnotationStatus::Withdrawn
 }
 
 /// Whether a review was given without sight of a confirmation by somebody else that stands.

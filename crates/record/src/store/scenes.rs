@@ -99,6 +99,14 @@ impl Store {
         })
     }
 
+    /// Whether a new scene may have an id; asked before its file is decoded.
+    ///
+    /// # Errors
+    /// When it is taken or no id.
+    pub fn check_new_scene_id(&self, id: &SceneId) -> Result<(), RecordError> {
+        free_id(&*self.read()?, id.clone()).map(|_| ())
+    }
+
     /// Whether [`Store::place_scene`] would take a placement now; asked before a working copy is derived for it.
     ///
     /// # Errors

@@ -88,6 +88,7 @@ impl Store {
             let used = transaction
                 .prepare_cached(
                     "SELECT 1 FROM scene WHERE site = ?1 AND hidden = 0 UNION ALL
+                     SELECT 1 FROM item WHERE collection = 'annotations' AND site = ?1 AND hidden = 0 UNION ALL
                      SELECT 1 FROM item WHERE collection = 'sites' AND hidden = 0
                          AND json_extract(feature, '$.properties.parent') = ?1 LIMIT 1",
                 )?
@@ -96,7 +97,7 @@ impl Store {
                 return Err(RecordError::Conflict {
                     what: "site",
                     id: id.to_string(),
-                    state: "not empty (it has scenes or sites below it)".to_owned(),
+                    state: "not empty (it has scenes, annotations or sites below it)".to_owned(),
                     change: "deleting it",
                 });
             }

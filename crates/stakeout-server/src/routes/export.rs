@@ -34,8 +34,10 @@ pub(crate) async fn export(
         Some(other) => return Err(ApiError::parameter("collection", other, "annotations or candidates")),
     };
     let file_name = format!("{site}-{}.{}", collection.as_str(), format.extension());
+    let turn = app.export_turn().await;
     let bytes = app
         .blocking(move |app| {
+            let _turn = turn;
             let folder = app.incoming()?;
             let path = folder.path().join("export").with_extension(format.extension());
             export::export(&app.store, actor.reader(), &SiteId(site), collection, format, &path)?;

@@ -121,6 +121,13 @@ pub(crate) async fn execute(
                     "another scene than before",
                 ));
             }
+            if after.facts.datetime < before.facts.datetime {
+                return Err(ApiError::parameter(
+                    "inputs.after",
+                    after.id.as_str(),
+                    &format!("a scene taken no earlier than before ({})", before.facts.datetime),
+                ));
+            }
             let model = match &inputs["model"] {
                 Value::Null => None,
                 Value::String(model) if known_model(model) => Some(model.clone()),

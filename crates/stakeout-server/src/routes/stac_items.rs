@@ -44,8 +44,6 @@ pub(crate) async fn create(
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
     let given = body::read(&bytes)?;
     must_be_item(&given, &site)?;
-    let looked_up = SiteId(site.clone());
-    app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
     let id = match &given["id"] {
         Value::Null => None,
         Value::String(id) if NAMES_OF_TILES.contains(&id.as_str()) => {
@@ -54,6 +52,13 @@ pub(crate) async fn create(
         Value::String(id) => Some(SceneId(id.clone())),
         other => return Err(ApiError::parameter("id", &other.to_string(), "a text")),
     };
+    let asked = (SiteId(site.clone()), id.clone());
+    app.blocking(move |app| {
+        let (site, id) = asked;
+        app.store.site(&site)?;
+        id.map_or(Ok(()), |id| app.store.check_new_scene_id(&id)).map_err(ApiError::from)
+    })
+    .await?;
     let known = |name: &&String| !scene_properties::DESCRIPTIVE.contains(&name.as_str());
     let properties = given["properties"].clone();
     let unknown = properties.as_object().into_iter().flatten().map(|(name, _)| name);

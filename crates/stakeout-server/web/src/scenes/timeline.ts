@@ -36,7 +36,9 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
 /** Why two scenes cannot be compared; `null` where they can. */
 export function whyNotCompared(before: SceneItem | null, after: SceneItem | null): string | null {
   if (!before || !after || before === after) return "A comparison takes two scenes: choose before and after";
-  return before.geometry && after.geometry ? null : "Place both scenes on the map first";
+  if (!before.geometry || !after.geometry) return "Place both scenes on the map first";
+  const [first, second] = [before, after].map((scene) => Date.parse(scene.properties.datetime)) as [number, number];
+  return first <= second ? null : "What is new is found from the earlier scene to the later one: exchange before and after";
 }
 
 /** How long it is from one scene to the next. */
