@@ -2,9 +2,10 @@
 //!
 //! Positions come from the lattice. Where the source is finer it is first reduced (its coarsest overview that is
 //! still as fine as the grid, then the mean of whole squares of that), and read bilinearly between the centres of what
-//! is left. How far is the same for all of a source, and squares lie on fixed places of it, so that neighbouring
-//! windows fit without a seam. Pixels are read one by one and averaged here: asked for fewer pixels than a window has,
-//! GDAL takes whole pixels of an overview, which lie elsewhere for each window.
+//! is left, at four places for a pixel that is larger than those squares. How far is the same for all of a source, and
+//! squares lie on fixed places of it, so that neighbouring windows fit without a seam. Pixels are read one by one and
+//! averaged here: asked for fewer pixels than a window has, GDAL takes whole pixels of an overview, which lie elsewhere
+//! for each window.
 
 use std::ops::Range;
 
@@ -21,6 +22,9 @@ use crate::{
 const ROUNDING: f64 = 1e-6;
 /// Pixels of a source that are read at once to be averaged; a row of squares at the least.
 const AT_ONCE_PX: usize = 1 << 21;
+/// Squares to a pixel of the grid from which on it is the mean of four places between them: one alone would leave out
+/// what lies between.
+const MEAN_FROM: f64 = 1.05;
 /// Larger values are no measurements: fill values that nothing declares.
 const VALUE_MAX: f32 = 1e18;
 /// Shares of a pixel that are too small to matter: a source on the same grid is copied, not mixed.
@@ -68,6 +72,9 @@ struct Reduction {
     square: usize,
     /// Source pixels to a square along each axis.
     step: [f64; 2],
+    /// Half of the distance between the four places whose mean is a pixel of the grid, source pixels; 0 where squares
+    /// are as large as those, and one place is enough.
+    apart: f64,
 }
 
 /// A rectangle of the source, reduced.
@@ -76,6 +83,8 @@ struct Block {
     corner: [f64; 2],
     /// Source pixels to one of its pixels along each axis.
     step: [f64; 2],
+    /// As of [`Reduction`].
+    apart: f64,
     cols: usize,
     rows: usize,
     bands: Vec<Vec<f32>>,
@@ -145,7 +154,9 @@ impl Reduction {
             .unwrap_or((None, whole));
         let scale = scales(size);
         let square = (finer / scale[0].max(scale[1])).floor().max(1.0);
-        Reduction { overview, size, square: square as usize, step: scale.map(|scale| scale * square) }
+        let step = scale.map(|scale| scale * square);
+        let apart = if finer > MEAN_FROM * step[0].max(step[1]) { finer / 4.0 } else { 0.0 };
+        Reduction { overview, size, square: square as usize, step, apart }
     }
 
     /// First square and number of squares that cover the stretches along an axis, within the whole ones of the source.
@@ -197,6 +208,7 @@ fn read_block(
     Ok(Some(Block {
         corner: [col as f64 * reduction.step[0], row as f64 * reduction.step[1]],
         step: reduction.step,
+        apart: reduction.apart,
         cols,
         rows,
         bands: as_wanted(colour, wanted),
@@ -244,7 +256,7 @@ impl Block {
         let fast = self.shifted(stretch, first, values, valid);
         for index in (0..stretch.count).filter(|index| !fast.contains(index)) {
             let mut colour = [0.0; 3];
-            if self.at(stretch.at(index), &mut colour[..bands]) {
+            if self.around(stretch.at(index), &mut colour[..bands]) {
                 valid[first + index] = true;
                 for (band, value) in colour[..bands].iter().enumerate() {
                     values[band * pixels + first + index] = *value;
@@ -303,6 +315,22 @@ impl Block {
     /// A position of the source counted between the centres of the block's pixels.
     fn place(&self, position: [f64; 2]) -> [f64; 2] {
         [0, 1].map(|axis| (position[axis] - self.corner[axis]) / self.step[axis] - 0.5)
+    }
+
+    /// The colour of a pixel of the grid around a position of the source; `false` where any of its places is not observed.
+    fn around(&self, [col, row]: [f64; 2], colour: &mut [f32]) -> bool {
+        if self.apart == 0.0 {
+            return self.at([col, row], colour);
+        }
+        let mut sum = [0.0; 3];
+        for (right, down) in [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)] {
+            if !self.at([col + right * self.apart, row + down * self.apart], colour) {
+                return false;
+            }
+            sum.iter_mut().zip(&*colour).for_each(|(sum, value)| *sum += value / 4.0);
+        }
+        colour.copy_from_slice(&sum[..colour.len()]);
+        true
     }
 
     /// The colour at a position of the source; `false` where any pixel that has a share is not observed.
@@ -374,7 +402,7 @@ mod tests {
         for reduction in [1.0, 2.0] {
             for mask in [None, Some(mask.clone())] {
                 let (corner, step) = ([10.0, 20.0], [reduction; 2]);
-                let block = Block { corner, step, cols, rows, bands: bands.clone(), valid: mask };
+                let block = Block { corner, step, apart: 0.0, cols, rows, bands: bands.clone(), valid: mask };
                 for (col, row) in
                     [(12.5, 21.5), (12.7, 21.8), (9.6, 20.2), (3.2, 23.1), (40.0, 21.0), (12.0, 50.0)]
                 {

@@ -103,7 +103,7 @@ fn windows_of_a_file_with_overviews_lie_where_those_of_one_without_lie() {
 fn an_image_is_not_reduced_below_what_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stripes.tif");
-    // stripes of one pixel on, one off: the mean of two by two would be grey all over
+    // stripes of two pixels on, two off, that begin with one: the mean of two by two would be grey all over
     let grid = Grid {
         rows: 60,
         cols: 60,
@@ -111,7 +111,7 @@ fn an_image_is_not_reduced_below_what_is_wanted() {
         pixel_m: 0.3,
         reference: Reference::Projected("EPSG:32652".to_owned()),
     };
-    let values = (0..3_600).map(|at| if at % 2 == 0 { 200.0 } else { 40.0 }).collect();
+    let values = (0..3_600).map(|at| if (at + 1) % 4 < 2 { 200.0 } else { 40.0 }).collect();
     write_geotiff(&path, &Raster::new(grid, 1, values, vec![true; 3_600]).unwrap()).unwrap();
     let options = CommonGridOptions { gsd_m: 0.5, ..CommonGridOptions::default() };
     let pair = ScenePair::open(&path, &path, &options).unwrap();
