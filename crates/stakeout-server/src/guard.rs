@@ -8,13 +8,13 @@ use axum::{
 };
 use record::Actor;
 
-use crate::{ApiError, App, connections::client};
+use crate::{ApiError, App, connections::client, parameters::decoded};
 
 /// Cookie in which a browser carries its token.
 pub(crate) const TOKEN_COOKIE: &str = "stakeout_token";
 const TOKEN_WANTED: &str = "send a token as Authorization: Bearer TOKEN";
 const NO_TOKENS: &str = "there are no tokens, so only programs of the server's own machine are answered, at a loopback \
-                         address; make a token there with `stakeout token create --data DIR --role ROLE`";
+                         address; make a token there with `stakeout token create --data DIR --role ROLE --name NAME`";
 
 /// Whether a host, with or without a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
@@ -41,6 +41,7 @@ pub(crate) async fn guard(
     if !is_open(request.method(), request.uri().path()) {
         // microseconds in the database: handing it to another thread would cost more
         let actor = who_asks(&app, request.headers(), request.extensions())?;
+        must_be_meant(&actor, request.headers())?;
         request.extensions_mut().insert(Who(actor));
     }
     Ok(next.run(request).await)
@@ -109,6 +110,9 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .find(|secret| !secret.is_empty())
 }
 
+/// Header that says whose words a request has, percent-encoded; optional.
+const MEANT: &str = "stakeout-actor";
+
 /// Who asks: whom a token stands for, or, where there are no tokens, the one person at this machine.
 ///
 /// # Errors
@@ -127,6 +131,16 @@ pub(crate) fn who_asks(app: &App, headers: &HeaderMap, extensions: &Extensions) 
         return Ok(app.local_actor.clone());
     }
     Err(refusal("unauthorized", NO_TOKENS))
+}
+
+/// Whether the request means to be of the person who asks. A page says whose words it sends: its cookie is that of all
+/// tabs, in one of which somebody else may have signed in meanwhile.
+fn must_be_meant(actor: &Actor, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(meant) = headers.get(MEANT).and_then(|value| value.to_str().ok()) else { return Ok(()) };
+    if decoded(meant)? == actor.name {
+        return Ok(());
+    }
+    Err(refusal("other-person", &format!("{} has signed in here, but this is said by {meant}", actor.name)))
 }
 
 /// Whom a token stands for.
@@ -222,6 +236,18 @@ mod tests {
         let made = own.store.create_token(&me, "ann", Role::Analyst).unwrap();
         assert_eq!(comes_in(&own, "127.0.0.1:5000", &cookie), refused);
         assert_eq!(holder(&own, &made.secret).unwrap().name, "ann");
+    }
+
+    #[test]
+    fn what_one_person_said_is_not_taken_from_another() {
+        let bob = Actor { name: "Böb +1".to_owned(), role: Role::Analyst };
+        let said_by = |name: &'static str| {
+            let meant = (header::HeaderName::from_static(MEANT), name);
+            must_be_meant(&bob, &asked("localhost", &[meant])).map_err(|error| error.status())
+        };
+        assert_eq!(said_by("B%C3%B6b%20%2B1"), Ok(()));
+        assert_eq!(said_by("ann"), Err(StatusCode::UNAUTHORIZED));
+        assert!(must_be_meant(&bob, &asked("localhost", &[])).is_ok());
     }
 
     #[test]

@@ -234,7 +234,11 @@ fn is_rfc3339(text: &str) -> bool {
     bytes.iter().zip(FORM).all(as_form) && zone_form
 }
 
-fn decoded(text: &str) -> Result<String, ApiError> {
+/// What percent-encoded text says.
+///
+/// # Errors
+/// When it is no such text.
+pub(crate) fn decoded(text: &str) -> Result<String, ApiError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -193,7 +193,7 @@ pub(crate) enum Token {
         /// What it allows: viewer, analyst, reviewer or admin.
         #[arg(long)]
         role: Role,
-        /// Who it is for.
+        /// Who it is for: one name is one person, to whom verdicts belong.
         #[arg(long, default_value = "unnamed")]
         name: String,
     },

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
         anyhow::bail!(
-            "{} can be reached from other machines, so it takes tokens: make one with `stakeout token create --data {} --role admin`",
+            "{} can be reached from other machines, so it takes tokens: make one with `stakeout token create --data {} --role admin --name NAME`",
             arguments.listen,
             arguments.data.display()
         );

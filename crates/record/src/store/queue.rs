@@ -109,13 +109,14 @@ fn entries(
     annotation.text = annotation.text.trim_end_matches(" AS item").to_owned();
     let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
     let sql = Sql::of(
-        "SELECT item.id, item.revision, item.sha256, item.feature,
-                item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending',
-                annotation.id, annotation.state
+        "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
+                item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
+                annotation.id, annotation.state, json_extract(item.feature, '$.properties.score') AS score
          FROM {} LEFT JOIN {} AS annotation
              ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
          WHERE {}
-         ORDER BY json_extract(item.feature, '$.properties.score') DESC NULLS FIRST, item.id LIMIT {}",
+         ORDER BY waits DESC, score DESC NULLS FIRST, item.id LIMIT {})
+         ORDER BY score DESC NULLS FIRST, id",
         &[
             &name,
             &seen,

@@ -1,7 +1,7 @@
 // What was recorded, for other programs: files to take away and addresses to copy.
 
 import { element, iconButton, make } from "./dom";
-import { tell } from "./shell/tell";
+import { copy } from "./shell/browser";
 import type { Workspace } from "./workspace";
 
 const FORMATS = [["geojson", "GeoJSON"], ["gpkg", "GeoPackage"], ["kmz", "Google Earth"], ["fgb", "FlatGeobuf"], ["geoparquet", "GeoParquet"], ["csv", "CSV"]] as const;
@@ -50,6 +50,5 @@ function linksFor(site: string | null, scenes: readonly (string | undefined)[]):
 }
 
 function copyButton(words: string, text: string): HTMLElement {
-  const copy = () => navigator.clipboard.writeText(text).then(() => tell(`copied: ${text}`), () => tell(`this browser does not let the page copy; the text is: ${text}`));
-  return iconButton("copy", `Copy: ${words}`, { onclick: () => void copy() });
+  return iconButton("copy", `Copy: ${words}`, { onclick: () => void copy(text) });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Entry, type Fate, Outbox, type Shelf, fate } from "../src/review/outbox";
+import { newKey } from "../src/shell/browser";
 
 const entry = (key: string, more: Partial<Entry> = {}): Entry =>
   ({ key, kind: "review", actor: "ann", comparison: "k", candidate: key, batch: key, etag: '"1"', ...more });
@@ -136,4 +137,19 @@ test("an answer says what becomes of a verdict", () => {
   assert.deepEqual(fate(412, { by: "bob", at: "14:03" }), { type: "conflict", by: "bob", at: "14:03" });
   for (const status of [401, 429, 500, 503]) assert.equal(fate(status, {}).type, "later", String(status));
   assert.deepEqual(fate(400, { detail: "no such type" }), { type: "refused", why: "no such type" });
+});
+
+test("what there is no room for is not kept in part", () => {
+  const box = outbox([], [entry("a")]);
+  box.shelf.write = () => {
+    throw new Error("no room");
+  };
+  assert.equal(box.made.keep(entry("b"), entry("c")), false);
+  assert.deepEqual(box.kept(), ["a"]);
+});
+
+test("a key is a random UUID, on pages of plain http too", () => {
+  const keys = new Set(Array.from({ length: 50 }, newKey));
+  assert.equal(keys.size, 50);
+  for (const key of keys) assert.match(key, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

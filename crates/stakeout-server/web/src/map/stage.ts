@@ -105,10 +105,16 @@ export class Stage {
     this.frameElement.classList.toggle("drawing", name !== null && name !== "nudge");
   }
 
-  /** Calls `pointed` with the place below the pointer, on either map, and with the middle while a finger moves it. */
+  /** Calls `pointed` with the place below the pointer, on either map, and with the middle where a finger moves it. */
   onPoint(pointed: (lonLat: [number, number]) => void): void {
     for (const map of [this.map, this.leftMap]) map.on("pointermove", (event) => pointed(toLonLat(event.coordinate) as [number, number]));
-    this.map.on("moveend", () => pointed(toLonLat(this.map.getView().getCenter() ?? [0, 0]) as [number, number]));
+    if (matchMedia("(hover: none)").matches) this.map.on("moveend", () => pointed(toLonLat(this.map.getView().getCenter() ?? [0, 0]) as [number, number]));
+  }
+
+  /** The place below the pointer of an event. */
+  lonLatAt(event: MouseEvent): [number, number] {
+    const map = (event.target as HTMLElement).closest("#map-left") ? this.leftMap : this.map;
+    return toLonLat(map.getEventCoordinate(event)) as [number, number];
   }
 
   /** Shows two scenes, one, or none. */

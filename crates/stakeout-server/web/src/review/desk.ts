@@ -2,15 +2,22 @@
 // server's own record. Panels watch it.
 
 import { type Comparison, outerRing } from "../api";
+import { newKey } from "../shell/browser";
 import { attempt, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { KeptOutlines, browserDrawer } from "./kept";
 import { type Entry, Outbox, browserShelf } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
-import { type DrawnBody, type Outcome, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
+import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
 
 /** How often a verdict of somebody else makes the queue load anew at most, milliseconds. */
 const RELOAD_MS = 300;
+
+/** How long after a queue that could not be loaded it is asked for again, milliseconds. */
+const RETRY_MS = 5_000;
+
+/** How often a queue is asked for where verdicts are answered meanwhile. */
+const LOADS_MAX = 3;
 
 /** One verdict on several candidates. */
 export interface Said { readonly verdict: Verdict; readonly ids: readonly string[]; readonly body: (id: string) => ReviewBody }
@@ -31,6 +38,10 @@ export class ReviewDesk {
   /** Called after every change of the state. */
   private readonly watchers: (() => void)[] = [];
   private reloading: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the queue of the comparison is there. */
+  queue: "loading" | "failed" | "loaded" = "loading";
+  /** Counts the answers to what was said here: a queue that was asked for before the last one is older than that. */
+  private answers = 0;
 
   constructor() {
     this.outbox = new Outbox<Outcome>(browserShelf, ask, {
@@ -70,21 +81,42 @@ export class ReviewDesk {
       this.features = new Map();
     }
     this.comparison = comparison;
-    if (comparison) await this.load();
+    this.queue = "loading";
     this.changed();
+    if (comparison) await this.load();
   }
 
   async load(): Promise<void> {
     const { comparison } = this;
     if (!comparison) return;
-    const answer = await loadQueue(comparison.id);
+    const answer = await this.newestQueue(comparison);
     // another comparison may have been chosen meanwhile
-    if (this.comparison?.id !== comparison.id) return;
+    if (!answer || this.comparison?.id !== comparison.id) return;
+    this.queue = "loaded";
     this.features = new Map(answer.features.map((feature) => [feature.id, feature]));
     this.loads += 1;
     const standing = undoable(answer).filter((done) => !this.takenBack.has(done.key));
     this.act({ type: "loaded", candidates: answer.features.map(candidate), done: [...standing, ...this.revisions.of(comparison.id)] });
     this.layOnTheirWay();
+  }
+
+  /** The queue with all that was answered until now; one that cannot be had is asked for again later. */
+  private async newestQueue(comparison: Comparison): Promise<QueueAnswer | undefined> {
+    try {
+      for (let tries = 1; ; tries++) {
+        const { answers } = this;
+        const queue = await loadQueue(comparison.id);
+        if (answers === this.answers || tries === LOADS_MAX) return queue;
+      }
+    } catch (error) {
+      if (this.comparison?.id === comparison.id && this.queue !== "loaded") {
+        this.queue = "failed";
+        this.changed();
+        clearTimeout(this.reloading);
+        this.reloading = setTimeout(() => void this.load().catch(() => {}), RETRY_MS);
+      }
+      throw error;
+    }
   }
 
   /** Loads the queue anew soon: somebody has said something. */
@@ -100,29 +132,38 @@ export class ReviewDesk {
       const isMine = entry.kind === "review" && entry.actor === this.actor && entry.comparison === this.comparison?.id;
       if (!isMine || entry.conflict || entry.takenBack || known.has(entry.key)) continue;
       const { current } = this.review;
-      this.act({ type: "given", verdict: (entry.body as ReviewBody).verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
-      if (current && current !== entry.candidate) this.act({ type: "select", id: current });
+      this.review = decide(this.review, { type: "given", verdict: (entry.body as ReviewBody).verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
+      if (current && current !== entry.candidate) this.review = decide(this.review, { type: "select", id: current });
     }
+    this.changed();
   }
 
   /** Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. */
-  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = crypto.randomUUID()): void {
+  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey()): void {
     const { actor, comparison } = this;
-    if (!actor || !comparison) return;
+    if (!actor || !comparison) return tell("nothing was recorded: no comparison is chosen");
     const whole = { actor, comparison: comparison.id, batch };
     const sent: Entry[] = [];
+    const given: Action[] = [];
     for (const { verdict, ids, body } of said) {
       const entries = ids.map((id): Entry => {
         const words = body(id);
         const etag = this.review.candidates.find((each) => each.id === id)?.etag ?? "";
-        return { ...whole, key: crypto.randomUUID(), kind: "review", candidate: id, etag, body: { ...words, seen: { ...words.seen, batch } } };
+        return { ...whole, key: newKey(), kind: "review", candidate: id, etag, body: { ...words, seen: { ...words.seen, batch } } };
       });
       for (const { candidate, key, body } of entries) if ((body as ReviewBody).geometry) this.kept.said(candidate, key);
-      this.act({ type: "given", verdict, batch, keys: new Map(entries.map((entry) => [entry.candidate, entry.key])) });
+      given.push({ type: "given", verdict, batch, keys: new Map(entries.map((entry) => [entry.candidate, entry.key])) });
       sent.push(...entries);
     }
-    sent.push(...drawn.map((body): Entry => ({ ...whole, key: crypto.randomUUID(), kind: "drawn", candidate: "", body: { ...body, seen: { ...body.seen, batch } } })));
-    if (sent.length > 0) this.outbox.put(...sent);
+    sent.push(...drawn.map((body): Entry => ({ ...whole, key: newKey(), kind: "drawn", candidate: "", body: { ...body, seen: { ...body.seen, batch } } })));
+    // what the browser cannot keep is not given
+    if (sent.length > 0 && !this.outbox.keep(...sent)) {
+      for (const { key } of sent) this.kept.handBack(key);
+      return tell("nothing was recorded: this browser keeps no more on their way; give verdicts on fewer at once, or wait until some are sent");
+    }
+    for (const action of given) this.review = decide(this.review, action);
+    this.changed();
+    void this.outbox.send();
   }
 
   /** Candidates that a verdict is given to: the selected ones, else the current one. */
@@ -131,7 +172,7 @@ export class ReviewDesk {
   }
 
   /** Changes an annotation, as a new revision that can be taken back. */
-  async revise(candidate: string, annotation: string, patch: Patch, etag?: string, batch: string = crypto.randomUUID()): Promise<void> {
+  async revise(candidate: string, annotation: string, patch: Patch, etag?: string, batch: string = newKey()): Promise<void> {
     const { comparison } = this;
     const { from, to, at } = await revise(annotation, patch, etag);
     if (!comparison) return;
@@ -163,7 +204,7 @@ export class ReviewDesk {
 
   private undoOf({ actor, comparison, batch }: Pick<Entry, "actor" | "comparison" | "batch">, candidate: string, review: string): Entry {
     this.takenBack.add(review);
-    return { key: crypto.randomUUID(), kind: "undo", actor, comparison, batch, candidate, review };
+    return { key: newKey(), kind: "undo", actor, comparison, batch, candidate, review };
   }
 
   /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
@@ -213,6 +254,7 @@ export class ReviewDesk {
   }
 
   private recorded(entry: Entry, outcome: Outcome): void {
+    this.answers += 1;
     const { candidate: standing, review } = outcome;
     if (entry.kind === "drawn") {
       tell("the structure was recorded");

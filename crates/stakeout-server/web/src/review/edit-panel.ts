@@ -3,12 +3,14 @@
 import { type Feature, checked, get } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
+import { newKey } from "../shell/browser";
 import { register } from "../shell/keys";
 import { attempt, tell } from "../shell/tell";
 import type { ReviewDesk } from "./desk";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { Kept } from "./kept";
+import { recorded } from "./revisions";
 import type { DrawnBody, Geometry, ReviewBody } from "./send";
 import { type Words, forgetWords, typeLabel, words, wordsOf } from "./words";
 
@@ -29,6 +31,8 @@ export class EditPanel {
   readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn in other programs" });
   private readonly says = make("p", { id: "edit-says", role: "status", "aria-live": "polite" });
   private editing: string | null = null;
+  /** The state of the annotation that is edited, so that a newer one is not overwritten. */
+  private based: string | undefined;
   private draft: Draft | null = null;
   private drawing = false;
   private wrong: string | null = null;
@@ -117,9 +121,10 @@ export class EditPanel {
     this.editing = current.id;
     this.bar.hidden = false;
     void attempt(async () => {
-      const saved = !kept && current.annotation && (await get<Feature<unknown>>(`/ogc/collections/annotations/items/${current.annotation.id}`).catch(() => null));
+      const saved = !kept && current.annotation ? await recorded(current.annotation.id) : null;
       if (this.editing !== current.id) return;
-      const polygon = toMap(kept?.geometry ?? (saved ? saved.geometry : feature.geometry));
+      this.based = saved?.etag;
+      const polygon = toMap(kept?.geometry ?? saved?.feature.geometry ?? feature.geometry);
       this.draft = { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
       this.editor.reshape(polygon);
       element("map").focus();
@@ -205,9 +210,10 @@ export class EditPanel {
     const { current } = this.desk;
     if (!draft || !editing || !current || fault(draft.polygon)) return;
     const kept: Kept = { geometry: toGeoJson(draft.polygon), parts: draft.parts, pieces: draft.pieces.map(toGeoJson) };
+    const { based } = this;
     this.cancel();
     const { annotation } = current;
-    if (annotation) return void attempt(() => this.save(editing, annotation.id, kept));
+    if (annotation) return void attempt(() => this.save(editing, annotation.id, kept, based));
     this.desk.kept.keep(editing, kept);
     this.showKept();
     const parts = kept.parts.length > 0 ? `; ${kept.parts.length === 1 ? "the other part is" : `the ${kept.parts.length} other parts are`} rejected with it` : "";
@@ -216,10 +222,10 @@ export class EditPanel {
     this.desk.act({ type: "select", id: editing });
   }
 
-  private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept): Promise<void> {
-    const batch = crypto.randomUUID();
+  private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept, based: string | undefined): Promise<void> {
+    const batch = newKey();
     const drawn = this.drawnFrom(pieces, wordsOf(candidate));
-    await this.desk.revise(candidate, annotation, { geometry }, undefined, batch);
+    await this.desk.revise(candidate, annotation, { geometry }, based, batch);
     this.desk.kept.forget(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
     this.desk.give(rejected, drawn, batch);

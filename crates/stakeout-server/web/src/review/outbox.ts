@@ -37,9 +37,15 @@ export interface Shelf {
 
 const SHELF = "stakeout-outbox";
 
-/** Entries in the browser's own storage: they outlive the page. */
+let known: { readonly text: string; readonly entries: readonly Entry[] } = { text: "[]", entries: [] };
+
+/** Entries in the browser's own storage: they outlive the page. They are read anew where another tab has changed them. */
 export const browserShelf: Shelf = {
-  read: () => JSON.parse(localStorage.getItem(SHELF) ?? "[]") as Entry[],
+  read: () => {
+    const text = localStorage.getItem(SHELF) ?? "[]";
+    if (text !== known.text) known = { text, entries: JSON.parse(text) as Entry[] };
+    return known.entries;
+  },
   write: (entries) => localStorage.setItem(SHELF, JSON.stringify(entries)),
 };
 
@@ -93,6 +99,16 @@ export class Outbox<Outcome> {
     this.shelf.write([...this.shelf.read(), ...entries]);
     this.told.changed();
     void this.send();
+  }
+
+  /** Keeps entries that are sent next time; `false` where the browser has no room for them, and then keeps none. */
+  keep(...entries: Entry[]): boolean {
+    try {
+      this.shelf.write([...this.shelf.read(), ...entries]);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Takes an entry out before it is sent; `false` where the server may know of it already. */

@@ -200,9 +200,11 @@ export class ReviewPanel {
     this.outlined = features;
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
+    const beyond = this.beyond();
     element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
+    if (beyond > 0) element("tally").textContent += `; ${beyond} more come when these are done and the page is loaded anew`;
     // what is on its way may still be refused
-    element("finished").hidden = review.candidates.length === 0 || review.candidates.some(waits) || this.desk.outbox.entries().length > 0;
+    element("finished").hidden = review.candidates.length === 0 || beyond > 0 || review.candidates.some(waits) || this.desk.outbox.entries().length > 0;
     this.renderSelection(review);
     this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
@@ -219,6 +221,13 @@ export class ReviewPanel {
     second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
     this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
     this.stage.preload(upcoming(review));
+  }
+
+  /** How many candidates the queue leaves out: it has those that wait first, and of these the ones of higher score. */
+  private beyond(): number {
+    const { comparison, review } = this.desk;
+    const found = review.candidates.filter((candidate) => candidate.score !== null).length;
+    return this.desk.queue === "loaded" && comparison ? Math.max(0, comparison.candidates - found) : 0;
   }
 
   private renderSelection(review: Review): void {
@@ -241,6 +250,10 @@ export class ReviewPanel {
     empty.hidden = shown > 0;
     empty.textContent = !isCompared
       ? `No candidates yet: ${this.firstStep()} below and press “Find what is new”.`
+      : this.desk.queue === "loading"
+      ? "The candidates are being loaded."
+      : this.desk.queue === "failed"
+      ? "The candidates could not be loaded; this is tried again every few seconds."
       : found > 0
         ? `None of ${found} is shown: lower the thresholds, or show all.`
         : "Nothing was found that is new or gone between these two scenes. What you see yourself you can draw.";

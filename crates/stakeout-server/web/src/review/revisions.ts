@@ -41,6 +41,13 @@ export class Revisions {
   }
 }
 
+/** What stands of an annotation, with its state; null where there is none. */
+export async function recorded(annotation: string): Promise<{ feature: Feature<unknown>; etag: string | undefined } | null> {
+  const answer = await fetch(path(annotation));
+  if (answer.status === 404) return null;
+  return { etag: (await checked(answer)).headers.get("etag") ?? undefined, feature: (await answer.json()) as Feature<unknown> };
+}
+
 const path = (annotation: string) => `/ogc/collections/annotations/items/${annotation}`;
 
 /** Changes an annotation; `etag` says what the change is based on, else it is what stands now. */
