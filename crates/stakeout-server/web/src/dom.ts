@@ -25,6 +25,20 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+const REACHABLE = "button, input";
+
+/** Fills a list anew. Its entries have a `data-item`: what has the focus in one has it in the new one of the same. */
+export function refill(list: HTMLElement, ...entries: readonly (Node | string)[]): void {
+  const focused = list.contains(document.activeElement) ? (document.activeElement as HTMLElement) : null;
+  const entry = focused?.closest<HTMLElement>("[data-item]");
+  const at = focused && entry ? [...entry.querySelectorAll(REACHABLE)].indexOf(focused) : -1;
+  list.replaceChildren(...entries);
+  if (!entry || at < 0) return;
+  const again = list.querySelector(`[data-item="${CSS.escape(entry.dataset["item"] ?? "")}"]`);
+  const reachable = [...(again?.querySelectorAll<HTMLElement>(REACHABLE) ?? [])];
+  (reachable[at] ?? reachable[0])?.focus({ preventScroll: true });
+}
+
 /** Drawings of the buttons, 16 by 16, lines of one weight. */
 const ICONS = {
   swipe: "M8 1v14M5 5 2 8l3 3M11 5l3 3-3 3",

@@ -12,6 +12,15 @@ test("what was written of a candidate is found again, and no other candidate get
   assert.deepEqual(written.turnTo("a", NOTHING), hall);
 });
 
+test("what was refused comes back, but not over what has been written since", () => {
+  const written = new Written();
+  written.turnTo("a", NOTHING);
+  assert.deepEqual(written.giveBack("a", hall, NOTHING), hall);
+  assert.deepEqual(written.giveBack("a", hall, { title: "", note: "one chimney" }), { title: "Hall", note: "one chimney" });
+  assert.deepEqual(written.giveBack("b", hall, { title: "Shed", note: "" }), { title: "Shed", note: "" });
+  assert.deepEqual(written.turnTo("b", NOTHING), hall);
+});
+
 test("what was said is forgotten", () => {
   const written = new Written();
   written.turnTo("a", NOTHING);

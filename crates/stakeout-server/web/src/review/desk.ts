@@ -9,6 +9,7 @@ import { KeptOutlines, browserDrawer } from "./kept";
 import { type Entry, Outbox, browserShelf } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
+import { giveBackWords } from "./words";
 
 /** How often a verdict of somebody else makes the queue load anew at most, milliseconds. */
 const RELOAD_MS = 300;
@@ -273,6 +274,7 @@ export class ReviewDesk {
   private refused(entry: Entry, why: string): void {
     if (entry.kind === "review") {
       this.kept.handBack(entry.key);
+      giveBackWords(entry.candidate, entry.body as ReviewBody);
       this.act({ type: "refused", key: entry.key });
     } else {
       this.takenBack.delete(entry.review ?? "");

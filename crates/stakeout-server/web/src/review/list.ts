@@ -1,6 +1,6 @@
 // The list of candidates: as many rows as a person can scroll through, around the current one.
 
-import { make } from "../dom";
+import { make, refill } from "../dom";
 import type { Candidate, Review } from "./decide";
 
 /** Rows made on either side of the current one: a list of thousands must not slow a key down. */
@@ -34,9 +34,7 @@ export function renderList(list: HTMLElement, review: Review, shown: readonly Ca
     ...[...rows.values()].map(({ item }) => item),
     ...(after > 0 ? [more(`${after} after these`)] : []),
   ];
-  const focused = (document.activeElement as HTMLElement | null)?.dataset["candidate"];
-  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
-  if (focused) list.querySelector<HTMLElement>(`[data-candidate="${focused}"]`)?.focus({ preventScroll: true });
+  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) refill(list, ...items);
   if (review.current === scrolledTo) return;
   scrolledTo = review.current;
   // the images come first: finding the row lays the whole page out
@@ -77,5 +75,5 @@ function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions:
     make("span", { class: "what" }, size, status && make("small", { class: status === "disputed" ? "disputed" : "" }, status)),
     make("span", { class: "state" }, `${candidate.state.replace("-", " ")}${isOnItsWay ? " …" : ""}`),
   );
-  return make("li", {}, box, button);
+  return make("li", { "data-item": candidate.id }, box, button);
 }

@@ -60,6 +60,11 @@ export function forgetWords(candidates: readonly (string | null)[]): void {
   if (candidates.includes(written.candidate)) fill(NOTHING);
 }
 
+/** Gives back the title and note of a verdict that was refused. */
+export function giveBackWords(candidate: string, { title = "", note = "" }: Words): void {
+  fill(written.giveBack(candidate, { title, note }, fields()));
+}
+
 function fill({ title, note }: Own): void {
   element<HTMLInputElement>("title").value = title;
   element<HTMLTextAreaElement>("note").value = note;

@@ -23,6 +23,15 @@ export class Written {
     return this.kept.get(candidate) ?? NOTHING;
   }
 
+  /** Gives back what was said and not taken, where nothing else has been written since; says what the fields are to say. */
+  giveBack(candidate: string, said: Own, fields: Own): Own {
+    const now = candidate === this.candidate ? fields : this.of(candidate);
+    const own = { title: now.title || said.title, note: now.note || said.note };
+    if (candidate === this.candidate) return own;
+    this.kept.set(candidate, own);
+    return fields;
+  }
+
   forget(candidates: readonly (string | null)[]): void {
     for (const candidate of candidates) this.kept.delete(candidate);
   }

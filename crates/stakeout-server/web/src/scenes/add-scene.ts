@@ -52,14 +52,15 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     void look();
   });
 
-  const work = async () => {
+  const work = async (closed: AbortSignal) => {
     const [chosen] = file.files ?? [];
     const { site } = workspace.state;
     if (!chosen || !site) throw new Problem(0, "choose a file");
     const given = { platform: platform.value.trim(), provider: provider.value.trim(), license: license.value.trim() };
     const stated = Object.fromEntries(Object.entries(given).filter(([, said]) => said));
     const properties: Record<string, unknown> = { datetime: `${time.value}:00Z`, ...stated };
-    const scene = await send(site, chosen, properties);
+    const scene = await send(site, chosen, properties, closed);
+    if (closed.aborted) return;
     if (byHand.checked && !scene.geometry) {
       const known = seen;
       // the dialog makes room for the map; the picture is needed until the image lies where it should
@@ -67,18 +68,19 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
       dialog.box.addEventListener("close", () => void attempt(() => placeStored(workspace, stage, scene, known)).then(next), { once: true });
     } else next();
   };
-  const send = async (site: string, chosen: File, properties: Record<string, unknown>): Promise<SceneItem> => {
+  const send = async (site: string, chosen: File, properties: Record<string, unknown>, closed: AbortSignal): Promise<SceneItem> => {
     bar.hidden = false;
     const megabytes = (share: number) => `${((chosen.size * share) / 1e6).toFixed(1)} of ${(chosen.size / 1e6).toFixed(1)} MB sent`;
     const address = await upload(chosen, (share) => {
       bar.value = share;
       words.textContent = megabytes(share);
-    });
+    }, closed);
     // without a value the bar shows that something goes on
     bar.removeAttribute("value");
     words.textContent = "the server checks and prepares it";
     const scene = await addUploadedScene(site, address, properties);
-    await workspace.openSite(site);
+    // another site may have been opened meanwhile
+    if (workspace.state.site === site) await workspace.openSite(site);
     tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added; it does not say where it lies: place it on the map`);
     return scene;
   };

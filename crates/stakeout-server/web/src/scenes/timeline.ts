@@ -1,7 +1,7 @@
 // The scenes of the open site in the order of time; two of them are before and after.
 
 import type { SceneItem } from "../api";
-import { element, icon, iconButton, make } from "../dom";
+import { element, icon, iconButton, make, refill } from "../dom";
 import type { Workspace } from "../workspace";
 
 export interface TimelineActions {
@@ -22,7 +22,7 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
   element("comparison-panel").append(make("div", { class: "timeline-actions" }, add, compare));
   workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes, before, after }) => {
     const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene, actions)]);
-    strip.replaceChildren(...cards.filter((each) => each !== null));
+    refill(strip, ...cards.filter((each) => each !== null));
     [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
@@ -60,7 +60,7 @@ function card(workspace: Workspace, scene: SceneItem, actions: TimelineActions):
   const picture = make("img", { src: `/tiles/${scene.id}/thumbnail.png`, alt: "", loading: "lazy" });
   return make(
     "li",
-    { class: "scene", "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
+    { class: "scene", "data-item": scene.id, "data-scene": scene.id, title: facts.filter(Boolean).join("\n") },
     picture,
     !scene.geometry && make("button", { type: "button", class: "unplaced", "aria-label": `Place it: the scene of ${datetime.slice(0, 10)}`, onclick: () => actions.place(scene) }, "Place it"),
     scene.properties["stakeout:placement"] && iconButton("nudge", `Place anew: the scene of ${datetime.slice(0, 10)}`, { class: "icon-button place-anew", title: "It was placed by hand: place it anew", onclick: () => actions.placeAnew(scene) }),

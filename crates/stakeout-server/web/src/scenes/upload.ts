@@ -8,8 +8,8 @@ const PIECE_BYTES = 8 << 20;
 /** Pauses before a piece is tried again, milliseconds. */
 const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000];
 
-/** Sends a file; gives the address of the upload. */
-export function upload(file: File, progress: (share: number) => void): Promise<string> {
+/** Sends a file; gives the address of the upload. Where it is aborted the server throws away what it has of the file. */
+export function upload(file: File, progress: (share: number) => void, aborted: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const sending = new Upload(file, {
       endpoint: "/uploads",
@@ -21,7 +21,13 @@ export function upload(file: File, progress: (share: number) => void): Promise<s
       onError: (error) => reject(new Problem(0, `the upload failed: ${error.message}`)),
       onSuccess: () => resolve(sending.url ?? ""),
     });
+    aborted.addEventListener("abort", () => {
+      reject(aborted.reason);
+      // what cannot be thrown away now ends with its time
+      sending.abort(true).catch(() => {});
+    });
     sending.findPreviousUploads().then(([earlier]) => {
+      if (aborted.aborted) return;
       if (earlier) sending.resumeFromPreviousUpload(earlier);
       sending.start();
     }, reject);

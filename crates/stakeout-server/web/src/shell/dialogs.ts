@@ -1,7 +1,7 @@
 // Dialogs with a form: each sends one thing, stays open with the reason where that fails.
 
 import { make } from "../dom";
-import { faultWords } from "./tell";
+import { faultWords, tell } from "./tell";
 
 export interface Form {
   readonly box: HTMLDialogElement;
@@ -10,12 +10,15 @@ export interface Form {
   readonly fault: (text: string) => void;
 }
 
-/** Makes a dialog of fields; `opens` is called each time it opens, `work` when it is sent. */
+/**
+ * Makes a dialog of fields; `opens` is called each time it opens, `work` when it is sent. Closing it meanwhile aborts the work;
+ * work that cannot be taken back goes on, and its fault is told by the page then.
+ */
 export function formDialog(
   title: string,
   send: string,
   fields: readonly (Node | string)[],
-  work: () => Promise<void>,
+  work: (closed: AbortSignal) => Promise<void>,
   opens: () => Promise<void> | void = () => {},
 ): Form {
   const fault = make("p", { class: "fault wide", role: "alert" });
@@ -28,9 +31,19 @@ export function formDialog(
     event.preventDefault();
     fault.textContent = "";
     button.disabled = true;
-    work()
-      .then(() => box.close(), (error) => (fault.textContent = faultWords(error)))
-      .finally(() => (button.disabled = false));
+    const running = new AbortController();
+    const left = () => running.abort();
+    box.addEventListener("close", left, { once: true });
+    const { signal } = running;
+    work(signal)
+      .then(() => !signal.aborted && box.close(), (error) => {
+        if (!signal.aborted) fault.textContent = faultWords(error);
+        else if (error !== signal.reason) tell(faultWords(error));
+      })
+      .finally(() => {
+        box.removeEventListener("close", left);
+        button.disabled = false;
+      });
   });
   const open = () => {
     fault.textContent = "";

@@ -1,7 +1,7 @@
 // The sites as a tree of larger sites and their parts, each with where it stands; the open one is marked.
 
 import { type SiteSummary, get } from "../api";
-import { element, iconButton, make } from "../dom";
+import { element, iconButton, make, refill } from "../dom";
 import { register } from "../shell/keys";
 import { attempt } from "../shell/tell";
 import type { Site, Workspace } from "../workspace";
@@ -17,7 +17,7 @@ export function mountSites(workspace: Workspace, newSite: () => void): void {
   const open = (site: Site) => void attempt(() => workspace.openSite(site.id));
   const render = () => {
     const found = grow(workspace.state.sites, search.value);
-    list.replaceChildren(...found.map((tree) => row(tree, workspace.state.site, summaries, open)));
+    refill(list, ...found.map((tree) => row(tree, workspace.state.site, summaries, open)));
     none.hidden = found.length > 0 || workspace.state.sites.length === 0;
   };
   const count = () => void attempt(async () => {
@@ -41,7 +41,7 @@ function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<
     make("span", { class: "site-name" }, site.properties.name, pending),
     summary && make("span", { class: "site-state" }, ...words(summary, parts.length).map((part) => make("span", {}, part))),
   );
-  return make("li", {}, button, parts.length > 0 && make("ul", {}, ...parts.map((part) => row(part, open, summaries, choose))));
+  return make("li", { "data-item": site.id }, button, parts.length > 0 && make("ul", {}, ...parts.map((part) => row(part, open, summaries, choose))));
 }
 
 function words({ scenes, last_scene, structures }: SiteSummary, partCount: number): string[] {
