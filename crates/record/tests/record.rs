@@ -1050,6 +1050,8 @@ fn who_withdraws_a_drawing_that_nobody_else_spoke_for_takes_it_out_of_the_queue(
     let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
     let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
     let gone = store.withdraw_annotation(&ann, &made.id, IfMatch::Revision(1)).unwrap();
+    let refused = store.restore_annotation(&ann, &made.id, IfMatch::Any, 1).unwrap_err();
+    assert!(refused.to_string().contains("draw the structure again"), "{refused}");
     assert_eq!((gone.status, gone.revision), (AnnotationStatus::Withdrawn, 2));
     assert_eq!(store.queue(Some("bob"), &comparison).unwrap().entries.len(), 1);
     assert!(store.annotation(&made.id).is_err());

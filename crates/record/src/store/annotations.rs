@@ -261,11 +261,25 @@ fn status_again(
 ) -> Result<AnnotationStatus, RecordError> {
     let Some(candidate) = &old.candidate else { return Ok(then.status) };
     let reviews = reviews::reviews_of(change.transaction, candidate)?;
-    review::annotation_status(&reviews).ok_or_else(|| RecordError::Conflict {
+    if let Some(status) = review::annotation_status(&reviews) {
+        return Ok(status);
+    }
+    let item = items::stored_ever(
+        change.transaction,
+        &sight::everything(),
+        Collection::Candidates,
+        candidate.as_str(),
+    )?;
+    Err(RecordError::Conflict {
         what: "annotation",
         id: old.id.to_string(),
         state: "of a candidate that nobody confirms any more".to_owned(),
-        change: "restoring it; review the candidate instead",
+        // a drawing that was taken back is not in the queue any more
+        change: if geojson::candidate_from_feature(&item.value())?.is_drawn() {
+            "restoring it; draw the structure again instead"
+        } else {
+            "restoring it; review the candidate instead"
+        },
     })
 }
 

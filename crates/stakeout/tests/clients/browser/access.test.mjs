@@ -88,3 +88,40 @@ test("every control of the review can be reached and used by keyboard, with a fo
   }
   await page.context().close();
 });
+
+test("the focus stays on a box and a button that are used by key, though their lists are filled anew", async () => {
+  const page = await open(browser, { base: server.url });
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label"));
+  const box = page.locator('#queue input[type="checkbox"]').first();
+  await box.focus();
+  const label = await focused();
+  await page.keyboard.press(" ");
+  await page.locator("#selected", { hasText: "1 selected" }).waitFor();
+  assert.equal(await focused(), label);
+  const role = page.locator("#scenes button.role").first();
+  await role.focus();
+  const shown = await focused();
+  await page.keyboard.press("Enter");
+  await page.waitForTimeout(200);
+  assert.equal(await focused(), shown);
+  await page.context().close();
+});
+
+test("where the page comes over plain http, verdicts are given too", async () => {
+  const init = () => {
+    // what pages that are neither of https nor of this machine lack
+    delete Crypto.prototype.randomUUID;
+    delete Navigator.prototype.clipboard;
+  };
+  const page = await open(browser, { base: server.url, init });
+  const first = page.locator('#queue [data-state="pending"]').first();
+  const id = await first.getAttribute("data-candidate");
+  await first.click();
+  await key(page, "r");
+  await page.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`, { hasNotText: "…" }).waitFor();
+  await page.locator("#map").click({ button: "right" });
+  await page.getByText("does not let the page copy").first().waitFor();
+  await key(page, "z");
+  await page.locator(`#queue [data-candidate="${id}"][data-state="pending"]`).waitFor();
+  await page.context().close();
+});

@@ -23,9 +23,10 @@ export const faults = [];
 export const json = async (path) => (await fetch(url + path)).json();
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
 
-/** A new browser profile with the page open at a site. */
-export async function open(browser, { site = "plant", base = url, signIn = async () => {}, ...options } = {}) {
+/** A new browser profile with the page open at a site; `init` runs in it before the page. */
+export async function open(browser, { site = "plant", base = url, signIn = async () => {}, init = () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  await context.addInitScript(init);
   const opened = await context.newPage();
   opened.on("request", (request) => {
     if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
