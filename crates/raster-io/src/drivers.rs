@@ -9,10 +9,11 @@ use crate::{RasterError, header::Format};
 /// How files are laid out that are read here and there, in tiles.
 pub(crate) const TILES: [&str; 4] = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "BIGTIFF=IF_SAFER"];
 
-/// Megabytes of decoded blocks that GDAL keeps for each core, and at the least: PNG and JPEG are decoded anew from their
+/// Megabytes of decoded blocks that GDAL keeps for each core, at the least and at the most: PNG and JPEG are decoded anew from their
 /// first row when a window goes back to one that is gone, and the rows of a window of both images take 28 MB at 10,000 px.
 const CACHE_MB_A_CORE: usize = 32;
 const CACHE_MB_MIN: usize = 128;
+const CACHE_MB_MAX: usize = 512;
 
 static CONFIGURED: Once = Once::new();
 
@@ -34,7 +35,7 @@ unsafe extern "C" {
 fn configure() {
     CONFIGURED.call_once(|| {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let cache_mb = (cores * CACHE_MB_A_CORE).max(CACHE_MB_MIN).to_string();
+        let cache_mb = (cores * CACHE_MB_A_CORE).clamp(CACHE_MB_MIN, CACHE_MB_MAX).to_string();
         let settings = [
             ("GDAL_SKIP", "VRT HTTP WMS WMTS WCS DERIVED PLSCENES STACTA STACIT EEDAI DAAS OGCAPI"),
             ("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", ".none"),
