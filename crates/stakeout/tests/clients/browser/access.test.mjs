@@ -119,7 +119,7 @@ test("where the page comes over plain http, verdicts are given too", async () =>
   await first.click();
   await key(page, "r");
   await page.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`, { hasNotText: "…" }).waitFor();
-  await page.locator("#map").click({ button: "right" });
+  await page.locator("#map").click({ button: "right", position: { x: 150, y: 150 } });
   await page.getByText("does not let the page copy").first().waitFor();
   await key(page, "z");
   await page.locator(`#queue [data-candidate="${id}"][data-state="pending"]`).waitFor();
