@@ -19,13 +19,18 @@ export function upload(file: File, progress: (share: number) => void, aborted: A
       metadata: { filename: file.name, filetype: file.type },
       onProgress: (sent, all) => progress(all ? sent / all : 1),
       onError: (error) => reject(new Problem(0, `the upload failed: ${error.message}`)),
-      onSuccess: () => resolve(sending.url ?? ""),
+      onSuccess: () => {
+        // what the server has whole is not thrown away any more
+        aborted.removeEventListener("abort", stop);
+        resolve(sending.url ?? "");
+      },
     });
-    aborted.addEventListener("abort", () => {
+    const stop = (): void => {
       reject(aborted.reason);
       // what cannot be thrown away now ends with its time
       sending.abort(true).catch(() => {});
-    });
+    };
+    aborted.addEventListener("abort", stop);
     sending.findPreviousUploads().then(([earlier]) => {
       if (aborted.aborted) return;
       if (earlier) sending.resumeFromPreviousUpload(earlier);

@@ -1,7 +1,7 @@
 // Axe looks at every view, light and dark: nothing serious may be found. Pictures of the views at both sizes.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, seriousFaults, shot } from "./person.mjs";
+import { fixture, launch, open, seriousFaults, shot } from "./person.mjs";
 import { Server } from "./server.mjs";
 
 let browser;
@@ -123,5 +123,31 @@ test("where the page comes over plain http, verdicts are given too", async () =>
   await page.getByText("does not let the page copy").first().waitFor();
   await key(page, "z");
   await page.locator(`#queue [data-candidate="${id}"][data-state="pending"]`).waitFor();
+  await page.context().close();
+});
+
+test("an upload that is cancelled ends on the server too, and its dialog opens clean", async () => {
+  const page = await open(browser, { base: server.url });
+  const asked = [];
+  await page.route("**/uploads/*", async (route) => {
+    const method = route.request().method();
+    asked.push(method);
+    // a line so slow that no piece arrives
+    if (method !== "PATCH") await route.continue();
+  });
+  const has = async (method) => {
+    for (let tries = 0; tries < 100 && !asked.includes(method); tries += 1) await page.waitForTimeout(50);
+    assert.ok(asked.includes(method), `${method} among ${asked}`);
+  };
+  await page.locator("#scene-open").click();
+  await page.locator("#scene-file").setInputFiles(`${fixture}/before.tif`);
+  await page.locator("#scene-time").fill("2024-01-01T00:00");
+  await page.getByRole("button", { name: "Add the scene" }).click();
+  await has("PATCH");
+  await page.keyboard.press("Escape");
+  await has("DELETE");
+  await page.locator("#scene-open").click();
+  assert.ok(await page.locator("#scene-progress").isHidden());
+  assert.equal(await page.locator('dialog[open] [role="alert"]').textContent(), "");
   await page.context().close();
 });
