@@ -152,7 +152,7 @@ impl Source {
     }
 
     /// A band, counted from 1, or one of its overviews.
-    fn band<'a>(
+    pub(crate) fn band<'a>(
         &self,
         dataset: &'a Dataset,
         index: usize,

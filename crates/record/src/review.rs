@@ -158,8 +158,8 @@ fn settled_by_third(reviews: &[Review]) -> Option<Verdict> {
     let standing: Vec<&Review> = standing(reviews).collect();
     let settles = |(at, review): &(usize, &&Review)| {
         let others: HashSet<&str> = standing[..*at].iter().map(|earlier| earlier.actor.as_str()).collect();
+        let others = others.iter().filter(|actor| **actor != review.actor).count();
         let is_last = standing[at + 1..].iter().all(|later| later.actor != review.actor);
-        let others = others.len() - usize::from(others.contains(review.actor.as_str()));
         review.role >= Role::Reviewer && is_last && others >= 2
     };
     standing

@@ -180,12 +180,12 @@ impl Pyramid {
         let place = (left as isize, top as isize);
         let fails = RasterError::gdal(&source.path, "read");
         source.with_dataset(|dataset| {
+            let overview = level.checked_sub(1);
             if band == MASK {
-                let piece = Piece { overview: level.checked_sub(1), place, size };
+                let piece = Piece { overview, place, size };
                 return Ok(mask_block(size.0, source.observed(dataset, piece)?));
             }
-            let own = dataset.rasterband(band as usize).map_err(&fails)?;
-            let own = if level == 0 { own } else { own.overview(level - 1).map_err(&fails)? };
+            let own = source.band(dataset, band as usize, overview)?;
             let samples = match source.info().sample_type {
                 "uint8" => Samples::Bytes(
                     own.read_as(place, size, size, None).map_err(&fails)?.into_shape_and_vec().1.into(),

@@ -217,24 +217,18 @@ fn settle(
     )?;
     let written = comparisons::written(&candidate, item.revision + 1, feature);
     items::Written { hidden, ..written }.write_under(change, event)?;
-    let before = review::annotation_status(&without(&reviews, newest, subject));
+    let before = review::annotation_status(&before_last(&reviews, newest.is_some(), subject));
     let annotation = settle_annotation(change, &candidate, &reviews, newest, before)?;
     sight::set_sole_reviewer(change, &candidate.id, review::sole_reviewer(&reviews))?;
     Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
 }
 
-/// Reviews as they stood before the last change: without the newest one, or with the one that was taken back.
-fn without(reviews: &[Review], newest: Option<&Review>, subject: &Review) -> Vec<Review> {
-    let mut before = reviews.to_vec();
-    match newest {
-        Some(newest) => before.retain(|review| review.id != newest.id),
-        None => {
-            for review in before.iter_mut().filter(|review| review.id == subject.id) {
-                review.undone = false;
-            }
-        }
-    }
-    before
+/// Reviews as they stood before the last change: without the one that was given, or with the one that was taken back.
+fn before_last(reviews: &[Review], was_given: bool, subject: &Review) -> Vec<Review> {
+    let stood = reviews.iter().filter(|review| !(was_given && review.id == subject.id));
+    stood
+        .map(|review| Review { undone: review.undone && review.id != subject.id, ..review.clone() })
+        .collect()
 }
 
 /// `status_before` is what the reviews gave before the last change: an annotation that is withdrawn all the same was

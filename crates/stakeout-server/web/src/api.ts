@@ -81,6 +81,12 @@ export async function get<T>(path: string): Promise<T> {
   return (await checked(await fetch(path))).json();
 }
 
+/** What stands at an address, with its state: a change says by it what it is based on. */
+export async function getTagged<T>(path: string): Promise<{ readonly body: T; readonly etag: string }> {
+  const answer = await checked(await fetch(path));
+  return { body: await answer.json(), etag: answer.headers.get("etag") ?? "" };
+}
+
 /** All features of a collection, following the links to further pages. */
 export async function all<P>(path: string): Promise<Feature<P>[]> {
   const features: Feature<P>[] = [];

@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Feature, checked, get } from "../api";
+import { type Feature, checked, get, getTagged } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
@@ -124,7 +124,7 @@ export class EditPanel {
       const saved = !kept && current.annotation ? await recorded(current.annotation.id) : null;
       if (this.editing !== current.id) return;
       this.based = saved?.etag;
-      const polygon = toMap(kept?.geometry ?? saved?.feature.geometry ?? feature.geometry);
+      const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
       this.draft = { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
       this.editor.reshape(polygon);
       element("map").focus();
@@ -268,8 +268,8 @@ export class EditPanel {
 
   private async withdraw(id: string): Promise<void> {
     const path = `/ogc/collections/annotations/items/${id}`;
-    const stands = await checked(await fetch(path));
-    await checked(await fetch(path, { method: "DELETE", headers: { "if-match": stands.headers.get("etag") ?? "" } }));
+    const { etag } = await getTagged(path);
+    await checked(await fetch(path, { method: "DELETE", headers: { "if-match": etag } }));
     tell("the drawn structure was withdrawn");
     await this.loadDrawn();
   }

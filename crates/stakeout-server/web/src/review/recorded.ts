@@ -1,13 +1,13 @@
 // What is recorded of the current candidate: the words of its annotation, and a dialog that changes them as a new
 // revision. No verdict is needed for that.
 
-import { type Feature, checked } from "../api";
 import { element, make } from "../dom";
 import { field, formDialog } from "../shell/dialogs";
 import { register } from "../shell/keys";
 import { attempt, tell } from "../shell/tell";
 import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
+import { recorded } from "./revisions";
 import { CONFIDENCES, typeLabel, typeOptions } from "./words";
 
 interface Words {
@@ -68,11 +68,9 @@ export class RecordedWords {
   }
 
   private async read(candidate: Candidate, annotation: string): Promise<Shown | null> {
-    const answer = await fetch(`/ogc/collections/annotations/items/${annotation}`);
+    const stands = await recorded<Words>(annotation);
     // withdrawn meanwhile: there is nothing to show
-    if (answer.status === 404) return null;
-    const { properties } = (await (await checked(answer)).json()) as Feature<Words>;
-    return { candidate: candidate.id, annotation, etag: answer.headers.get("etag") ?? "", words: properties };
+    return stands && { candidate: candidate.id, annotation, etag: stands.etag, words: stands.body.properties };
   }
 
   private render(): void {

@@ -1,6 +1,6 @@
 // Changes of annotations that the person made here, so that they can be taken back: kept for the session, over a reload.
 
-import { Problem, type Feature, checked } from "../api";
+import { Problem, type Feature, checked, getTagged } from "../api";
 import type { Done, Revised } from "./decide";
 
 /** What of an annotation changes. */
@@ -42,17 +42,18 @@ export class Revisions {
 }
 
 /** What stands of an annotation, with its state; null where there is none. */
-export async function recorded(annotation: string): Promise<{ feature: Feature<unknown>; etag: string | undefined } | null> {
-  const answer = await fetch(path(annotation));
-  if (answer.status === 404) return null;
-  return { etag: (await checked(answer)).headers.get("etag") ?? undefined, feature: (await answer.json()) as Feature<unknown> };
+export function recorded<P>(annotation: string): Promise<{ readonly body: Feature<P>; readonly etag: string } | null> {
+  return getTagged<Feature<P>>(path(annotation)).catch((error) => {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  });
 }
 
 const path = (annotation: string) => `/ogc/collections/annotations/items/${annotation}`;
 
 /** Changes an annotation; `etag` says what the change is based on, else it is what stands now. */
 export async function revise(annotation: string, patch: Patch, etag?: string): Promise<{ from: number; to: number; at: string }> {
-  const based = etag ?? (await checked(await fetch(path(annotation)))).headers.get("etag") ?? "";
+  const based = etag ?? (await getTagged(path(annotation))).etag;
   const headers = { "content-type": "application/merge-patch+json", "if-match": based };
   const answer = await checked(await fetch(path(annotation), { method: "PATCH", headers, body: JSON.stringify(patch) }));
   const { revision, updated } = ((await answer.json()) as Feature<Changed>).properties;
@@ -61,10 +62,9 @@ export async function revise(annotation: string, patch: Patch, etag?: string): P
 
 /** Brings back what stood before a change; gives the revision that it has now. */
 export async function bringBack({ annotation, from, to }: Revised): Promise<number> {
-  const stands = await checked(await fetch(path(annotation)));
-  const { properties } = (await stands.json()) as Feature<Changed>;
-  if (properties.revision !== to) throw new Problem(0, "somebody has changed it since: its history has every revision");
-  const headers = { "content-type": "application/json", "if-match": stands.headers.get("etag") ?? "" };
+  const stands = await getTagged<Feature<Changed>>(path(annotation));
+  if (stands.body.properties.revision !== to) throw new Problem(0, "somebody has changed it since: its history has every revision");
+  const headers = { "content-type": "application/json", "if-match": stands.etag };
   const answer = await checked(await fetch(`/api/annotations/${annotation}/restore`, { method: "POST", headers, body: JSON.stringify({ revision: from }) }));
   return ((await answer.json()) as Feature<Changed>).properties.revision;
 }

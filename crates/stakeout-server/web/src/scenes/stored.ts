@@ -1,7 +1,7 @@
 // Placing a scene that the server has already: one that does not say where it lies, or one that was placed by hand and is
 // to lie elsewhere. What a comparison rests on stays; another scene of the same file may lie where it should.
 
-import { type SceneItem, addSceneOf, checked } from "../api";
+import { type SceneItem, addSceneOf, checked, getTagged } from "../api";
 import { make } from "../dom";
 import type { Stage } from "../map/stage";
 import { formDialog } from "../shell/dialogs";
@@ -79,8 +79,8 @@ async function whereElse(workspace: Workspace, stage: Stage, scene: SceneItem): 
 
 async function store(workspace: Workspace, scene: SceneItem, placement: Placement): Promise<void> {
   const path = `/api/scenes/${scene.id}/placement`;
-  const stands = await checked(await fetch(path));
-  const headers = { "content-type": "application/json", "if-match": stands.headers.get("etag") ?? "" };
+  const { etag } = await getTagged(path);
+  const headers = { "content-type": "application/json", "if-match": etag };
   await checked(await fetch(path, { method: "PUT", headers, body: JSON.stringify(placement) }));
   const { placement: placed } = (await (await checked(await fetch(path))).json()) as { placement: { residual_m: number } | null };
   await workspace.refresh();
