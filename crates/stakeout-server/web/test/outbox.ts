@@ -112,6 +112,16 @@ test("what was taken back and not recorded after all leaves no trace", async () 
   assert.deepEqual([box.recorded, box.refused, box.kept()], [[], [], []]);
 });
 
+test("a drawing that was refused is kept with the reason, holds up nothing and is not sent again by itself", async () => {
+  const box = outbox([{ type: "refused", why: "no such type" }, fine]);
+  box.made.put(entry("a", { kind: "drawn", candidate: "" }), entry("b"));
+  await box.made.idle();
+  assert.deepEqual([box.refused, box.recorded, box.kept(), box.made.entries()[0]?.refused], [["a"], ["b"], ["a"], "no such type"]);
+  await box.made.send();
+  assert.equal(box.asked.length, 2);
+  assert.deepEqual([box.made.takeOut("a"), box.kept()], [true, []]);
+});
+
 test("a verdict that came second was answered: it can be given up", async () => {
   const box = outbox([{ type: "conflict", by: "bob", at: "14:03" }]);
   box.made.put(entry("a"));

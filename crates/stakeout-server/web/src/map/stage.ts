@@ -202,6 +202,11 @@ export class Stage {
     this.map.getView().setCenter(fromLonLat(lonLat));
   }
 
+  /** Shows an outline, in the map's own coordinates, and the ground around it. */
+  frameOutline(ring: readonly (readonly [number, number])[]): void {
+    this.fit(around(boundingExtent(ring.map(([x, y]) => [x, y]))));
+  }
+
   showCandidates(candidates: readonly Json<CandidateProperties>[]): void {
     const format = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
     this.outlines.clear(true);
@@ -277,11 +282,7 @@ export class Stage {
   /** What is shown of a candidate: itself and the ground around it. */
   private frameOf(id: string): Extent | null {
     const extent = this.outlines.getFeatureById(id)?.getGeometry()?.getExtent();
-    if (!extent) return null;
-    const [west, south, east, north] = extent as [number, number, number, number];
-    const middle = [(west + east) / 2, (south + north) / 2] as const;
-    const half = Math.max((east - west) * FRAME, (north - south) * FRAME, FRAME_M_MIN);
-    return [middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half];
+    return extent ? around(extent) : null;
   }
 
   private style(feature: Feature): Style[] {
@@ -311,4 +312,11 @@ function extentOf({ bounds, center: [lon, lat, zoom] }: TileJson): Extent {
   if (bounds[2] - bounds[0] < 360) return transformExtent(bounds, DATA, VIEW);
   const half = HALF_M / 2 ** zoom;
   return buffer(boundingExtent([fromLonLat([lon, lat])]), half);
+}
+
+/** An extent with the ground around it, square. */
+function around([west, south, east, north]: Extent): Extent {
+  const middle = [(west! + east!) / 2, (south! + north!) / 2] as const;
+  const half = Math.max((east! - west!) * FRAME, (north! - south!) * FRAME, FRAME_M_MIN);
+  return [middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half];
 }

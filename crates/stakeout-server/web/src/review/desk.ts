@@ -210,7 +210,7 @@ export class ReviewDesk {
 
   /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
   private newestBatch(): string | undefined {
-    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
+    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.refused === undefined && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
     return newest?.kind === "drawn" ? newest.batch : lastBatch(this.review)[0]?.batch;
   }
 
@@ -247,7 +247,7 @@ export class ReviewDesk {
     this.outbox.insist(entry.key, etag);
   }
 
-  /** Gives a verdict up that came second. */
+  /** Gives up a verdict that came second, or a drawing that was refused. */
   drop(entry: Entry): void {
     this.outbox.takeOut(entry.key);
     this.kept.handBack(entry.key);

@@ -10,9 +10,10 @@ import type { ReviewDesk } from "./desk";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { Kept } from "./kept";
+import type { Entry } from "./outbox";
 import { recorded } from "./revisions";
 import type { DrawnBody, Geometry, ReviewBody } from "./send";
-import { type Words, forgetWords, typeLabel, words, wordsOf } from "./words";
+import { type Words, choose, chosen, forgetWords, typeLabel, words, wordsOf } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
 
@@ -35,6 +36,8 @@ export class EditPanel {
   private based: string | undefined;
   private draft: Draft | null = null;
   private drawing = false;
+  /** A drawing that the server did not take, and that is changed. */
+  private redrawing: Entry | null = null;
   private wrong: string | null = null;
   private site = "";
 
@@ -51,7 +54,7 @@ export class EditPanel {
   }
 
   get isOn(): boolean {
-    return this.editing !== null || this.drawing;
+    return this.editing !== null || this.drawing || this.redrawing !== null;
   }
 
   /** Shows the outlines that a person made in the place of the detector's. */
@@ -90,7 +93,7 @@ export class EditPanel {
   }
 
   private registerKeys(): void {
-    const on = () => this.editing !== null && !this.editor.isSketching;
+    const on = () => this.draft !== null && !this.editor.isSketching;
     const sketching = () => this.editor.isSketching;
     const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => `Shift+${key}`);
     register(
@@ -132,9 +135,10 @@ export class EditPanel {
   }
 
   cancel(): void {
-    const sketching = this.editor.isSketching && this.editing !== null;
+    const sketching = this.editor.isSketching && this.draft !== null;
     if (sketching) return this.editor.endSketch();
     this.editing = null;
+    this.redrawing = null;
     this.draft = null;
     this.drawing = false;
     this.bar.hidden = true;
@@ -206,9 +210,11 @@ export class EditPanel {
 
   /** Keeps the outline: for the verdict to come, or as a new revision of the annotation that is there. */
   private keep(): void {
-    const { draft, editing } = this;
+    const { draft, editing, redrawing } = this;
     const { current } = this.desk;
-    if (!draft || !editing || !current || fault(draft.polygon)) return;
+    if (!draft || fault(draft.polygon)) return;
+    if (redrawing) return this.sendAgain(redrawing, draft);
+    if (!editing || !current) return;
     const kept: Kept = { geometry: toGeoJson(draft.polygon), parts: draft.parts, pieces: draft.pieces.map(toGeoJson) };
     const { based } = this;
     this.cancel();
@@ -247,6 +253,29 @@ export class EditPanel {
       this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
       forgetWords([this.desk.review.current]);
     });
+  }
+
+  /** Takes up a drawing that the server did not take: its outline on the map, its type and confidence in their fields. */
+  redraw(entry: Entry): void {
+    const body = entry.body as DrawnBody;
+    const polygon = toMap(body.geometry);
+    this.cancel();
+    this.redrawing = entry;
+    this.draft = { polygon, parts: [], pieces: [] };
+    this.bar.hidden = false;
+    this.editor.reshape(polygon);
+    this.stage.frameOutline(polygon[0] as Ring);
+    choose(body);
+    this.say(this.wrong, `${entry.refused}; change its outline or its type and keep it, then it is sent again`);
+    element("map").focus();
+  }
+
+  private sendAgain(entry: Entry, { polygon, pieces }: Draft): void {
+    const { structure_type: _, confidence: __, ...own } = entry.body as DrawnBody;
+    const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen() };
+    this.cancel();
+    this.desk.drop(entry);
+    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole)]);
   }
 
   async show(site: string): Promise<void> {

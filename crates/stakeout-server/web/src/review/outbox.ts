@@ -18,6 +18,8 @@ export interface Entry {
   readonly body?: unknown;
   /** Who was first, where somebody was: it waits for a decision then. */
   readonly conflict?: { readonly by: string; readonly at: string };
+  /** Why the server did not take a drawing: it waits for a decision then, since its outline is nowhere else. */
+  readonly refused?: string;
   /** It was asked for and not answered: the server may have recorded it. */
   readonly tried?: true;
   /** The person has taken it back: what the server has recorded of it is undone. */
@@ -48,6 +50,9 @@ export const browserShelf: Shelf = {
   },
   write: (entries) => localStorage.setItem(SHELF, JSON.stringify(entries)),
 };
+
+/** Whether an entry is not sent before the person has decided what becomes of it. */
+export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
 
 /** What an answer means for the entry that asked. */
 export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
@@ -167,7 +172,7 @@ export class Outbox<Outcome> {
 
   private next(): Entry | undefined {
     const actor = this.actor();
-    return this.shelf.read().find((entry) => entry.actor === actor && !entry.conflict);
+    return this.shelf.read().find((entry) => entry.actor === actor && !isHeld(entry));
   }
 
   private settle(asked: Entry, answer: Exclude<Fate<Outcome>, { type: "later" }>): void {
@@ -181,7 +186,12 @@ export class Outbox<Outcome> {
       this.change(entry.key, ({ tried: _, ...rest }) => ({ ...rest, conflict: { by, at } }));
       return this.told.changed();
     }
-    this.remove(entry.key);
+    if (entry.kind === "drawn") {
+      this.change(entry.key, ({ tried: _, ...rest }) => ({ ...rest, refused: answer.why }));
+      this.told.changed();
+    } else {
+      this.remove(entry.key);
+    }
     this.told.refused(entry, answer.why);
   }
 

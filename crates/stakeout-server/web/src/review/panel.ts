@@ -15,6 +15,7 @@ import { ReviewDesk, type Said } from "./desk";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
 import { renderList } from "./list";
+import type { Entry } from "./outbox";
 import { RecordedWords } from "./recorded";
 import type { DrawnBody, ReviewBody } from "./send";
 import { mountWaiting } from "./waiting";
@@ -88,7 +89,7 @@ export class ReviewPanel {
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
       make("p", { id: "no-candidates", hidden: true }),
       this.edit.drawn,
-      mountWaiting(this.desk, (comparison, id) => this.goTo(comparison, id)),
+      mountWaiting(this.desk, { open: (comparison, id) => this.goTo(comparison, id), redraw: (entry) => this.redraw(entry) }),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
       make("div", { id: "finished", hidden: true }, make("span", {}, "All are reviewed."), make("button", { type: "button", id: "to-export", title: RECORDED, onclick: openExport }, "Export what was recorded")),
@@ -141,6 +142,17 @@ export class ReviewPanel {
     }
     if (this.desk.feature(id)) this.desk.act({ type: "select", id });
     else tell("the candidate is not in the queue any more");
+  }
+
+  /** Takes up a drawing that was refused, in its comparison. */
+  private async redraw(entry: Entry): Promise<void> {
+    const { comparisons } = this.workspace.state;
+    if (entry.comparison !== this.desk.comparison?.id) {
+      if (!comparisons.some((each) => each.id === entry.comparison)) return tell("open the site of this drawing first");
+      this.workspace.showComparison(entry.comparison);
+      await this.desk.show(this.workspace.state.comparison);
+    }
+    this.edit.redraw(entry);
   }
 
   /** Opens a comparison; where it is none of the open site, the site of a candidate of it. */

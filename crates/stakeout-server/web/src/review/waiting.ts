@@ -1,29 +1,37 @@
-// What waits to be sent, and verdicts that somebody else was before: kept until the person has decided.
+// What waits to be sent; and verdicts that somebody else was before and drawings that were refused, which are kept until
+// the person has decided.
 
 import { element, make } from "../dom";
 import { attempt } from "../shell/tell";
 import type { ReviewDesk } from "./desk";
-import type { Entry } from "./outbox";
-import type { ReviewBody } from "./send";
+import { type Entry, isHeld } from "./outbox";
+import type { DrawnBody, ReviewBody } from "./send";
 import { clock } from "./times";
 
-/** `open` shows a candidate, of whichever comparison. */
-export function mountWaiting(desk: ReviewDesk, open: (comparison: string, candidate: string) => Promise<void>): HTMLElement {
+/** What the person may do about what is held. */
+export interface Ways {
+  /** Shows a candidate, of whichever comparison. */
+  readonly open: (comparison: string, candidate: string) => Promise<void>;
+  /** Takes up a drawing that was refused. */
+  readonly redraw: (entry: Entry) => Promise<void>;
+}
+
+export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
   const line = make("p", { id: "outbox", role: "status", "aria-live": "polite", hidden: true });
-  const conflicts = make("div", { id: "conflicts", role: "alert" });
+  const held = make("div", { id: "held", role: "alert" });
   let shown = "[]";
   desk.watch(() => {
     const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
-    const unsent = own.filter((entry) => !entry.conflict);
+    const unsent = own.filter((entry) => !isHeld(entry));
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
     line.textContent = line.hidden ? "" : `no connection: ${waitingWords(unsent)} as soon as there is one`;
-    const second = own.filter((entry) => entry.conflict);
+    const undecided = own.filter(isHeld);
     // what is written anew is read out anew, and its buttons lose the focus
-    if (JSON.stringify(second) === shown) return;
-    shown = JSON.stringify(second);
-    conflicts.replaceChildren(...second.map((entry) => conflict(desk, entry, open)));
+    if (JSON.stringify(undecided) === shown) return;
+    shown = JSON.stringify(undecided);
+    held.replaceChildren(...undecided.map((entry) => (entry.conflict ? conflict : refusal)(desk, entry, ways)));
   });
-  return make("div", {}, line, conflicts);
+  return make("div", {}, line, held);
 }
 
 function waitingWords(unsent: readonly Entry[]): string {
@@ -32,7 +40,7 @@ function waitingWords(unsent: readonly Entry[]): string {
   return [count(unsent.length - back, "kept here and sent"), count(back, "taken back")].filter(Boolean).join(", ");
 }
 
-function conflict(desk: ReviewDesk, entry: Entry, open: (comparison: string, candidate: string) => Promise<void>): HTMLElement {
+function conflict(desk: ReviewDesk, entry: Entry, { open }: Ways): HTMLElement {
   const { by, at } = entry.conflict ?? { by: "", at: "" };
   const said = entry.body as ReviewBody;
   const show = () => attempt(() => open(entry.comparison, entry.candidate));
@@ -50,6 +58,21 @@ function conflict(desk: ReviewDesk, entry: Entry, open: (comparison: string, can
       { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => void insist() }, "Give it as a second opinion"),
       make("button", { type: "button", onclick: () => void show() }, "Look again"),
+      make("button", { type: "button", onclick: () => desk.drop(entry) }, "Drop it"),
+    ),
+  );
+}
+
+function refusal(desk: ReviewDesk, entry: Entry, { redraw }: Ways): HTMLElement {
+  const { title } = entry.body as DrawnBody;
+  return make(
+    "section",
+    { class: "conflict", "data-refused": entry.key },
+    make("p", {}, make("strong", {}, "A drawing was not recorded: "), `${entry.refused}. It is kept${title ? `: “${title}”` : ""}.`),
+    make(
+      "div",
+      { class: "row" },
+      make("button", { type: "button", class: "primary", onclick: () => void attempt(() => redraw(entry)) }, "Change it"),
       make("button", { type: "button", onclick: () => desk.drop(entry) }, "Drop it"),
     ),
   );

@@ -31,16 +31,22 @@ export function wordFields(): HTMLElement[] {
 
 /** What the fields say; blanks are left out. */
 export function words(): Words {
-  return { ...kept(), ...said(fields()) };
+  return { ...chosen(), ...said(fields()) };
 }
 
 /** What is said of one candidate, which need not be the one that the fields show. */
 export function wordsOf(candidate: string): Words {
-  return { ...kept(), ...said(candidate === written.candidate ? fields() : written.of(candidate)) };
+  return { ...chosen(), ...said(candidate === written.candidate ? fields() : written.of(candidate)) };
 }
 
-/** Type and confidence are kept for the next candidate. */
-const kept = () => said({ structure_type: element<HTMLSelectElement>("structure-type").value, confidence: element<HTMLSelectElement>("confidence").value });
+/** Type and confidence as the fields say them; they stay for the next candidate. */
+export const chosen = () => said({ structure_type: element<HTMLSelectElement>("structure-type").value, confidence: element<HTMLSelectElement>("confidence").value });
+
+/** Puts type and confidence into the fields; a type that is not in the taxonomy is not said. */
+export function choose({ structure_type = "", confidence = "" }: Words): void {
+  element<HTMLSelectElement>("structure-type").value = structure_type;
+  element<HTMLSelectElement>("confidence").value = confidence;
+}
 
 /** Title and note belong to one candidate. */
 const fields = (): Own => ({ title: element<HTMLInputElement>("title").value, note: element<HTMLTextAreaElement>("note").value });

@@ -260,6 +260,39 @@ test("drawing without a connection is kept, and recorded once when there is one"
   assert.equal((await drawn()).length, had);
 });
 
+test("a drawing that the service refuses is kept over a reload, changed and sent again", async () => {
+  const had = (await drawn()).length;
+  // the page still offers a type that the service has no more
+  await page.locator("#structure-type").evaluate((types) => types.add(new Option("Gone", "gone")));
+  await page.locator("#structure-type").selectOption("gone");
+  await page.locator("#title").fill("Refused once");
+  await key("a");
+  const [x, y] = await middle();
+  await page.mouse.click(x - 90, y - 90);
+  await page.mouse.click(x - 40, y - 90);
+  await page.mouse.dblclick(x - 40, y - 30);
+  const refused = page.locator("[data-refused]");
+  await refused.getByText("Refused once").waitFor();
+  assert.match(await refused.innerText(), /gone/);
+  assert.equal((await drawn()).length, had);
+  await page.reload();
+  await page.locator("#queue button").first().waitFor();
+  await refused.getByRole("button", { name: "Change it" }).click();
+  await page.locator("#edit-bar").waitFor();
+  assert.equal(await page.locator("#structure-type").inputValue(), "");
+  await page.locator("#structure-type").selectOption("warehouse");
+  await shot(page, "refused-drawing");
+  await key("Enter");
+  await settled();
+  await page.getByText("the structure was recorded").waitFor();
+  assert.equal(await refused.count(), 0);
+  const { features } = await json("/ogc/collections/annotations/items?title=Refused%20once");
+  assert.deepEqual(features.map(({ properties }) => properties.structure_type), ["warehouse"]);
+  await key("z");
+  await settled();
+  assert.equal((await drawn()).length, had);
+});
+
 test("history shows who did what, and an earlier revision comes back as a new one", async () => {
   await page.locator("#show").selectOption("all");
   const done = await page.locator('#queue [data-state="confirmed"]').last().getAttribute("data-candidate");
