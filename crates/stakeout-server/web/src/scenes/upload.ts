@@ -5,8 +5,11 @@ import { Problem } from "../api";
 
 /** Bytes a piece: what a lost connection costs at most. */
 const PIECE_BYTES = 8 << 20;
-/** Pauses before a piece is tried again, milliseconds. */
-const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000];
+/**
+ * Pauses before a piece is tried again, milliseconds: longer together than the minute for which the server waits for a
+ * connection that is lost without a word, and holds the upload for it.
+ */
+const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000, 20_000, 30_000, 30_000];
 
 /** Sends a file; gives the address of the upload. Where it is aborted the server throws away what it has of the file. */
 export function upload(file: File, progress: (share: number) => void, aborted: AbortSignal): Promise<string> {
