@@ -115,12 +115,12 @@ impl Blobs {
         Ok(put)
     }
 
-    /// Keeps all bytes of a file. See [`Blobs::put`].
+    /// Takes all bytes of a file. See [`Blobs::receive`].
     ///
     /// # Errors
-    /// When the file cannot be read or the blob not be written.
-    pub fn put_file(&self, path: &Path) -> Result<(Sha256Hex, u64), RecordError> {
-        self.put(File::open(path).map_err(RecordError::io(path, "read"))?)
+    /// When they cannot be read or written.
+    pub fn receive_file(&self, path: &Path) -> Result<Incoming, RecordError> {
+        self.receive(File::open(path).map_err(RecordError::io(path, "read"))?)
     }
 
     /// Takes all bytes of a reader that are to be kept once it is certain that something rests on them.

@@ -8,7 +8,7 @@
 //! except whether they are hidden.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::Path,
     str::FromStr,
 };
@@ -189,18 +189,19 @@ pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyErr
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
-    Ok(Verified { last, states: compare_states(&snapshot, left)?, blobs: rehash_blobs(&snapshot, &blobs)? })
+    Ok(Verified {
+        last,
+        states: compare_states(&snapshot, left.states)?,
+        blobs: rehash_blobs(&left.blobs, &blobs)?,
+    })
 }
 
 /// The last event of the chain, and what all of them together left.
-fn walk_chain(
-    connection: &Connection,
-    noted: Option<&Mark>,
-) -> Result<(Option<Mark>, LeftStates), VerifyError> {
+fn walk_chain(connection: &Connection, noted: Option<&Mark>) -> Result<(Option<Mark>, AllLeft), VerifyError> {
     let mut statement = connection.prepare(
         "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event ORDER BY seq",
     )?;
-    let mut left = LeftStates::default();
+    let mut left = AllLeft::default();
     let mut last: Option<Mark> = None;
     for event in statement.query_map([], Event::from_row)? {
         let event = event?;
@@ -254,21 +255,32 @@ struct Left {
     gone: bool,
 }
 
-/// What the events left of each thing, by its subject.
+/// What the events left.
 #[derive(Default)]
-struct LeftStates(HashMap<String, Left>);
+struct AllLeft {
+    /// Of each thing, by its subject.
+    states: HashMap<String, Left>,
+    /// Every blob that a scene ever rested on, with such a scene.
+    blobs: BTreeMap<Sha256Hex, String>,
+}
 
-impl LeftStates {
+impl AllLeft {
     fn take(&mut self, event: &Event) {
         let change = json(&event.change);
         let subject = event.subject.clone();
         match subject.split_once('/').map_or("", |(thing, _)| thing) {
             "job" => {}
             "token" if event.kind == "token.revoked" => {
-                self.0.entry(subject).and_modify(|token| token.gone = true);
+                self.states.entry(subject).and_modify(|token| token.gone = true);
             }
             "token" => self.leave(event, subject, &change, false),
-            "scene" => self.leave(event, subject, &change, change["withdrawn"] == true),
+            "scene" => {
+                for sha256 in [&change["original"]["sha256"], &change["working"]] {
+                    let sha256 = sha256.as_str().and_then(|hex| Sha256Hex::parse(hex).ok());
+                    self.blobs.extend(sha256.map(|sha256| (sha256, subject.clone())));
+                }
+                self.leave(event, subject, &change, change["withdrawn"] == true);
+            }
             "comparison" => {
                 self.leave(event, subject, &change["comparison"], false);
                 for feature in change["candidates"].as_array().into_iter().flatten() {
@@ -283,7 +295,7 @@ impl LeftStates {
     }
 
     fn leave(&mut self, event: &Event, subject: String, state: &Value, gone: bool) {
-        self.0.insert(subject, Left { seq: event.seq, state: told(state.clone()), gone });
+        self.states.insert(subject, Left { seq: event.seq, state: told(state.clone()), gone });
     }
 }
 
@@ -302,7 +314,7 @@ const TABLES: [&str; 5] = [
             revoked IS NOT NULL FROM token",
 ];
 
-fn compare_states(connection: &Connection, LeftStates(mut left): LeftStates) -> Result<u64, VerifyError> {
+fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> Result<u64, VerifyError> {
     let mut states = 0;
     for sql in TABLES {
         let mut statement = connection.prepare(sql)?;
@@ -335,17 +347,10 @@ fn told(mut document: Value) -> Sha256Hex {
     Sha256Hex::of(document.to_string().as_bytes())
 }
 
-fn rehash_blobs(connection: &Connection, blobs: &Blobs) -> Result<u64, VerifyError> {
-    let mut statement = connection
-        .prepare("SELECT id, original FROM scene UNION ALL SELECT id, working FROM scene ORDER BY 1, 2")?;
-    let mut rows = statement.query([])?;
-    let mut seen = BTreeSet::new();
-    while let Some(row) = rows.next()? {
-        let subject = format!("scene {}", row.get::<_, String>(0)?);
-        let wanted = Sha256Hex::parse(&row.get::<_, String>(1)?)?;
-        if !seen.insert(wanted.clone()) {
-            continue;
-        }
+/// Hashes every blob anew, those of earlier placements too; gives their number.
+fn rehash_blobs(wanted: &BTreeMap<Sha256Hex, String>, blobs: &Blobs) -> Result<u64, VerifyError> {
+    for (wanted, subject) in wanted {
+        let (subject, wanted) = (subject.replace('/', " "), wanted.clone());
         match blobs.rehash(&wanted) {
             Ok(got) if got == wanted => {}
             Ok(got) => return Err(VerifyError::ChangedBlob { subject, got, wanted }),
@@ -355,5 +360,5 @@ fn rehash_blobs(connection: &Connection, blobs: &Blobs) -> Result<u64, VerifyErr
             Err(other) => return Err(other.into()),
         }
     }
-    Ok(seen.len() as u64)
+    Ok(wanted.len() as u64)
 }

@@ -10,7 +10,7 @@ use record::{
     SiteId, SortKey, Store,
     geojson::{read_polygon, read_site},
     scene::Original,
-    verify::verify,
+    verify::{VerifyError, verify},
 };
 use serde_json::{Value, json};
 
@@ -337,4 +337,44 @@ fn a_scene_that_its_own_file_places_is_not_placed_by_hand() {
     let scene = store.add_scene(&ann(), &SiteId("plant".to_owned()), facts).unwrap();
     let refused = store.place_scene(&ann(), &scene.id, IfMatch::Any, elsewhere(&store, &scene)).unwrap_err();
     assert!(refused.to_string().contains("placed by its own file"), "{refused}");
+}
+
+#[test]
+fn the_files_of_a_scene_that_is_refused_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let plant = SiteId("plant".to_owned());
+    let first = add(&store, "plant", 1, 127.6, None);
+    let received = |bytes: &'static [u8]| store.blobs().receive(bytes).unwrap();
+    let scene = |original: &record::Incoming| {
+        let facts = facts(&store, 2, 127.6, None);
+        let original =
+            Original { sha256: original.sha256.clone(), bytes: original.bytes, ..facts.original.clone() };
+        NewScene { original, ..facts }
+    };
+
+    let refused = received(b"another image");
+    let (sha256, facts) = (refused.sha256.clone(), scene(&refused));
+    store.receive_scene(&ann(), &plant, Some(first.id), facts, [refused]).unwrap_err();
+    store.blobs().path(&sha256).unwrap_err();
+
+    let taken = received(b"another image");
+    let facts = scene(&taken);
+    store.receive_scene(&ann(), &plant, None, facts, [taken]).unwrap();
+    assert_eq!(std::fs::read(store.blobs().path(&sha256).unwrap()).unwrap(), b"another image");
+}
+
+#[test]
+fn verification_hashes_the_working_copies_of_earlier_placements_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let (working, bytes) = store.blobs().put(&b"the first working copy"[..]).unwrap();
+    let facts =
+        NewScene { working: working.clone(), working_bytes: Some(bytes), ..facts(&store, 1, 127.6, None) };
+    let scene = store.add_scene(&ann(), &SiteId("plant".to_owned()), facts).unwrap();
+    store.place_scene(&ann(), &scene.id, IfMatch::Revision(1), elsewhere(&store, &scene)).unwrap();
+    assert_eq!(verify(folder.path(), None).unwrap().blobs, 3);
+    std::fs::write(store.blobs().path(&working).unwrap(), b"another").unwrap();
+    let error = verify(folder.path(), None).unwrap_err();
+    assert!(matches!(&error, VerifyError::ChangedBlob { wanted, .. } if *wanted == working), "{error}");
 }

@@ -35,7 +35,7 @@ pub(crate) fn record_scene(
     let placing = scene_properties::placing(&arrival.properties, arrival.world_file.as_deref())?;
     let placed = placing.as_ref().map(scene_properties::placed);
     let (made, working) = derive(app, &arrival.original, &arrival.file_name, arrival.folder.path(), placing)?;
-    let (sha256, bytes) = app.store.blobs().put_file(&arrival.original)?;
+    let original = app.store.blobs().receive_file(&arrival.original)?;
     let residual_m = made.residual_m.unwrap_or(0.0);
     let facts = NewScene {
         datetime: said.datetime,
@@ -46,8 +46,8 @@ pub(crate) fn record_scene(
         placement: placed.map(|placed| HandPlacement { placed, residual_m }),
         footprint: made.info.footprint.clone(),
         original: Original {
-            sha256,
-            bytes,
+            sha256: original.sha256.clone(),
+            bytes: original.bytes,
             media_type: made.media_type.to_owned(),
             file_name: arrival.file_name.clone(),
         },
@@ -55,8 +55,7 @@ pub(crate) fn record_scene(
         working: working.sha256.clone(),
         working_bytes: Some(working.bytes),
     };
-    working.keep()?;
-    Ok(app.store.add_scene_as(actor, site, arrival.id.clone(), facts)?)
+    Ok(app.store.receive_scene(actor, site, arrival.id.clone(), facts, [original, working])?)
 }
 
 /// Derives the working copy of a scene again, where it was put anew; nothing is derived that would not be taken.
@@ -102,8 +101,7 @@ fn derive(
         RasterError::Placing { fault, .. } => scene_properties::placing_fault(fault),
         error => ApiError::from(error).naming(original, file_name),
     })?;
-    let output = std::fs::File::open(output).map_err(|error| ApiError::internal(&error))?;
-    Ok((made, app.store.blobs().receive(output)?))
+    Ok((made, app.store.blobs().receive_file(&output)?))
 }
 
 fn raster_facts(made: &IngestedScene) -> RasterFacts {

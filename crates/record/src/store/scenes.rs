@@ -40,23 +40,23 @@ impl Store {
     /// # Errors
     /// When the site or a blob is not there, or the role is less than analyst.
     pub fn add_scene(&self, actor: &Actor, site: &SiteId, facts: NewScene) -> Result<Scene, RecordError> {
-        self.add_scene_as(actor, site, None, facts)
+        self.receive_scene(actor, site, None, facts, [])
     }
 
-    /// The same under an id that the caller chose; one that was ever given is not given again.
+    /// The same with files that are kept if the scene is recorded, and under an id that the caller may choose; one that
+    /// was ever given is not given again.
     ///
     /// # Errors
-    /// As [`Store::add_scene`], and when the id is taken or none.
-    pub fn add_scene_as(
+    /// As [`Store::add_scene`], and when a file cannot be kept or the id is taken or none.
+    pub fn receive_scene<const N: usize>(
         &self,
         actor: &Actor,
         site: &SiteId,
         id: Option<SceneId>,
         facts: NewScene,
+        files: [Incoming; N],
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, "adding a scene")?;
-        self.blobs().path(&facts.original.sha256)?;
-        self.blobs().path(&facts.working)?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             items::stored(transaction, Collection::Sites, site.as_str())?;
@@ -64,6 +64,11 @@ impl Store {
                 Some(id) => free_id(transaction, id)?,
                 None => SceneId::random(),
             };
+            for file in files {
+                file.keep()?;
+            }
+            self.blobs().path(&facts.original.sha256)?;
+            self.blobs().path(&facts.working)?;
             let scene = Scene {
                 id,
                 site: site.clone(),
