@@ -1,18 +1,12 @@
 //! `stakeout export`.
 
-use anyhow::Context;
-use record::{SiteId, Store};
+use record::SiteId;
 use stakeout_server::export::export;
 
-use crate::arguments::Export;
+use crate::{arguments::Export, data_folder::open};
 
 pub(crate) fn run(arguments: &Export, quiet: bool) -> anyhow::Result<()> {
-    // opening a folder that is none would make one
-    if !arguments.data.join(record::DATABASE_FILE).is_file() {
-        anyhow::bail!("{} is no data folder", arguments.data.display());
-    }
-    let store = Store::open(&arguments.data)
-        .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
+    let store = open(&arguments.data)?;
     let site = SiteId(arguments.site.clone());
     let collection = arguments.collection.into();
     let written = export(&store, None, &site, collection, arguments.format, &arguments.out)?;

@@ -5,6 +5,7 @@
 //! error.
 
 mod arguments;
+mod data_folder;
 mod detect;
 mod evaluate;
 mod export;

@@ -1,11 +1,14 @@
 //! `stakeout token`.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use record::{Actor, Role, Store, TokenId};
 use serde_json::json;
 
-use crate::arguments::Token;
+use crate::{
+    arguments::Token,
+    data_folder::{is_data_folder, open},
+};
 
 /// Whoever can open the data folder may do anything with it.
 fn operator() -> Actor {
@@ -16,7 +19,11 @@ pub(crate) fn run(arguments: &Token, quiet: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match arguments {
         Token::Create { data, role, name } => {
-            let made = open(data)?.create_token(&operator(), name, *role)?;
+            let is_new = !is_data_folder(data);
+            let made = Store::open(data)?.create_token(&operator(), name, *role)?;
+            if !quiet && is_new {
+                eprintln!("{} was no data folder: a new one was made", data.display());
+            }
             if !quiet {
                 let role = role.as_str();
                 eprintln!("token {} for {name} ({role}); its secret is shown this once:", made.token.id);
@@ -27,8 +34,4 @@ pub(crate) fn run(arguments: &Token, quiet: bool) -> anyhow::Result<()> {
         Token::Revoke { data, id } => open(data)?.revoke_token(&operator(), &TokenId(id.clone()))?,
     }
     Ok(())
-}
-
-fn open(data: &Path) -> anyhow::Result<Store> {
-    Ok(Store::open(data)?)
 }
