@@ -90,16 +90,22 @@ impl Backdrop {
     /// Scheme, host and port, which the page's content security policy lets images come from; `None` where the
     /// address is none of a web server.
     pub fn origin(&self) -> Option<&str> {
-        let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
-        let host = rest.split('/').next()?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        let usable = !host.is_empty() && host.bytes().all(plain);
-        usable.then(|| &self.url[..self.url.len() - rest.len() + host.len()])
+        let host = web_host(&self.url)?;
+        let scheme = self.url.find(host)?;
+        Some(&self.url[..scheme + host.len()])
     }
 
     fn is_usable(&self) -> bool {
         self.origin().is_some() && ["{z}", "{x}", "{y}"].iter().all(|part| self.url.contains(part))
     }
+}
+
+/// Host and port of an address of the web; `None` where it is none.
+fn web_host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let host = rest.split('/').next()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    (!host.is_empty() && host.bytes().all(plain)).then_some(host)
 }
 
 impl Default for Config {
@@ -167,24 +173,64 @@ pub enum ConfigError {
         /// What it says.
         url: String,
     },
+
+    /// A setting has a value that the service cannot work with.
+    #[error("the configuration {path} has {name} {got} but {wanted} is wanted")]
+    Value {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Which setting.
+        name: &'static str,
+        /// What it says.
+        got: String,
+        /// What it may say.
+        wanted: &'static str,
+    },
 }
 
 impl Config {
     /// Reads settings from a JSON file.
     ///
     /// # Errors
-    /// When it cannot be read, or holds an unknown name or a value of the wrong type.
+    /// When it cannot be read, or holds an unknown name, a value of the wrong type or one out of its bounds.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Config = serde_json::from_str(&text)
             .map_err(|source| ConfigError::Content { path: path.to_owned(), source })?;
-        match &config.backdrop {
-            Some(backdrop) if !backdrop.is_usable() => {
-                Err(ConfigError::Backdrop { path: path.to_owned(), url: backdrop.url.clone() })
-            }
-            _ => Ok(config),
+        if let Some(backdrop) = config.backdrop.as_ref().filter(|backdrop| !backdrop.is_usable()) {
+            return Err(ConfigError::Backdrop { path: path.to_owned(), url: backdrop.url.clone() });
         }
+        match config.fault() {
+            Some((name, got, wanted)) => Err(ConfigError::Value { path: path.to_owned(), name, got, wanted }),
+            None => Ok(config),
+        }
+    }
+
+    /// Host and port under which clients elsewhere reach the service.
+    pub(crate) fn public_host(&self) -> Option<&str> {
+        web_host(self.public_url.as_deref()?)
+    }
+
+    /// The first setting out of its bounds, with what it says and what it may say.
+    fn fault(&self) -> Option<(&'static str, String, &'static str)> {
+        if let Some(url) = self.public_url.as_ref().filter(|url| web_host(url).is_none()) {
+            return Some(("public_url", format!("{url:?}"), "http://HOST or https://HOST"));
+        }
+        if !(1..=100).contains(&self.tile_jpeg_quality) {
+            return Some(("tile_jpeg_quality", self.tile_jpeg_quality.to_string(), "1 to 100"));
+        }
+        // with none of these every request or comparison would wait for ever
+        let needed = [
+            ("jobs_parallel", self.jobs_parallel),
+            ("blocking_max", self.blocking_max),
+            ("connections_max", self.connections_max),
+            ("ingests_parallel", self.ingests_parallel),
+            ("limit_default", self.limit_default as usize),
+            ("limit_max", self.limit_max as usize),
+        ];
+        let none = needed.into_iter().find(|(_, count)| *count == 0);
+        none.map(|(name, count)| (name, count.to_string(), "1 or more"))
     }
 }
 
@@ -196,6 +242,22 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, text).unwrap();
         Config::read(file.path())
+    }
+
+    #[test]
+    fn a_setting_out_of_its_bounds_is_named() {
+        let told = |text: &str| read(text).unwrap_err().to_string();
+        for text in [r#"{"public_url": "stakeout.example"}"#, r#"{"public_url": "https://"}"#] {
+            assert!(told(text).contains("has public_url"), "{}", told(text));
+        }
+        let told = told(r#"{"blocking_max": 0}"#);
+        assert!(told.ends_with("has blocking_max 0 but 1 or more is wanted"), "{told}");
+        assert!(
+            read(r#"{"tile_jpeg_quality": 0}"#).is_err() && read(r#"{"tile_jpeg_quality": 101}"#).is_err()
+        );
+        let config =
+            read(r#"{"public_url": "https://stakeout.example:8443/", "tile_jpeg_quality": 1}"#).unwrap();
+        assert_eq!(config.public_host(), Some("stakeout.example:8443"));
     }
 
     #[test]

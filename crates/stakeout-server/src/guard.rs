@@ -59,15 +59,9 @@ fn host_of(headers: &HeaderMap) -> &str {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
-/// The host, with or without a port, under which clients elsewhere reach the service.
-fn public_host(app: &App) -> Option<&str> {
-    let rest = app.config.public_url.as_deref()?.split("://").nth(1)?;
-    rest.split('/').next()
-}
-
 fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = host_of(headers);
-    if is_loopback(host) || public_host(app).is_some_and(|public| public.eq_ignore_ascii_case(host)) {
+    if is_loopback(host) || app.config.public_host().is_some_and(|public| public.eq_ignore_ascii_case(host)) {
         return Ok(());
     }
     let detail = format!(
@@ -159,7 +153,7 @@ fn refusal(kind: &'static str, detail: &str) -> ApiError {
 /// Whether a program of this machine asks this machine. A proxy is one too, but it asks for others: where the service
 /// has a public address nobody is known by where they sit.
 fn is_local(app: &App, headers: &HeaderMap, extensions: &Extensions) -> bool {
-    let is_private = public_host(app).is_none_or(is_loopback);
+    let is_private = app.config.public_host().is_none_or(is_loopback);
     is_private
         && is_loopback(host_of(headers))
         && client(extensions).is_some_and(|client| client.is_loopback())

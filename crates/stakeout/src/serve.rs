@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use record::{Actor, Role};
-use stakeout_server::{App, Config};
+use stakeout_server::{App, Config, detection};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -28,6 +28,9 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    // better told now than when the first comparison fails
+    detection::detector(&config.model, config.onnx_runtime.as_deref())
+        .context("the detector of the configuration cannot be used")?;
     let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
