@@ -45,7 +45,7 @@ fn window() -> AlignedPair {
 }
 
 fn tones(normalisation: Normalisation) -> PairTones {
-    PairTones::of(&window(), scene().samples(), normalisation)
+    PairTones::of(&MemoryPair::display(window()), normalisation).unwrap()
 }
 
 fn model() -> Model {

@@ -4,7 +4,10 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{model::ModelError, score::ScoreOptions};
+use crate::{
+    model::ModelError,
+    score::{EVIDENCE, ScoreOptions},
+};
 
 /// Names of what a channel may mean, as a card's `outputs` lists them.
 ///
@@ -224,6 +227,17 @@ impl Card {
         }
         if !input.gsd_m_best.is_finite() || input.gsd_m_best <= 0.0 {
             return wrong("input.gsd_m_best", input.gsd_m_best.to_string(), "a positive number of metres");
+        }
+        if let Some(score) = &self.score {
+            let is_known =
+                |(name, weight): (&String, &f64)| EVIDENCE.contains(&name.as_str()) && weight.is_finite();
+            if let Some((name, weight)) = score.weights.iter().find(|each| !is_known(*each)) {
+                let wanted = format!("a finite number for one of {}", EVIDENCE.join(", "));
+                return wrong("score.weights", format!("{weight} for {name}"), &wanted);
+            }
+            if !score.intercept.is_finite() {
+                return wrong("score.intercept", score.intercept.to_string(), "a finite number");
+            }
         }
         let meaning =
             |name: &String| MEANINGS.iter().find(|(known, _)| known == name).map(|(_, meaning)| *meaning);

@@ -219,7 +219,7 @@ pub fn detect<S: PairSource>(
     let total = u64::from(source.grid().rows);
     tell(progress, Stage::Register, 0, total)?;
     let overview = source.overview(overview_reduction(source.grid())).map_err(DetectError::Source)?;
-    let tones = PairTones::of(&overview, source.samples(), detector.normalisation());
+    let tones = PairTones::of(source, detector.normalisation()).map_err(DetectError::Source)?;
     let registration = register(source, &overview, &options.register).map_err(DetectError::Source)?;
     drop(overview);
     let score = detector.score_options();

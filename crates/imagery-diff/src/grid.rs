@@ -182,11 +182,11 @@ impl Grid {
         }
     }
 
-    /// The grid of this extent with pixels `reduction` times as large, rounded up to whole pixels.
+    /// The grid with pixels `reduction` times as large, those that lie in this one whole; at least one.
     pub fn reduced(&self, reduction: u32) -> Grid {
         Grid {
-            rows: self.rows.div_ceil(reduction),
-            cols: self.cols.div_ceil(reduction),
+            rows: (self.rows / reduction).max(1),
+            cols: (self.cols / reduction).max(1),
             origin: self.origin,
             pixel_m: self.pixel_m * f64::from(reduction),
             reference: self.reference.clone(),

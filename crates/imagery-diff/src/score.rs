@@ -21,6 +21,24 @@ pub struct ScoreOptions {
     pub weights: BTreeMap<String, f64>,
 }
 
+/// Names of all evidence, which a card may give weights to.
+pub(crate) const EVIDENCE: [&str; 14] = [
+    "probability_mean",
+    "probability_max",
+    "building_before_mean",
+    "building_after_mean",
+    "boundary_mean",
+    "change_mean",
+    "building_index_gain",
+    "shadow_gain",
+    "rectangularity",
+    "compactness",
+    "area_log10",
+    "edge_distance_m",
+    "registration_residual_m",
+    "registration_residual_near_m",
+];
+
 impl ScoreOptions {
     /// For the classical detector: set by hand, not calibrated.
     pub fn classical() -> ScoreOptions {
@@ -181,5 +199,15 @@ mod tests {
         assert_eq!((evidence["shadow_gain"], evidence["building_index_gain"]), (0.0, 0.0));
         assert!((evidence["probability_mean"] - 200.0 / 255.0).abs() < 1e-9);
         assert!(!evidence.contains_key("registration_residual_near_m"));
+
+        let registered = ScoreContext {
+            registration_residual_m: Some(0.1),
+            registration_residual_near_m: Some(0.2),
+            ..context
+        };
+        let (_, evidence) = score(&patch, object, &raw, &extent(&raw), &registered, &ScoreOptions::network());
+        let mut names = EVIDENCE;
+        names.sort_unstable();
+        assert!(evidence.keys().eq(names), "{evidence:?}");
     }
 }

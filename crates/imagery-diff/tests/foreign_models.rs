@@ -72,6 +72,10 @@ fn a_card_that_means_nothing_is_refused_by_field() {
         refused(|card| card.input.looks = Vec::new()),
         refused(|card| card.input.looks = vec![1.0, 3.0]),
         refused(|card| card.input.gsd_m_best = -0.5),
+        refused(|card| {
+            let score = r#"{"intercept": -5.0, "weights": {"probability": 1.0}}"#;
+            card.score = serde_json::from_str(score).unwrap();
+        }),
         refused(|card| card.outputs = vec!["-".to_owned(), "ships".to_owned()]),
         refused(|card| card.outputs = vec!["new".to_owned(), "change".to_owned()]),
         refused(|card| card.outputs = vec!["removed".to_owned(), "-".to_owned()]),
@@ -85,6 +89,7 @@ fn a_card_that_means_nothing_is_refused_by_field() {
         "input.looks",
         "input.looks",
         "input.gsd_m_best",
+        "score.weights",
         "outputs",
         "outputs",
         "outputs",

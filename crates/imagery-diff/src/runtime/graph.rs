@@ -163,11 +163,11 @@ impl<'a> Graph<'a> {
     /// two images side by side, the second half of their channels before the first.
     pub(super) fn of_other(&self, value: &str) -> Option<(Vec<usize>, &'a str)> {
         let apart = self.maker(value, "Reshape", 1)?;
-        let (swapped, [second, first]) = self.joined(&self.nodes[apart].input[0])? else { return None };
+        let (swapped, [second, first]) = self.joined(self.nodes[apart].input.first()?)? else { return None };
         let halves = [self.maker(first, "Slice", 1)?, self.maker(second, "Slice", 1)?];
-        let both = &self.nodes[halves[0]].input[0];
+        let both = self.nodes[halves[0]].input.first()?;
         let together = self.maker(both, "Reshape", 2)?;
-        let from = self.nodes[together].input[0].as_str();
+        let from = self.nodes[together].input.first()?.as_str();
         let channels = i64::try_from(self.channels(from)?).ok()?;
         let input = |node: usize, at: usize| self.integers(self.nodes[node].input.get(at)?);
         let is_part = |half: usize, start: i64| {
