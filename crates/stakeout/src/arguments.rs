@@ -95,8 +95,9 @@ pub(crate) struct Evaluate {
     /// Leave out candidates of a lower score, 0 to 1 [default: 0.1]
     #[arg(long, value_name = "S", value_parser = score)]
     pub(crate) min_score: Option<f64>,
-    /// Ground sample distance of pairs without georeference, metres.
-    #[arg(long, default_value_t = 0.5, value_name = "M")]
+    /// Ground sample distance of pairs without georeference, metres; it turns their areas into square metres, and they are
+    /// searched in their own pixels all the same.
+    #[arg(long, default_value_t = 0.5, value_name = "M", value_parser = metres)]
     pub(crate) gsd: f64,
     /// Only places whose name begins so.
     #[arg(long, default_value = "")]
@@ -218,6 +219,13 @@ fn export_format(text: &str) -> Result<ExportFormat, String> {
         let names: Vec<&str> = ExportFormat::ALL.iter().map(|(name, _)| *name).collect();
         format!("must be one of {}", names.join(", "))
     })
+}
+
+fn metres(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|metres: &f64| metres.is_finite() && *metres > 0.0)
+        .ok_or_else(|| "must be a number above 0".to_owned())
 }
 
 fn score(text: &str) -> Result<f64, String> {

@@ -15,10 +15,8 @@ use crate::{arguments::Detect, output::check_writable};
 const SHOWN_MAX: usize = 20;
 
 pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
-    check_writable(&arguments.out)?;
-    if let Some(report) = &arguments.report {
-        check_writable(report)?;
-    }
+    let outputs = std::iter::once(&arguments.out).chain(&arguments.report);
+    check_writable(outputs, &[&arguments.before, &arguments.after])?;
     let started = Instant::now();
     let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
     let mut options = DetectOptions::default();

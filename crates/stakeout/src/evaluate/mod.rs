@@ -48,10 +48,7 @@ struct Evaluated {
 }
 
 pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
-    for path in [&arguments.json, &arguments.html].into_iter().flatten() {
-        check_writable(path)?;
-    }
-    ensure!(arguments.gsd > 0.0, "--gsd is {} but must be above 0", arguments.gsd);
+    check_writable([&arguments.json, &arguments.html].into_iter().flatten(), &[])?;
     let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
     let pairs = pairs(&arguments.folder, &arguments.prefix)?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
@@ -140,14 +137,20 @@ fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
         Ok(files)
     };
     let (mut before, mut after, labels) = (by_stem("A")?, by_stem("B")?, by_stem("label")?);
+    let image = |name: &str, found: Option<PathBuf>, part: &str| {
+        found.with_context(|| format!("{}/label has {name} but {part} has not", folder.display()))
+    };
     let pairs: Vec<Labelled> = labels
         .into_iter()
         .filter(|(name, _)| name.starts_with(prefix))
-        .filter_map(|(name, label)| {
-            Some(Labelled { before: before.remove(&name)?, after: after.remove(&name)?, name, label })
+        .map(|(name, label)| {
+            let before = image(&name, before.remove(&name), "A")?;
+            let after = image(&name, after.remove(&name), "B")?;
+            Ok(Labelled { name, before, after, label })
         })
-        .collect();
-    ensure!(!pairs.is_empty(), "{} holds no pair: A/, B/ and label/ share no name", folder.display());
+        .collect::<anyhow::Result<_>>()?;
+    let named = if prefix.is_empty() { String::new() } else { format!(" whose name begins with {prefix:?}") };
+    ensure!(!pairs.is_empty(), "{}/label holds no image{named}", folder.display());
     Ok(pairs)
 }
 

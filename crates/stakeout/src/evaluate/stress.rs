@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, path::Path};
 
-use geo::{Area, BooleanOps};
+use geo::{Area, BooleanOps, Intersects};
 use imagery_diff::{
     AlignedPair, Candidate, Change, Detector, Displacement, MemoryPair, PairSource, Raster, Samples, detect,
     stress::{CASES, Stress},
@@ -76,12 +76,11 @@ impl Stressed {
         Ok(())
     }
 
-    /// Name, structures found and how many that is a square kilometre, case by case.
+    /// Name, structures found and how many that is a square kilometre, case by case; none where no after image has 8 bits,
+    /// which the cases are made of.
     pub(super) fn cases(&self) -> impl Iterator<Item = (String, usize, f64)> + '_ {
-        CASES.into_iter().map(Stress::name).zip(self.alarms).map(|(name, alarms)| {
-            let alarms_km2 = if self.area_km2 > 0.0 { alarms as f64 / self.area_km2 } else { 0.0 };
-            (name, alarms, alarms_km2)
-        })
+        let cases = CASES.into_iter().map(Stress::name).zip(self.alarms).filter(|_| self.area_km2 > 0.0);
+        cases.map(|(name, alarms)| (name, alarms, alarms as f64 / self.area_km2))
     }
 
     /// What became of new structures in the swapped pairs, in words.
@@ -108,14 +107,20 @@ impl Stressed {
         for (name, found, found_km2) in self.cases() {
             eprintln!("unchanged, {name:22} {found:4} found, {found_km2:.2} a km2");
         }
+        if self.area_km2 == 0.0 {
+            eprintln!("no after image has 8 bits, so that no unchanged pair was made");
+        }
         eprintln!("{}", self.direction());
     }
 }
 
 /// Whether a structure of the swapped pair is the demolition of one that is new in the pair.
 fn is_removed(other: &Candidate, new: &Candidate) -> bool {
+    if other.change != Change::Removed || !other.outline.0.intersects(&new.outline.0) {
+        return false;
+    }
     let shared = other.outline.0.intersection(&new.outline.0).unsigned_area();
-    other.change == Change::Removed && shared >= SAME_PLACE_SHARE * new.outline.0.unsigned_area()
+    shared >= SAME_PLACE_SHARE * new.outline.0.unsigned_area()
 }
 
 /// Ground that was observed; pixels of an image without georeference have the side that was given.
