@@ -19,8 +19,12 @@ const METRES_MAX: f64 = 8e7;
 const TURN_DEG: f64 = 360.0;
 /// Web Mercator, by EPSG.
 const WEB_MERCATOR_CODE: u32 = 3857;
+/// Half the width of Web Mercator, metres: from the middle of the map to the antimeridian.
+const WEB_MERCATOR_HALF_M: f64 = 20_037_508.342_789_244;
 /// Digits after the point of a projected metre: 0.1 mm.
 const METRE_DIGITS: f64 = 1e4;
+/// Nearer to the antimeridian than this a position lies on it, degrees: what rounding to 0.1 mm moves it by.
+const ON_ANTIMERIDIAN_DEG: f64 = 5e-9;
 
 /// A CRS that features can be asked for in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +124,11 @@ impl Way {
         Ok(match self {
             Way::Same => [x, y],
             Way::Swapped => [y, x],
-            Way::WebMercator(way) | Way::Utm(way) => way.inverse(&[on_earth([x, y])?])?[0],
+            Way::WebMercator(way) => {
+                let [_, lat] = way.inverse(&[on_earth([x, y])?])?[0];
+                on_antimeridian([mercator_longitude(x), lat])
+            }
+            Way::Utm(way) => on_antimeridian(way.inverse(&[on_earth([x, y])?])?[0]),
         })
     }
 
@@ -150,24 +158,30 @@ impl Way {
             turn_coordinates(coordinates, &mut |position| self.to_degrees(position))?;
         }
         if let (Way::Utm(_), Some(geometry)) = (self, feature.get_mut("geometry")) {
-            cut_at_antimeridian(geometry);
+            if geometry["type"] == "MultiPolygon" {
+                keep_parts_whole(geometry);
+            } else {
+                cut_at_antimeridian(geometry);
+            }
         }
         Ok(feature)
     }
 
     /// The outline of a box in degrees, its curved edges in steps, as GeoJSON polygons: two of the same one turn apart
     /// where it crosses the antimeridian, so that features on either side of it are met.
-    pub(crate) fn box_outlines(&self, corners: [f64; 4]) -> Result<Vec<Value>, ApiError> {
+    pub(crate) fn box_outlines(&self, mut corners: [f64; 4]) -> Result<Vec<Value>, ApiError> {
+        let is_whole_map = corners[2] - corners[0] >= 2.0 * WEB_MERCATOR_HALF_M;
+        if matches!(self, Way::WebMercator(_)) && is_whole_map {
+            corners.chunks_exact(2).try_for_each(|at| on_earth([at[0], at[1]]).map(drop))?;
+            (corners[0], corners[2]) = (-WEB_MERCATOR_HALF_M, WEB_MERCATOR_HALF_M);
+        }
         let edge = box_edge(corners);
-        let mut ring = match self {
-            Way::WebMercator(way) | Way::Utm(way) => {
-                corners.chunks_exact(2).try_for_each(|at| on_earth([at[0], at[1]]).map(drop))?;
-                way.inverse(&edge)?
+        let mut ring: Vec<[f64; 2]> =
+            edge.into_iter().map(|at| self.to_degrees(at)).collect::<Result<_, _>>()?;
+        if matches!(self, Way::Utm(_)) {
+            for at in 1..ring.len() {
+                ring[at][0] = ring[at - 1][0] + turned(ring[at][0] - ring[at - 1][0]);
             }
-            _ => edge.into_iter().map(|at| self.to_degrees(at)).collect::<Result<_, _>>()?,
-        };
-        for at in 1..ring.len() {
-            ring[at][0] = ring[at - 1][0] + turned(ring[at][0] - ring[at - 1][0]);
         }
         let in_world = ring.iter().all(|[lon, lat]| lon.abs() <= 540.0 && lat.abs() <= 90.0);
         let closes = ring.first() == ring.last();
@@ -212,6 +226,36 @@ fn cut_at_antimeridian(geometry: &mut Value) {
     };
     let whole = Polygon::new(ring(&rings[0]), rings[1..].iter().map(ring).collect());
     *geometry = polygon_value(&whole);
+}
+
+/// Turns the longitudes of each part of a multipolygon to one side: a part that ends at the antimeridian may have come
+/// out of a UTM zone with the other side's sign there. What is no such multipolygon stays as it is.
+fn keep_parts_whole(geometry: &mut Value) {
+    let Ok(mut parts) = serde_json::from_value::<Vec<Vec<Vec<[f64; 2]>>>>(geometry["coordinates"].clone())
+    else {
+        return;
+    };
+    for part in &mut parts {
+        let Some(inmost) = part.iter().flatten().map(|at| at[0]).min_by(|a, b| a.abs().total_cmp(&b.abs()))
+        else {
+            continue;
+        };
+        for at in part.iter_mut().flatten() {
+            *at = on_antimeridian([inmost + turned(at[0] - inmost), at[1]]);
+        }
+    }
+    geometry["coordinates"] = json!(parts);
+}
+
+/// Web Mercator is linear along the equator, and ends at the antimeridian, where PROJ begins it anew.
+fn mercator_longitude(x: f64) -> f64 {
+    x / WEB_MERCATOR_HALF_M * (TURN_DEG / 2.0)
+}
+
+/// A position, on the antimeridian where it lies there but for rounding.
+fn on_antimeridian([lon, lat]: [f64; 2]) -> [f64; 2] {
+    let half = TURN_DEG / 2.0;
+    if (lon.abs() - half).abs() <= ON_ANTIMERIDIAN_DEG { [half.copysign(lon), lat] } else { [lon, lat] }
 }
 
 /// A projected position, if it can be one at all.
@@ -322,9 +366,32 @@ mod tests {
     #[test]
     fn a_box_of_the_whole_web_map_is_the_whole_world() {
         let way = FeatureCrs::Projected(3857).way().unwrap();
-        let half = 20_037_508.342_789_244;
-        let outlines = way.box_outlines([-half, -half, half, half]).unwrap();
-        let [west, _, east, north] = bounds(&outlines[0]);
-        assert!(west <= -179.99 && east >= 179.99 && north > 85.05, "{west} {east} {north}");
+        for half in [20_037_508.342_789_244, 20_037_508.342_8, 2.1e7, 6e7] {
+            let outlines = way.box_outlines([-half, -half, half, half]).unwrap();
+            let [west, _, east, north] = bounds(&outlines[0]);
+            assert!(west == -180.0 && east == 180.0 && north > 85.05, "{half}: {west} {east} {north}");
+        }
+    }
+
+    #[test]
+    fn an_outline_across_the_antimeridian_comes_back_as_it_went_out() {
+        let crossing = json!({"type": "MultiPolygon", "coordinates": [
+            [[[179.9, -17.0], [180.0, -17.0], [180.0, -16.9], [179.9, -16.9], [179.9, -17.0]]],
+            [[[-180.0, -17.0], [-179.9, -17.0], [-179.9, -16.9], [-180.0, -16.9], [-180.0, -17.0]]]]});
+        let stored = record::geojson::read_polygon(&crossing).unwrap();
+        for code in [3857, 32760, 32701] {
+            let way = FeatureCrs::Projected(code).way().unwrap();
+            let text = json!({"type": "Feature", "id": "a", "geometry": crossing}).to_string();
+            let told: Value = serde_json::from_str(&way.feature_text(&text).unwrap()).unwrap();
+            let read = way.read(told).unwrap();
+            let back = record::geojson::read_polygon(&read["geometry"]).unwrap();
+            let (wanted, got) = (record::geojson::bounds(&stored), record::geojson::bounds(&back));
+            assert!(wanted.iter().zip(got).all(|(a, b)| (a - b).abs() < 1e-6), "{code}: {wanted:?} {got:?}");
+        }
+        let way = FeatureCrs::Projected(3857).way().unwrap();
+        let beyond =
+            json!([[[2.003e7, 0.0], [2.004e7, 0.0], [2.004e7, 1e4], [2.003e7, 1e4], [2.003e7, 0.0]]]);
+        let read = way.read(json!({"geometry": {"type": "Polygon", "coordinates": beyond}})).unwrap();
+        assert!(record::geojson::read_polygon(&read["geometry"]).is_err(), "{read}");
     }
 }

@@ -298,12 +298,21 @@ fn inline(value: &Value) -> String {
     }
 }
 
+/// The rings of a polygon, or of all parts of a multipolygon.
+fn rings_of(geometry: &Value) -> Vec<&Value> {
+    let parts = geometry["coordinates"].as_array().into_iter().flatten();
+    if geometry["type"] == "MultiPolygon" {
+        parts.filter_map(Value::as_array).flatten().collect()
+    } else {
+        parts.collect()
+    }
+}
+
 /// Outlines drawn to scale, north up, longitudes shortened by the latitude.
 fn map(features: &[Value]) -> String {
     let rings: Vec<Vec<[f64; 2]>> = features
         .iter()
-        .filter_map(|feature| feature["geometry"]["coordinates"].as_array())
-        .flatten()
+        .flat_map(|feature| rings_of(&feature["geometry"]))
         .map(|ring| {
             let position = |at: &Value| Some([at[0].as_f64()?, at[1].as_f64()?]);
             ring.as_array().into_iter().flatten().filter_map(position).collect()

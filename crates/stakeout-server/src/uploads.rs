@@ -148,6 +148,28 @@ impl Uploads {
             // holding one that has expired removes it; one that is in use is left alone
             let _ = self.hold(&id, &announced.by);
         }
+        self.sweep_remnants();
+    }
+
+    /// Removes files that a crash left without their announcement.
+    fn sweep_remnants(&self) {
+        let expires = Duration::from_secs(self.limits.expires_s);
+        for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = file.path();
+            let is_remnant = match path.extension().and_then(|extension| extension.to_str()) {
+                Some("part") => !path.with_extension("json").exists(),
+                Some("writing") => true,
+                _ => false,
+            };
+            let modified = file.metadata().and_then(|file| file.modified());
+            let is_old = modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > expires));
+            if is_remnant
+                && is_old
+                && let Err(error) = fs::remove_file(&path)
+            {
+                tracing::warn!(path = %path.display(), %error, "a remnant of an upload could not be removed");
+            }
+        }
     }
 
     fn open(&self) -> Vec<(String, Announced)> {
@@ -251,6 +273,12 @@ mod tests {
         uploads.announce(&announced(30)).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count");
         let later = Uploads::new(folder.path(), UploadLimits { expires_s: 0, ..limits });
+        std::thread::sleep(Duration::from_millis(5));
+        for remnant in ["a.part", "b.writing"] {
+            fs::write(folder.path().join("uploads").join(remnant), "half").unwrap();
+        }
+        uploads.sweep();
+        assert_eq!(fs::read_dir(folder.path().join("uploads")).unwrap().count(), 6, "none is old yet");
         std::thread::sleep(Duration::from_millis(5));
         later.sweep();
         assert_eq!(fs::read_dir(folder.path().join("uploads")).unwrap().count(), 0);

@@ -177,10 +177,15 @@ pub(crate) fn exception_report(error: &ApiError) -> String {
     )
 }
 
-/// Text as XML holds it; control characters, which XML does not have, are left out.
+/// Whether a letter is none that XML has.
+pub(crate) fn is_no_xml(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Text as XML holds it; letters that XML does not have are left out.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars().filter(|letter| !letter.is_control()) {
+    for letter in text.chars().filter(|letter| !is_no_xml(*letter)) {
         match letter {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),

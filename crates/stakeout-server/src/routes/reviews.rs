@@ -233,14 +233,17 @@ fn tell(app: &App, outcome: &ReviewOutcome, drawn_in: Option<&ComparisonId>) {
 /// What a review did, and how its candidate stands now for the one who gave it.
 fn described(app: &App, actor: &Actor, outcome: &ReviewOutcome) -> Result<Value, ApiError> {
     let entry = app.store.queue_entry(actor.reader(), &outcome.review.candidate)?;
-    let mut candidate = json!({"state": entry.item.value()["properties"]["state"]});
+    let state = &entry.item.value()["properties"]["state"];
+    // what a second person alone has said since stays hidden, in the answer to a repeated request too
+    let annotation = outcome.annotation.as_ref().filter(|_| entry.annotation.is_some());
+    let mut candidate = json!({"state": state});
     for (name, value) in standing(&entry) {
         candidate[name] = value;
     }
     Ok(json!({
         "review": outcome.review,
-        "state": outcome.state,
-        "annotation": outcome.annotation.as_ref().map(geojson::annotation_feature),
+        "state": state,
+        "annotation": annotation.map(geojson::annotation_feature),
         "candidate": candidate,
     }))
 }

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::Stream;
-use record::{Actor, Role, SceneId, Sha256Hex, SiteId, geojson::NAME_CHARACTERS_MAX};
+use record::{Actor, Role, SceneId, Sha256Hex, SiteId};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
@@ -31,10 +31,15 @@ use crate::{
     ranges::{self, Wanted},
     stac,
     uploads::HeldUpload,
+    wmts,
 };
 
 /// Largest `properties` part, bytes.
 const PROPERTIES_BYTES_MAX: usize = 64 << 10;
+/// Longest name of a file that is kept, bytes: file systems have 255.
+const FILE_NAME_BYTES_MAX: usize = 200;
+/// Longest extension that a name is cut before, bytes.
+const EXTENSION_BYTES_MAX: usize = 10;
 /// Members of a body that names a file which is here already.
 const MEMBERS: [&str; 4] = ["upload", "scene", "properties", "world_file"];
 /// Bytes read from a blob at a time when it is sent.
@@ -239,12 +244,21 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
-/// The last part of a path, without control characters: a name to show, never one to open.
+/// The last part of a path, without what XML has no letters for: a name to show, never one to open. A long one is cut
+/// before its extension.
 pub(super) fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let kept: String =
-        last.chars().filter(|letter| !letter.is_control()).take(NAME_CHARACTERS_MAX / 4).collect();
-    if kept.is_empty() { "scene".to_owned() } else { kept }
+    let kept: String = last.chars().filter(|letter| !wmts::is_no_xml(*letter)).collect();
+    if kept.is_empty() {
+        return "scene".to_owned();
+    }
+    let short = |(_, extension): &(&str, &str)| extension.len() <= EXTENSION_BYTES_MAX;
+    let (stem, extension) = match kept.rsplit_once('.').filter(short) {
+        Some((stem, extension)) => (stem, format!(".{extension}")),
+        None => (kept.as_str(), String::new()),
+    };
+    let end = stem.floor_char_boundary(FILE_NAME_BYTES_MAX - extension.len());
+    format!("{}{extension}", &stem[..end])
 }
 
 pub(crate) async fn list(
@@ -350,5 +364,8 @@ mod tests {
         assert_eq!(safe_name("C:\\scenes\\a.tif"), "a.tif");
         assert_eq!(safe_name("a\n\0b.tif"), "ab.tif");
         assert_eq!(safe_name("../"), "scene");
+        let long = format!("{}_B02.tif", "ö".repeat(300));
+        assert_eq!(safe_name(&long), format!("{}.tif", "ö".repeat(98)));
+        assert_eq!(safe_name(&"x".repeat(300)), "x".repeat(200));
     }
 }

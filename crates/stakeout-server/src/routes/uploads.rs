@@ -1,5 +1,7 @@
 //! Resumable uploads: tus 1.0 with creation, checksum, expiration and termination.
 
+use std::io::ErrorKind;
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -203,10 +205,15 @@ async fn receive(
             broken = Some(ApiError::new(status, "too-large", "The piece is too large", detail));
             break;
         }
-        file.write_all(&piece).await.map_err(failed)?;
+        if let Err(error) = file.write_all(&piece).await {
+            broken = Some(unwritten(&error));
+            break;
+        }
         end += piece.len() as u64;
     }
-    file.flush().await.map_err(failed)?;
+    if let Err(error) = file.flush().await {
+        broken = broken.or_else(|| Some(unwritten(&error)));
+    }
     if let Some(checksum) = checksum {
         let matches = broken.is_none() && checksum.is_of(&mut file, offset).await.map_err(failed)?;
         if !matches {
@@ -216,6 +223,17 @@ async fn receive(
     }
     file.sync_data().await.map_err(failed)?;
     broken.map_or(Ok(end), Err)
+}
+
+/// What is told when a piece cannot be written.
+fn unwritten(error: &std::io::Error) -> ApiError {
+    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        let detail =
+            "the disk of the server is full; what came of the piece is kept unless it has a checksum";
+        let status = StatusCode::INSUFFICIENT_STORAGE;
+        return ApiError::new(status, "disk-full", "The disk is full", detail.to_owned());
+    }
+    ApiError::internal(error)
 }
 
 /// `460 Checksum Mismatch`, as the extension numbers it.
