@@ -18,6 +18,8 @@ const STEPS_MAX: NonZeroUsize = NonZeroUsize::new(4_000_000).expect("it is more 
 const STACK_BYTES: usize = 128 << 20;
 /// Texts up to here cannot nest so deep that they need it.
 const SHORT_BYTES: usize = 256;
+/// Steps along an edge of a box that is turned into a system in which it is none.
+const BOX_EDGE_STEPS: u32 = 16;
 
 /// A filter that cannot be taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -227,8 +229,11 @@ fn turn_geometries<E>(
             if let Some(coordinates) = members.get_mut("coordinates") {
                 return turn_coordinates(coordinates, turn);
             }
-            if let Some(Value::Array(numbers)) = members.get_mut("bbox") {
-                return turn_box(numbers, turn);
+            if let Some(Value::Array(numbers)) = members.get("bbox") {
+                if let Some(turned) = turned_box(numbers, turn)? {
+                    *value = turned;
+                }
+                return Ok(());
             }
             members.values_mut().try_for_each(|member| turn_geometries(member, turn))
         }
@@ -256,21 +261,35 @@ pub fn turn_coordinates<E>(
     items.iter_mut().try_for_each(|item| turn_coordinates(item, turn))
 }
 
-fn turn_box<E>(
-    numbers: &mut [Value],
+/// A box as it is after a turn: a box, or the polygon of its curved edges where it is none any more; heights are left out.
+/// `None` where it is no box.
+fn turned_box<E>(
+    numbers: &[Value],
     turn: &mut impl FnMut([f64; 2]) -> Result<[f64; 2], E>,
-) -> Result<(), E> {
+) -> Result<Option<Value>, E> {
     let half = numbers.len() / 2;
-    if half < 2 {
-        return Ok(());
+    let number = |at: usize| numbers.get(at).and_then(Value::as_f64);
+    let (Some(x0), Some(y0), Some(x1), Some(y1)) = (number(0), number(1), number(half), number(half + 1))
+    else {
+        return Ok(None);
+    };
+    let corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
+    let [a, b, c, d] = [turn(corners[0])?, turn(corners[1])?, turn(corners[2])?, turn(corners[3])?];
+    let shares_sides = |axis: usize| a[axis] == b[axis] && c[axis] == d[axis];
+    let shares_others = |axis: usize| b[axis] == c[axis] && d[axis] == a[axis];
+    if (0..2).any(|axis| shares_sides(axis) && shares_others(1 - axis)) {
+        return Ok(Some(json!({"bbox": [a[0], a[1], c[0], c[1]]})));
     }
-    for at in [0, half] {
-        if let (Some(x), Some(y)) = (numbers[at].as_f64(), numbers[at + 1].as_f64()) {
-            let [x, y] = turn([x, y])?;
-            (numbers[at], numbers[at + 1]) = (json!(x), json!(y));
+    let mut ring = vec![a];
+    for side in corners.windows(2) {
+        for step in 1..=BOX_EDGE_STEPS {
+            let share = f64::from(step) / f64::from(BOX_EDGE_STEPS);
+            ring.push(turn([0, 1].map(|axis| side[0][axis] + (side[1][axis] - side[0][axis]) * share))?);
         }
     }
-    Ok(())
+    let last = ring.len() - 1;
+    ring[last] = a;
+    Ok(Some(json!({"type": "Polygon", "coordinates": [ring]})))
 }
 
 #[cfg(test)]
@@ -314,5 +333,17 @@ mod tests {
         let filter = Filter::from_text("S_INTERSECTS(geometry, POINT(2 1))").unwrap();
         let turned = filter.turn_positions(&mut |[x, y]| Ok::<_, ()>([y, x])).unwrap();
         assert_eq!(turned.expression()["args"][1]["coordinates"], json!([1.0, 2.0]));
+    }
+
+    #[test]
+    fn a_box_stays_one_where_it_can_and_becomes_the_polygon_of_its_edges_else() {
+        let filter = Filter::from_text("S_INTERSECTS(geometry, BBOX(1, 2, 3, 4))").unwrap();
+        let swapped = filter.clone().turn_positions(&mut |[x, y]| Ok::<_, ()>([y, x])).unwrap();
+        assert_eq!(swapped.expression()["args"][1], json!({"bbox": [2.0, 1.0, 4.0, 3.0]}));
+        let sheared = filter.turn_positions(&mut |[x, y]| Ok::<_, ()>([x + y, y])).unwrap();
+        let ring = &sheared.expression()["args"][1]["coordinates"][0];
+        let positions = ring.as_array().unwrap();
+        assert!(positions.contains(&json!([5.0, 2.0])) && positions.contains(&json!([7.0, 4.0])), "{ring}");
+        assert_eq!((positions.first(), positions.len()), (positions.last(), 65));
     }
 }
