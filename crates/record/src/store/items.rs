@@ -68,6 +68,14 @@ pub struct Item {
 }
 
 impl Item {
+    /// A site or an annotation as it is stored, for who has just written it: read anew it might be what somebody else has made
+    /// of it since.
+    pub fn of(id: &str, revision: u64, feature: &Value) -> Item {
+        let feature = feature.to_string();
+        let sha256 = Sha256Hex::of(feature.as_bytes()).to_string();
+        Item { id: id.to_owned(), revision, sha256, feature }
+    }
+
     /// The feature as JSON.
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.feature).expect("stored features are JSON that this crate wrote")

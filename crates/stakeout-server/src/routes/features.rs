@@ -7,7 +7,7 @@ use axum::{
 };
 use record::{
     Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter,
-    FilterError, PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
+    FilterError, Item, PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
@@ -407,15 +407,18 @@ async fn change(
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
-                    app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
+                    let site = app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
                     app.notify("site", json!({"id": id}));
+                    Ok(Item::of(&id, site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
-                    let (id, drawn) = (AnnotationId(id.clone()), drawn(&feature)?);
-                    tell(app, &actor, &app.store.update_annotation(&actor, &id, if_match, drawn)?)?;
+                    let drawn = drawn(&feature)?;
+                    let changed =
+                        app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
+                    tell(app, &actor, &changed)?;
+                    Ok(Item::of(&id, changed.revision, &geojson::annotation_feature(&changed)))
                 }
             }
-            Ok(app.store.item(collection, &id)?)
         })
         .await?;
     let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
