@@ -1,7 +1,7 @@
 //! The catalogue of scenes, for reading.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{Collection, Cursor, Query, Scene, SceneId, Site, SiteId};
+use record::{Collection, Cursor, Query, RecordError, Scene, SceneId, Site, SiteId};
 use serde_json::{Value, json};
 
 use super::{GEOJSON, geojson, json as answer, schema, with_type};
@@ -46,7 +46,12 @@ pub(crate) async fn collections(
         .blocking(move |app| {
             sites(app)?
                 .iter()
-                .map(|site| Ok(stac::collection(site, &app.store.scenes(&site.id)?, &base)))
+                .filter_map(|site| match app.store.scenes(&site.id) {
+                    // deleted since the sites were read
+                    Err(RecordError::NotFound { .. }) => None,
+                    Err(error) => Some(Err(error.into())),
+                    Ok(scenes) => Some(Ok(stac::collection(site, &scenes, &base))),
+                })
                 .collect::<Result<Vec<Value>, ApiError>>()
                 .map(|collections| {
                     let links = [
