@@ -177,6 +177,7 @@ export class EditPanel {
   }
 
   private merge(): void {
+    if (this.redrawing) return this.say(null, "send the drawing first: it can be merged when it is a candidate");
     const selected = [...this.desk.review.selected].filter((id) => id !== this.editing);
     if (selected.length === 0) return this.say(null, "select the other parts first (X in the list)");
     for (const id of selected) this.mergeWith(id);
