@@ -28,6 +28,10 @@ DATA = {
     "open": [OPENAERIALMAP, SPACENET, PROCEDURAL],
     "research": [OPENAERIALMAP, SPACENET, PROCEDURAL, LEVIR],
 }
+HOW_MEASURED = (
+    "quick figures of the recipe: one look, plain thresholding, coarse images not enlarged; "
+    "docs/detector.md has those of the whole detector"
+)
 LIMITS = {
     "open": (
         "Learned from single-date mosaics: new structures were composed or taken from other places, "
@@ -62,6 +66,6 @@ def card(
         },
         "outputs": list(OUTPUTS),
         "trained_on": trained_on,
-        "figures": figures,
+        "figures": {"how": HOW_MEASURED} | figures,
         "limits": LIMITS[model],
     }
