@@ -161,7 +161,45 @@ fn what_cannot_be_compared_gives_one_line_and_no_file() {
 }
 
 #[test]
+fn what_is_read_or_is_no_file_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let image = std::fs::read(&before).unwrap();
+    // the same place by another way
+    let beside = folder.path().join(".").join(before.file_name().unwrap());
+    let out = folder.path().join("out.geojson");
+    for (more, words) in [
+        (vec!["--out", text(&before)], "is read or written besides"),
+        (vec!["--out", text(&beside)], "is read or written besides"),
+        (vec!["--out", text(&out), "--report", text(&out)], "is read or written besides"),
+        (vec!["--out", "/dev/null"], "/dev/null is not a regular file"),
+    ] {
+        let done = run(&[vec!["detect", text(&before), text(&after)], more].concat());
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{told}");
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(std::fs::read(&before).unwrap(), image);
+    assert!(!out.exists());
+}
+
+#[test]
+fn tokens_are_listed_and_revoked_only_where_there_is_a_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mistyped");
+    for more in [vec!["list", "--data", text(&data)], vec!["revoke", "--data", text(&data), "some-id"]] {
+        let done = run(&[vec!["token"], more].concat());
+        assert_eq!(done.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&done.stderr).contains("mistyped is no data folder"));
+    }
+    assert!(!data.exists());
+    let made = run(&["token", "create", "--data", text(&data), "--role", "viewer"]);
+    assert!(String::from_utf8_lossy(&made.stderr).contains("mistyped was no data folder: a new one was made"));
+}
+
+#[test]
 fn bad_arguments_exit_with_two() {
+    assert_eq!(run(&["evaluate", "pairs", "--gsd", "0"]).status.code(), Some(2));
     assert_eq!(run(&["detect"]).status.code(), Some(2));
     assert_eq!(run(&["detect", "a", "b", "--out", "c", "--min-score", "7"]).status.code(), Some(2));
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));

@@ -82,7 +82,7 @@ fn the_page_shows_what_was_found_and_what_is_true() {
 }
 
 #[test]
-fn a_label_of_another_size_and_two_images_of_one_name_are_refused() {
+fn a_label_of_another_size_or_without_an_image_and_two_images_of_one_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let pairs = labelled(folder.path());
     let refused = |wanted: &str| {
@@ -101,6 +101,8 @@ fn a_label_of_another_size_and_two_images_of_one_name_are_refused() {
     gdal("gdal_translate", &["-q", "-outsize", "50%", "50%", text(&label), text(&small)]);
     std::fs::copy(small, label).unwrap();
     refused("192x192 px but its before image has 384x384");
+    std::fs::remove_file(pairs.join("B/place.tif")).unwrap();
+    refused("label has place but B has not");
 }
 
 /// Real pairs lie in the folder that `STAKEOUT_DATA` names; their licence keeps them out of the repository.
