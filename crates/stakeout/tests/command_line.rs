@@ -194,7 +194,9 @@ fn tokens_are_listed_and_revoked_only_where_there_is_a_data_folder() {
     }
     assert!(!data.exists());
     let made = run(&["token", "create", "--data", text(&data), "--role", "viewer"]);
-    assert!(String::from_utf8_lossy(&made.stderr).contains("mistyped was no data folder: a new one was made"));
+    assert!(
+        String::from_utf8_lossy(&made.stderr).contains("mistyped was no data folder: a new one was made")
+    );
 }
 
 #[test]
