@@ -19,7 +19,7 @@ pub struct Config {
     /// ONNX Runtime library that computes networks instead of pure Rust, such as `/usr/lib/libonnxruntime.so`; in builds
     /// with the feature `ort`.
     pub onnx_runtime: Option<PathBuf>,
-    /// Comparisons that run at the same time.
+    /// Comparisons that run at the same time; with 0 they wait until a server with more is started.
     pub jobs_parallel: usize,
     /// Requests that work on files or the database at the same time; others wait.
     pub blocking_max: usize,
@@ -220,9 +220,8 @@ impl Config {
         if !(1..=100).contains(&self.tile_jpeg_quality) {
             return Some(("tile_jpeg_quality", self.tile_jpeg_quality.to_string(), "1 to 100"));
         }
-        // with none of these every request or comparison would wait for ever
+        // with none of these every request would wait for ever
         let needed = [
-            ("jobs_parallel", self.jobs_parallel),
             ("blocking_max", self.blocking_max),
             ("connections_max", self.connections_max),
             ("ingests_parallel", self.ingests_parallel),
