@@ -91,7 +91,7 @@ impl Rate {
 }
 
 /// Whoever has one address of version 6 has the other 2^64 of its network too.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
         IpAddr::V6(address) => {
