@@ -91,8 +91,8 @@ impl Backdrop {
     /// address is none of a web server.
     pub fn origin(&self) -> Option<&str> {
         let host = web_host(&self.url)?;
-        let scheme = self.url.find(host)?;
-        Some(&self.url[..scheme + host.len()])
+        let rest = self.url.split_once("://")?.1;
+        Some(&self.url[..self.url.len() - rest.len() + host.len()])
     }
 
     fn is_usable(&self) -> bool {
@@ -266,6 +266,7 @@ mod tests {
             read(&text).map(|config| config.backdrop.unwrap().origin().unwrap().to_owned())
         };
         assert_eq!(backdrop("https://t.example:8443/{z}/{x}/{y}.png").unwrap(), "https://t.example:8443");
+        assert_eq!(backdrop("http://t/{z}/{x}/{y}.png").unwrap(), "http://t");
         for wrong in
             ["https://t.example/map.png", "file:///{z}/{x}/{y}", "https://a; script-src *//{z}/{x}/{y}"]
         {
