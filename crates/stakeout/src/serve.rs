@@ -27,10 +27,7 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let level = if quiet { "error" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
-    // better told now than when the first comparison fails
-    detection::detector(&config.model, config.onnx_runtime.as_deref())
-        .context("the detector of the configuration cannot be used")?;
+    let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), configured)?;
     let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
@@ -45,6 +42,14 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     // a comparison may go on for long; it is taken up at the next start, and every write is whole or not there
     runtime.shutdown_background();
     served
+}
+
+/// The settings of a file, with a detector that can be used: better told now than when the first comparison fails.
+fn configured(path: &Path) -> anyhow::Result<Config> {
+    let config = Config::read(path)?;
+    detection::detector(&config.model, config.onnx_runtime.as_deref())
+        .with_context(|| format!("the detector of the configuration {} cannot be used", path.display()))?;
+    Ok(config)
 }
 
 async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
