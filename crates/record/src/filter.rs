@@ -273,23 +273,30 @@ fn turned_box<E>(
     else {
         return Ok(None);
     };
-    let corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
-    let [a, b, c, d] = [turn(corners[0])?, turn(corners[1])?, turn(corners[2])?, turn(corners[3])?];
+    let [a, b, c, d] = [turn([x0, y0])?, turn([x1, y0])?, turn([x1, y1])?, turn([x0, y1])?];
     let shares_sides = |axis: usize| a[axis] == b[axis] && c[axis] == d[axis];
     let shares_others = |axis: usize| b[axis] == c[axis] && d[axis] == a[axis];
     if (0..2).any(|axis| shares_sides(axis) && shares_others(1 - axis)) {
         return Ok(Some(json!({"bbox": [a[0], a[1], c[0], c[1]]})));
     }
-    let mut ring = vec![a];
-    for side in corners.windows(2) {
-        for step in 1..=BOX_EDGE_STEPS {
-            let share = f64::from(step) / f64::from(BOX_EDGE_STEPS);
-            ring.push(turn([0, 1].map(|axis| side[0][axis] + (side[1][axis] - side[0][axis]) * share))?);
-        }
-    }
-    let last = ring.len() - 1;
-    ring[last] = a;
+    let ring = box_edge([x0, y0, x1, y1]).into_iter().map(turn).collect::<Result<Vec<_>, E>>()?;
     Ok(Some(json!({"type": "Polygon", "coordinates": [ring]})))
+}
+
+/// Positions along the edge of a box, counter-clockwise from its lower left corner back to it: in another system its
+/// sides are curved.
+pub fn box_edge([x0, y0, x1, y1]: [f64; 4]) -> Vec<[f64; 2]> {
+    let corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
+    let mut edge = vec![corners[0]];
+    for side in corners.windows(2) {
+        let ([fx, fy], [tx, ty]) = (side[0], side[1]);
+        edge.extend((1..=BOX_EDGE_STEPS).map(|step| {
+            let share = f64::from(step) / f64::from(BOX_EDGE_STEPS);
+            // the end of a side is the corner itself, to the last bit
+            if step == BOX_EDGE_STEPS { [tx, ty] } else { [fx + (tx - fx) * share, fy + (ty - fy) * share] }
+        }));
+    }
+    edge
 }
 
 #[cfg(test)]

@@ -3,15 +3,13 @@
 use geo::{Coord, LineString, Polygon};
 use raster_io::{RasterError, Reprojection};
 use record::{
-    filter::turn_coordinates,
+    filter::{box_edge, turn_coordinates},
     geojson::{POSITIONS_MAX, polygon_value},
 };
 use serde_json::{Value, json};
 
 use crate::{ApiError, error::causes};
 
-/// Steps along an edge of a projected box: its outline in degrees is curved.
-const BOX_EDGE_STEPS: u32 = 16;
 /// Farthest a projected position may lie from its origin, metres: twice around the Earth. Farther out GDAL 3.6 turns
 /// longitudes back one by one, for ever.
 const METRES_MAX: f64 = 8e7;
@@ -180,7 +178,7 @@ impl Way {
             edge.into_iter().map(|at| self.to_degrees(at)).collect::<Result<_, _>>()?;
         if matches!(self, Way::Utm(_)) {
             for at in 1..ring.len() {
-                ring[at][0] = ring[at - 1][0] + turned(ring[at][0] - ring[at - 1][0]);
+                ring[at][0] = beside(ring[at - 1][0], ring[at][0]);
             }
         }
         let in_world = ring.iter().all(|[lon, lat]| lon.abs() <= 540.0 && lat.abs() <= 90.0);
@@ -218,11 +216,10 @@ fn cut_at_antimeridian(geometry: &mut Value) {
         return;
     }
     let first = rings[0].first().map_or(0.0, |at| at[0]);
-    let beside = |lon: f64| first + turned(lon - first);
-    let west = rings.iter().flatten().map(|at| beside(at[0])).fold(f64::INFINITY, f64::min);
+    let west = rings.iter().flatten().map(|at| beside(first, at[0])).fold(f64::INFINITY, f64::min);
     let turn = if west < -TURN_DEG / 2.0 { TURN_DEG } else { 0.0 };
     let ring = |ring: &Vec<[f64; 2]>| -> LineString<f64> {
-        ring.iter().map(|[lon, lat]| Coord { x: beside(*lon) + turn, y: *lat }).collect()
+        ring.iter().map(|[lon, lat]| Coord { x: beside(first, *lon) + turn, y: *lat }).collect()
     };
     let whole = Polygon::new(ring(&rings[0]), rings[1..].iter().map(ring).collect());
     *geometry = polygon_value(&whole);
@@ -241,7 +238,7 @@ fn keep_parts_whole(geometry: &mut Value) {
             continue;
         };
         for at in part.iter_mut().flatten() {
-            *at = on_antimeridian([inmost + turned(at[0] - inmost), at[1]]);
+            *at = on_antimeridian([beside(inmost, at[0]), at[1]]);
         }
     }
     geometry["coordinates"] = json!(parts);
@@ -267,24 +264,10 @@ fn on_earth(at: [f64; 2]) -> Result<[f64; 2], ApiError> {
     Err(ApiError::parameter("coordinates", &format!("{at:?}"), &wanted))
 }
 
-/// A difference of longitudes the short way round.
-fn turned(difference_deg: f64) -> f64 {
-    difference_deg - TURN_DEG * (difference_deg / TURN_DEG).round()
-}
-
-/// Positions along the edge of a box, counter-clockwise from its lower left corner back to it.
-fn box_edge([x0, y0, x1, y1]: [f64; 4]) -> Vec<[f64; 2]> {
-    let corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
-    let mut edge = vec![corners[0]];
-    for side in corners.windows(2) {
-        let ([fx, fy], [tx, ty]) = (side[0], side[1]);
-        edge.extend((1..=BOX_EDGE_STEPS).map(|step| {
-            let share = f64::from(step) / f64::from(BOX_EDGE_STEPS);
-            // the end of a side is the corner itself, to the last bit
-            if step == BOX_EDGE_STEPS { [tx, ty] } else { [fx + (tx - fx) * share, fy + (ty - fy) * share] }
-        }));
-    }
-    edge
+/// A longitude as it is counted from another one, the short way round.
+fn beside(from: f64, lon: f64) -> f64 {
+    let difference = lon - from;
+    from + (difference - TURN_DEG * (difference / TURN_DEG).round())
 }
 
 #[cfg(test)]
