@@ -1,6 +1,6 @@
 // The panel of the review: filters, the queue, the verdict, what the record holds.
 
-import { type CandidateProperties, type Feature, get } from "../api";
+import { type CandidateProperties, type Feature, Problem, get } from "../api";
 import { element, make } from "../dom";
 import { RECORDED, openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
@@ -136,29 +136,29 @@ export class ReviewPanel {
 
   /** Shows a candidate, of whichever comparison of whichever site. */
   private async goTo(comparison: string, id: string): Promise<void> {
-    if (comparison !== this.desk.comparison?.id) {
-      await this.open(comparison, id);
-      await this.desk.show(this.workspace.state.comparison);
-    }
+    await this.turnTo(comparison, id);
     if (this.desk.feature(id)) this.desk.act({ type: "select", id });
     else tell("the candidate is not in the queue any more");
   }
 
   /** Takes up a drawing that was refused, in its comparison. */
   private async redraw(entry: Entry): Promise<void> {
-    const { comparisons } = this.workspace.state;
-    if (entry.comparison !== this.desk.comparison?.id) {
-      if (!comparisons.some((each) => each.id === entry.comparison)) return tell("open the site of this drawing first");
-      this.workspace.showComparison(entry.comparison);
-      await this.desk.show(this.workspace.state.comparison);
-    }
+    await this.turnTo(entry.comparison, null);
     this.edit.redraw(entry);
   }
 
+  /** Shows a comparison with its queue, unless it is shown. */
+  private async turnTo(comparison: string, candidate: string | null): Promise<void> {
+    if (comparison === this.desk.comparison?.id) return;
+    await this.open(comparison, candidate);
+    await this.desk.show(this.workspace.state.comparison);
+  }
+
   /** Opens a comparison; where it is none of the open site, the site of a candidate of it. */
-  private async open(comparison: string, candidate: string): Promise<void> {
+  private async open(comparison: string, candidate: string | null): Promise<void> {
     const { comparisons } = this.workspace.state;
     if (comparisons.some((each) => each.id === comparison)) return this.workspace.showComparison(comparison);
+    if (candidate === null) throw new Problem(0, "open the site of this drawing first");
     const { properties } = await get<Feature<CandidateProperties>>(`/ogc/collections/candidates/items/${candidate}`);
     await this.workspace.openSite(properties.site, comparison);
   }
