@@ -112,6 +112,37 @@ pub fn render(spec: &SceneSpec) -> RenderedPair {
     RenderedPair { pair, truth: truth(spec, &world) }
 }
 
+/// What each pixel of a scene's images shows, as [`labels`] tells it.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// Roofs of the after image whose structure is new: 0 or 255, as are the others.
+    pub new: Raster,
+    /// Roofs of the before image whose structure was removed.
+    pub removed: Raster,
+    /// All roofs of the before image.
+    pub built_before: Raster,
+    /// All roofs of the after image.
+    pub built_after: Raster,
+}
+
+/// Labels every pixel of both dates by what its middle shows, each where its own image shows it.
+pub fn labels(spec: &SceneSpec) -> Labels {
+    let world = World::of(spec);
+    let [before, after] = [Date::Before, Date::After].map(|date| Sensor::of(spec, date));
+    let side = spec.side_px as usize;
+    let labelled = |sensor: &Sensor, counts: fn(&Structure) -> bool| {
+        let shows = |at| sensor.roof_of_pixel(&world, at / side, at % side).is_some_and(counts);
+        let values = (0..side * side).into_par_iter().map(|at| if shows(at) { 255.0 } else { 0.0 }).collect();
+        Raster::new(spec.grid(), 1, values, vec![true; side * side]).expect("every pixel was labelled")
+    };
+    Labels {
+        new: labelled(&after, |structure| !structure.before),
+        removed: labelled(&before, |structure| !structure.after),
+        built_before: labelled(&before, |_| true),
+        built_after: labelled(&after, |_| true),
+    }
+}
+
 fn photograph(spec: &SceneSpec, world: &World, date: Date) -> Raster {
     let grid = spec.grid();
     let sensor = Sensor::of(spec, date);
@@ -189,6 +220,25 @@ mod tests {
         assert!(new.len() >= 10, "{} new", new.len());
         assert!(new.iter().any(|area| *area > 2_000.0) && new.iter().any(|area| *area < 150.0), "{new:?}");
         assert!(truth.iter().any(|found| found.change == Change::Removed));
+    }
+
+    #[test]
+    fn labels_lie_where_the_truth_does() {
+        use geo::Area;
+        let spec = SceneSpec { side_px: 1_024, ..SceneSpec::industrial(1) };
+        let (labels, told) = (labels(&spec), truth(&spec, &World::of(&spec)));
+        let labelled_m2 = |label: &Raster| {
+            let labelled_px = label.band(0).iter().filter(|value| **value > 0.0).count();
+            labelled_px as f64 * spec.pixel_m * spec.pixel_m
+        };
+        for (change, label) in [(Change::New, &labels.new), (Change::Removed, &labels.removed)] {
+            let told = told.iter().filter(|structure| structure.change == change);
+            let told_m2: f64 = told.map(|structure| structure.outline.0.unsigned_area()).sum();
+            let off_m2 = (labelled_m2(label) - told_m2).abs();
+            assert!(told_m2 > 0.0 && off_m2 < 0.05 * told_m2, "{change:?}: {off_m2} of {told_m2} m2");
+        }
+        assert!(labelled_m2(&labels.built_after) > 2.0 * labelled_m2(&labels.new));
+        assert!(labelled_m2(&labels.built_before) > 2.0 * labelled_m2(&labels.removed));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     chance::{Chance, hash, unit},
     ground::{Colour, ground, scaled},
     roof::roof,
-    world::World,
+    world::{Structure, World},
 };
 
 /// Light and plants of a date.
@@ -122,22 +122,14 @@ impl Sensor {
 
     /// What is seen at a place of the ground plane: the highest roof there, a wall, or the ground.
     fn scene(&self, world: &World, [x, y]: [f64; 2]) -> Colour {
-        let near = || world.near(x, y, self.date);
-        let under = |height: f64| [x - self.lean[0] * height, y - self.lean[1] * height];
-        let seen = near()
-            .filter(|structure| {
-                let [rx, ry] = under(structure.height_m);
-                structure.holds(structure.own(rx, ry))
-            })
-            .max_by(|a, b| a.height_m.total_cmp(&b.height_m));
-        if let Some(structure) = seen {
-            let [rx, ry] = under(structure.height_m);
+        if let Some(structure) = self.roofed(world, [x, y]) {
+            let [rx, ry] = self.under([x, y], structure.height_m);
             let colour = roof(structure, structure.own(rx, ry), self.date, &self.season);
             let shaded = self.in_shadow(world, [rx, ry], structure.height_m);
             return if shaded { scaled(colour, 0.5) } else { colour };
         }
-        let wall = near().find(|structure| {
-            let [rx, ry] = under(structure.height_m);
+        let wall = world.near(x, y, self.date).find(|structure| {
+            let [rx, ry] = self.under([x, y], structure.height_m);
             structure.meets(x, y, rx - x, ry - y)
         });
         if wall.is_some() {
@@ -149,6 +141,32 @@ impl Sensor {
         }
         // the sky still lights it, and the sky is blue
         [colour[0] * 0.38, colour[1] * 0.41, colour[2] * 0.48]
+    }
+
+    /// The structure whose roof a pixel's middle shows.
+    pub(crate) fn roof_of_pixel<'w>(
+        &self,
+        world: &'w World,
+        row: usize,
+        col: usize,
+    ) -> Option<&'w Structure> {
+        self.roofed(world, self.on_ground(col as f64 + 0.5, row as f64 + 0.5))
+    }
+
+    /// The structure whose roof hides a place of the ground plane: the highest of those.
+    fn roofed<'w>(&self, world: &'w World, [x, y]: [f64; 2]) -> Option<&'w Structure> {
+        world
+            .near(x, y, self.date)
+            .filter(|structure| {
+                let [rx, ry] = self.under([x, y], structure.height_m);
+                structure.holds(structure.own(rx, ry))
+            })
+            .max_by(|a, b| a.height_m.total_cmp(&b.height_m))
+    }
+
+    /// The place at a height that is seen where the ground plane's would be.
+    fn under(&self, [x, y]: [f64; 2], height_m: f64) -> [f64; 2] {
+        [x - self.lean[0] * height_m, y - self.lean[1] * height_m]
     }
 
     /// Whether something higher stands between a point and the sun.

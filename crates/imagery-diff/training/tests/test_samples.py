@@ -9,6 +9,7 @@ import numpy as np
 from train import jitter
 from train.places import LAYERS, Level, Place
 from train.real_pairs import AS_THEY_ARE, VARIED, RealPairs, sample_from_pairs
+from train.rendered import RenderedPairs, sample_from_rendered
 from train.samples import SIDE, Ground, Sample, sample_from_places
 
 NEW, REMOVED, BEFORE, AFTER, _BOUNDARY = range(5)
@@ -35,6 +36,16 @@ def real_pairs(place: Place) -> RealPairs:
     """One pair: the place without its building, then with it."""
     level = place.levels[0]
     return RealPairs([level.erased], [level.image], [level.mask], [np.zeros(2)], np.ones(1))
+
+
+def rendered_pairs() -> RenderedPairs:
+    """One pair of 400 px: a bright roof that stays, and another that is new; the after image lies 3 px to the right."""
+    masks = np.zeros((4, 400, 400), np.uint8)
+    masks[[0, 2], 100:140, 100:160] = 255
+    masks[2:, 200:280, 180:300] = 255
+    masks[2:] = np.roll(masks[2:], 3, 2)
+    images = np.where(masks[[0, 2], ..., None] > 0, np.uint8(220), np.uint8(100)).repeat(3, 3)
+    return RenderedPairs(images[None], masks[None], np.array([[3, 0]]))
 
 
 class FromPlaces(unittest.TestCase):
@@ -88,6 +99,25 @@ class FromRealPairs(unittest.TestCase):
             self.assertLess(np.abs(first.mean((0, 2)) - second.mean((0, 2)))[8:-8].max(), 8)
             changed += abs(first.mean() - ramp.mean()) > 3
         self.assertGreater(changed, 10)
+
+
+class FromRenderedPairs(unittest.TestCase):
+    def test_both_dates_are_labelled_where_their_images_show_it(self) -> None:
+        for seed in range(40):
+            sample = sample_from_rendered(np.random.default_rng(seed), rendered_pairs())
+            self.assertTrue(sample.drawn)
+            self.assertFalse((sample.target[NEW] > sample.target[AFTER]).any())
+            self.assertFalse((sample.target[REMOVED] > sample.target[BEFORE]).any())
+            for image, built in ((sample.pair[:3], sample.target[BEFORE]), (sample.pair[3:], sample.target[AFTER])):
+                roof, ground = (built == 255) & (image.max(0) > 0), built == 0
+                # No light and no sensor makes a roof of many pixels look like the ground.
+                if roof.sum() > 500 and ground.sum() > 500:
+                    self.assertNotAlmostEqual(image[:, roof].mean(), image[:, ground].mean(), delta=1)
+
+    def test_what_is_new_is_removed_when_the_dates_are_swapped(self) -> None:
+        samples = [sample_from_rendered(np.random.default_rng(seed), rendered_pairs()) for seed in range(40)]
+        shown = [sum(sample.target[each].any() for sample in samples) for each in (NEW, REMOVED)]
+        self.assertGreater(min(shown), 8)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from train import drawn_pairs, evaluate, places, real_pairs
+from train import drawn_pairs, evaluate, places, real_pairs, rendered
 from train.card import card
 from train.export import export
 from train.fit import CHECKPOINT, FitOptions, averaged_network, checkpointed, fit
@@ -28,6 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", choices=tuple(REAL_SHARE), default="open")
     parser.add_argument("--data", type=Path, help="folder with train/ and eval/")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded places and real pairs")
+    parser.add_argument(
+        "--rendered", type=Path, help="folder that make-pairs wrote; without it prepare runs it with cargo"
+    )
     parser.add_argument("--run", type=Path, help="folder for checkpoints (default: CACHE/run-MODEL)")
     parser.add_argument("--out", type=Path, help="ONNX file to write, its card beside it; of draw: folder")
     parser.add_argument("--version", default="0.1.0")
@@ -92,6 +95,7 @@ def main() -> None:
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)
         real_pairs.prepare(given.data, given.cache)
+        rendered.prepare(given.cache, given.rendered)
     if given.task == "draw":
         drawn_pairs.write(given.cache, given.out, given.count, given.seed)
     if given.task in ("fit", "all"):

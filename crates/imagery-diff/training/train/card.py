@@ -13,6 +13,7 @@ OPENAERIALMAP = {
 }
 SPACENET = {"name": "SpaceNet chips of Rio de Janeiro, Las Vegas and Atlanta", "licence": "CC BY-SA 4.0"}
 PROCEDURAL = {"name": "structures, ground and distractors drawn by this recipe", "licence": "MIT OR Apache-2.0"}
+RENDERED = {"name": "industrial sites rendered by this project's test-scenes", "licence": "MIT OR Apache-2.0"}
 LEVIR = {"name": "LEVIR-CD train and validation places", "licence": "academic use only"}
 
 IMAGENET = {
@@ -25,8 +26,8 @@ LICENCES = {
     "research": "academic use only (trained with LEVIR-CD)",
 }
 DATA = {
-    "open": [OPENAERIALMAP, SPACENET, PROCEDURAL],
-    "research": [OPENAERIALMAP, SPACENET, PROCEDURAL, LEVIR],
+    "open": [OPENAERIALMAP, SPACENET, PROCEDURAL, RENDERED],
+    "research": [OPENAERIALMAP, SPACENET, PROCEDURAL, RENDERED, LEVIR],
 }
 HOW_MEASURED = (
     "quick figures of the recipe: one look, plain thresholding, coarse images not enlarged; "

@@ -30,6 +30,7 @@ from train.network import NETWORKS, ChangeNet
 from train.places import load
 from train.real_pairs import AS_THEY_ARE, VARIED, RealPairs, sample_from_pairs
 from train.recover import as_told, recovered
+from train.rendered import RenderedPairs, sample_from_rendered
 from train.samples import Ground, Sample, sample_from_places
 from train.teach import Look, Teachers
 
@@ -54,6 +55,9 @@ MEETING = "meeting"
 
 TOWER_RATE_SHARE = 1 / 3
 """Learning rate of a tower that begins with ImageNet's weights, as a share of the rate of the rest."""
+
+RENDERED_SHARE = 0.3
+"""Share of rendered pairs among the samples that are not from real pairs."""
 
 TEACHER_SHARE = 0.6
 """How much the teachers' maps count beside the labels."""
@@ -95,23 +99,28 @@ class Batches(IterableDataset):
         self.options = options
         self.first_step = first_step
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         cv2.setNumThreads(1)
         info = get_worker_info()
         number, of = (info.id, info.num_workers) if info else (0, 1)
         ground = Ground(load(self.options.cache))
         pairs = RealPairs.load(self.options.cache) if self.options.real_share > 0 else None
+        rendered = RenderedPairs.load(self.options.cache) if self.options.real_share < 1 else None
         for step in range(self.first_step + number, self.options.steps, of):
             rng = np.random.default_rng((self.options.seed, step * self.options.ranks + self.options.rank))
-            samples = [self.sample(rng, ground, pairs) for _ in range(self.options.batch)]
+            samples = [self.sample(rng, ground, pairs, rendered) for _ in range(self.options.batch)]
             yield tuple(
                 torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
-                for name in ("pair", "target", "weight")
+                for name in ("pair", "target", "weight", "drawn")
             )
 
-    def sample(self, rng: np.random.Generator, ground: Ground, pairs: RealPairs | None) -> Sample:
+    def sample(
+        self, rng: np.random.Generator, ground: Ground, pairs: RealPairs | None, rendered: RenderedPairs | None
+    ) -> Sample:
         if pairs is not None and rng.random() < self.options.real_share:
             return sample_from_pairs(rng, pairs, ground, AS_THEY_ARE if self.options.as_they_are else VARIED)
+        if rendered is not None and rng.random() < RENDERED_SHARE:
+            return sample_from_rendered(rng, rendered)
         return sample_from_places(rng, ground)
 
 
@@ -282,9 +291,10 @@ class Step:
         if options.teacher:
             self.teachers = made(teachers(options).to(options.device, memory_format=torch.channels_last))
 
-    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """How wrong the network is about a batch of pairs, targets and weights, 0..255."""
-        pair, target, weight = (part.to(self.options.device).float().div_(255) for part in batch)
+    def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """How wrong the network is about a batch of pairs, targets and weights, 0..255, and whether each is drawn."""
+        *shown, drawn = (part.to(self.options.device) for part in batch)
+        pair, target, weight = (part.float().div_(255) for part in shown)
         pair = pair.contiguous(memory_format=torch.channels_last)
         # The loss stays in f32.
         with half_precision(self.options.device):
@@ -293,8 +303,10 @@ class Step:
         if self.teachers is None:
             return value
         with torch.no_grad(), half_precision(self.options.device):
-            taught = self.teachers(pair)
-        return torch.lerp(value, self.measure(logits, taught, torch.ones_like(weight)), TEACHER_SHARE)
+            labelled = drawn[:, None, None, None]
+            taught = torch.where(labelled, target, self.teachers(pair))
+            counts = torch.where(labelled, weight, 1.0)
+        return torch.lerp(value, self.measure(logits, taught, counts), TEACHER_SHARE)
 
 
 def fit_rank(rank: int, options: FitOptions) -> None:

@@ -25,6 +25,8 @@ SOURCES = {1024: "*.jpg", 256: "train_*.jpg"}
 SCALE_MAX = 0.8
 """A crop covers at most this share of a pair's side, so that a turned one is seldom filled by mirroring."""
 
+NO_SHIFT = np.zeros(2)
+
 ENLARGED_SHARE = 0.7
 """Share of the crops that do not keep their own pixels that are at the scale of a detector's enlarged looks."""
 
@@ -100,40 +102,53 @@ def random_scale(rng: Rng) -> float:
     return float(np.exp(rng.uniform(np.log(0.65), np.log(2.0))))
 
 
-def cut_pair(rng: Rng, pairs: RealPairs, variety: Variety) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """A turned, mirrored, scaled crop of a pair; most crops are drawn to where something changed."""
-    number = pairs.draw(rng)
-    label = pairs.label[number]
-    side = label.shape[0]
-    exact = chance(rng, variety.exact)
-    scale = 1.0 if exact else min(random_scale(rng), SCALE_MAX * side / SIDE)
-    centre = rng.uniform(0, side, 2)
-    if chance(rng, 0.65):
-        changed = np.flatnonzero(label[::8, ::8])
-        if len(changed):
-            row, col = divmod(int(rng.choice(changed)), side // 8)
-            centre = np.array([col, row]) * 8 + rng.uniform(-60, 60, 2) * scale
-    reach = SIDE * scale / 2
-    centre = np.clip(centre, min(reach, side / 2), max(side - reach, side / 2))
-    if exact:
-        centre = np.floor(centre) + 0.5
-    turn = rng.integers(4) * np.pi / 2 if exact else rng.uniform(0, 2 * np.pi)
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
-    if chance(rng, 0.5):
-        matrix[:, 0] *= -1
-    corner = centre - matrix @ np.full(2, (SIDE - 1) / 2)
-    shift = pairs.shift[number] if chance(rng, variety.registered) else np.zeros(2)
+@dataclass(frozen=True)
+class Window:
+    """Where a crop lies in a pair: the pixel [x, y] of the crop shows `corner + matrix @ [x, y]` of the pair's."""
 
-    def warp(values: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    matrix: np.ndarray
+    corner: np.ndarray
+    scale: float
+
+    @staticmethod
+    def random(rng: Rng, label: np.ndarray, exact: bool) -> Window:
+        """Turned, mirrored and scaled; most are drawn to where `label` says that something changed."""
+        side = label.shape[0]
+        scale = 1.0 if exact else min(random_scale(rng), SCALE_MAX * side / SIDE)
+        centre = rng.uniform(0, side, 2)
+        if chance(rng, 0.65):
+            changed = np.flatnonzero(label[::8, ::8])
+            if len(changed):
+                row, col = divmod(int(rng.choice(changed)), side // 8)
+                centre = np.array([col, row]) * 8 + rng.uniform(-60, 60, 2) * scale
+        reach = SIDE * scale / 2
+        centre = np.clip(centre, min(reach, side / 2), max(side - reach, side / 2))
+        if exact:
+            centre = np.floor(centre) + 0.5
+        turn = rng.integers(4) * np.pi / 2 if exact else rng.uniform(0, 2 * np.pi)
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
+        if chance(rng, 0.5):
+            matrix[:, 0] *= -1
+        return Window(matrix, centre - matrix @ np.full(2, (SIDE - 1) / 2), scale)
+
+    def cut(self, values: np.ndarray, shift: np.ndarray = NO_SHIFT) -> np.ndarray:
+        """The crop of an image or mask that lies `shift` pixels back from where the window does."""
         # Averaged first where the crop is coarser, so that fine texture does not alias.
-        if scale > 1.5:
+        if self.scale > 1.5:
             values = cv2.blur(values, (2, 2))
-        inverse = np.column_stack([matrix, corner]).astype(np.float32)
+        inverse = np.column_stack([self.matrix, self.corner - shift]).astype(np.float32)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(values, inverse, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
-    before = warp(pairs.before[number], corner - shift)
-    return before, warp(pairs.after[number], corner), warp(label, corner), GSD_M * scale
+
+def cut_pair(rng: Rng, pairs: RealPairs, variety: Variety) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """A crop of a pair: before, after, label and its resolution in metres a pixel."""
+    number = pairs.draw(rng)
+    label = pairs.label[number]
+    window = Window.random(rng, label, exact=chance(rng, variety.exact))
+    shift = pairs.shift[number] if chance(rng, variety.registered) else NO_SHIFT
+    before, after = window.cut(pairs.before[number], shift), window.cut(pairs.after[number])
+    return before, after, window.cut(label), GSD_M * window.scale
 
 
 def as_crop(image: np.ndarray, only: np.ndarray, changed: np.ndarray) -> Crop:

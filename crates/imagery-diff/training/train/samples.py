@@ -88,11 +88,15 @@ class Crop:
 
 @dataclass(frozen=True)
 class Sample:
-    """A finished pair: `pair` 6xHxW, `target` and `weight` 5xHxW in the network's output order, all 0..255."""
+    """A finished pair: `pair` 6xHxW, `target` and `weight` 5xHxW in the network's output order, all 0..255.
+
+    Of what is `drawn` alone no teacher knows more than the labels do.
+    """
 
     pair: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    drawn: bool = False
 
 
 class Ground:
