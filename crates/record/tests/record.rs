@@ -726,6 +726,40 @@ fn the_queue_says_whose_verdict_each_candidate_waits_for() {
     assert_eq!(looks(Some("bob"))[0], (First, false));
 }
 
+#[test]
+fn a_store_of_a_former_version_is_counted_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 3);
+    let ann = actor("ann", Role::Analyst);
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let pending = |store: &Store| {
+        let site = &store.site_summaries(Some("bob")).unwrap()[0];
+        (site.pending, store.comparisons(Some("bob"), &site.id).unwrap()[0].1)
+    };
+    assert_eq!(pending(&store), (3, 3));
+    drop(store);
+    rusqlite::Connection::open(folder.path().join(record::DATABASE_FILE))
+        .unwrap()
+        .execute_batch(
+            "DROP TRIGGER item_pending_insert; DROP TRIGGER item_pending_update; DROP TABLE item_pending;
+             DROP INDEX item_second_look; PRAGMA user_version = 5",
+        )
+        .unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(pending(&store), (3, 3));
+    store.add_review(&ann, &candidates[1], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    store
+        .add_review(
+            &actor("bob", Role::Analyst),
+            &candidates[0],
+            IfMatch::Any,
+            verdict(Verdict::Reject),
+            None,
+        )
+        .unwrap();
+    assert_eq!(pending(&store), (2, 2));
+}
+
 fn drawing(comparison: &ComparisonId) -> Drawing {
     Drawing {
         comparison: comparison.clone(),

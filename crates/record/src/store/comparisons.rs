@@ -64,8 +64,10 @@ impl Store {
         items::stored(&connection, Collection::Sites, site.as_str())?;
         let mut statement = connection.prepare_cached(
             "SELECT id, document,
-                    (SELECT count(*) FROM item WHERE item.comparison = comparison.id AND hidden = 0
-                     AND (state = 'pending' OR sole_reviewer <> ?2))
+                    coalesce((SELECT items FROM item_pending WHERE item_pending.site = comparison.site
+                       AND item_pending.comparison = comparison.id), 0)
+                    + (SELECT count(*) FROM item WHERE collection = 'candidates' AND item.site = comparison.site
+                       AND item.comparison = comparison.id AND hidden = 0 AND state <> 'pending' AND sole_reviewer <> ?2)
              FROM comparison WHERE site = ?1 ORDER BY n DESC",
         )?;
         let rows = statement

@@ -61,6 +61,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_scenes_change.sql"),
     include_str!("../../migrations/0004_second_look.sql"),
     include_str!("../../migrations/0005_extents.sql"),
+    include_str!("../../migrations/0006_pending.sql"),
 ];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";

@@ -32,9 +32,10 @@ impl Store {
             "SELECT id,
                     (SELECT count(*) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
                     (SELECT max(datetime) FROM scene WHERE scene.site = sites.id AND scene.hidden = 0),
-                    (SELECT count(*) FROM item AS candidate WHERE candidate.collection = 'candidates'
+                    coalesce((SELECT sum(items) FROM item_pending WHERE item_pending.site = sites.id), 0)
+                    + (SELECT count(*) FROM item AS candidate WHERE candidate.collection = 'candidates'
                        AND candidate.hidden = 0 AND candidate.site = sites.id
-                       AND (candidate.state = 'pending' OR candidate.sole_reviewer <> ?1)),
+                       AND candidate.state <> 'pending' AND candidate.sole_reviewer <> ?1),
                     coalesce((SELECT items FROM item_count WHERE item_count.collection = 'annotations'
                        AND item_count.site = sites.id), 0)
                     - (SELECT count(*) FROM item AS unseen WHERE unseen.collection = 'annotations'
