@@ -111,9 +111,28 @@ struct Measured {
     /// Found structures that touch nothing true.
     alarms: u64,
     area_km2: f64,
-    /// Score of each found structure, and whether it is real at the lowest level; `None` where it touches only what is
-    /// set aside.
-    scored: Vec<(f64, Option<bool>)>,
+    /// Score of each found structure, and what it turned out to be.
+    scored: Vec<(f64, Proved)>,
+}
+
+/// What a found structure turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proved {
+    /// A true structure, at the lowest level.
+    Real,
+    /// Something that touches a true structure and is none, or not enough of it.
+    Beside,
+    /// Something that touches nothing true.
+    Alarm,
+    /// Something that touches only what is set aside.
+    SetAside,
+}
+
+impl Proved {
+    /// Whether it is real; `None` where nobody asks.
+    fn real(self) -> Option<bool> {
+        (self != Proved::SetAside).then_some(self == Proved::Real)
+    }
 }
 
 /// A figure with its 95 % interval over places.
@@ -169,10 +188,12 @@ pub struct ReliabilityBin {
 pub struct FrocPoint {
     /// Structures of at least this score count.
     pub score_min: f64,
-    /// Share of the true structures found.
+    /// Share of the true structures found at an intersection over union of 0.25.
     pub recall: f64,
-    /// Wrong structures a square kilometre.
+    /// Structures that touch nothing true, a square kilometre, as [`Figures::false_alarms_km2`] counts them.
     pub false_alarms_km2: f64,
+    /// Structures that are no true one, touching one or not, a square kilometre.
+    pub unmatched_km2: f64,
 }
 
 /// All figures.
@@ -235,7 +256,7 @@ impl Tally {
             name: name.clone(),
             pixel: measured.pixels,
             object_50: measured.objects[IOU_LEVELS.len() - 1],
-            real: measured.scored.iter().map(|(_, real)| *real).collect(),
+            real: measured.scored.iter().map(|(_, proved)| proved.real()).collect(),
         };
         self.places.iter().map(figures).collect()
     }
@@ -345,8 +366,13 @@ fn measure(place: &Place) -> Measured {
         measured.by_size[class].1 += u64::from(hit[truth]);
     }
     measured.alarms = touches.iter().filter(|what| **what == Touches::Nothing).count() as u64;
-    let scored = place.found.iter().zip(real).zip(judged);
-    measured.scored = scored.map(|((region, real), judged)| (region.score, judged.then_some(real))).collect();
+    let proved = touches.iter().zip(real).map(|(what, real)| match what {
+        _ if real => Proved::Real,
+        Touches::AskedFor => Proved::Beside,
+        Touches::SetAside => Proved::SetAside,
+        Touches::Nothing => Proved::Alarm,
+    });
+    measured.scored = place.found.iter().map(|region| region.score).zip(proved).collect();
     measured
 }
 
@@ -430,24 +456,23 @@ fn by_size(places: &[&Measured]) -> Vec<SizeClass> {
         .collect()
 }
 
-/// Score of each found structure that is judged, and whether it is real.
-fn judged<'a>(places: &'a [&Measured]) -> impl Iterator<Item = (f64, bool)> + 'a {
-    places.iter().flat_map(|place| &place.scored).filter_map(|(score, real)| real.map(|real| (*score, real)))
-}
-
 fn froc(places: &[&Measured]) -> Vec<FrocPoint> {
     let truth: u64 = places.iter().flat_map(|place| place.by_size.iter()).map(|(all, _)| all).sum();
     let area: f64 = places.iter().map(|place| place.area_km2).sum();
     (1..20)
         .map(|step| {
             let score_min = f64::from(step) * 0.05;
-            let kept = || judged(places).filter(|(score, _)| *score >= score_min);
-            let hits = kept().filter(|(_, real)| *real).count();
-            let wrong = kept().count() - hits;
+            let kept = |wanted: Proved| {
+                let all = places.iter().flat_map(|place| &place.scored);
+                all.filter(|(score, proved)| *score >= score_min && *proved == wanted).count()
+            };
+            let a_km2 = |structures: usize| structures as f64 / area.max(f64::MIN_POSITIVE);
+            let alarms = kept(Proved::Alarm);
             FrocPoint {
                 score_min,
-                recall: share(hits as u64, truth),
-                false_alarms_km2: wrong as f64 / area.max(f64::MIN_POSITIVE),
+                recall: share(kept(Proved::Real) as u64, truth),
+                false_alarms_km2: a_km2(alarms),
+                unmatched_km2: a_km2(alarms + kept(Proved::Beside)),
             }
         })
         .collect()
@@ -455,7 +480,8 @@ fn froc(places: &[&Measured]) -> Vec<FrocPoint> {
 
 fn reliability(places: &[&Measured]) -> (f64, Vec<ReliabilityBin>) {
     let mut bins = [(0.0, 0_u64, 0_u64); RELIABILITY_BINS];
-    for (score, real) in judged(places) {
+    let scored = places.iter().flat_map(|place| &place.scored);
+    for (score, real) in scored.filter_map(|(score, proved)| Some((score, proved.real()?))) {
         let bin = &mut bins[((score * RELIABILITY_BINS as f64) as usize).min(RELIABILITY_BINS - 1)];
         bin.0 += score;
         bin.1 += u64::from(real);
@@ -539,6 +565,22 @@ mod tests {
         assert_eq!(figures.pixel.counts, Counts { hits: 4, false_alarms: 1, misses: 2 });
         assert_eq!(figures.object_50.counts, Counts { hits: 1, false_alarms: 1, misses: 1 });
         assert_eq!(figures.false_alarms_km2.value, 1.0 / (10.0 * 100.0 / 1e6));
+    }
+
+    #[test]
+    fn what_touches_a_true_structure_and_is_none_is_unmatched_but_no_alarm() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["##..####", "........", "#......."], &["##..#...", "........", "........"]));
+        tally.add(&place(&["#######", "......."], &["#......", "......."]));
+        let figures = tally.figures();
+        let area_km2 = figures.area_km2;
+        let at = |score_min: f64| {
+            let point = figures.froc.iter().find(|point| (point.score_min - score_min).abs() < 1e-9).unwrap();
+            let counted = |a_km2: f64| (a_km2 * area_km2).round();
+            (point.recall, counted(point.false_alarms_km2), counted(point.unmatched_km2))
+        };
+        assert_eq!(at(0.5), (2.0 / 3.0, 1.0, 2.0));
+        assert_eq!(at(0.95), (0.0, 0.0, 0.0));
     }
 
     #[test]
