@@ -6,16 +6,14 @@ use raster_io::{
     Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table, write_whole,
 };
 use record::{
-    Collection, PageStart, Query, RecordError, SiteId, Store, Timestamp,
+    Collection, Query, RecordError, SiteId, Store, Timestamp,
     geojson::{parts, read_polygon},
     schema::{Kind, Property, properties},
 };
 use serde_json::{Value, json};
 
-/// Features read at a time.
-const PAGE: u32 = 1_000;
 /// Most features in one file: they are gathered in memory.
-pub const EXPORT_FEATURES_MAX: u64 = 1_000_000;
+pub const EXPORT_FEATURES_MAX: u32 = 1_000_000;
 
 /// A format that features are exported in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,19 +102,14 @@ fn features(
     collection: Collection,
 ) -> Result<Vec<Value>, ExportError> {
     let reader = reader.map(str::to_owned);
-    let mut query = Query { site: Some(site.to_string()), reader, ..Query::first(collection, PAGE) };
-    let mut features = Vec::new();
-    loop {
-        let page = store.items(&query)?;
-        if page.number_matched > EXPORT_FEATURES_MAX {
-            return Err(ExportError::TooMany { got: page.number_matched });
-        }
-        features.extend(page.items.iter().map(record::Item::value));
-        match page.next {
-            Some(cursor) => query.start = PageStart::At(cursor),
-            None => return Ok(features),
-        }
+    let query =
+        Query { site: Some(site.to_string()), reader, ..Query::first(collection, EXPORT_FEATURES_MAX) };
+    // one page: what is written meanwhile is in the file as a whole or not at all
+    let page = store.items(&query)?;
+    if page.next.is_some() {
+        return Err(ExportError::TooMany { got: page.number_matched });
     }
+    Ok(page.items.into_iter().map(|item| item.value()).collect())
 }
 
 fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordError> {
