@@ -41,6 +41,9 @@ pub const CANDIDATES_MAX: usize = 20_000;
 /// than so many times; `training/tried.md` has the figures.
 const ENLARGE_MAX: f64 = 3.0;
 
+/// Images so many times coarser than a card's coarsest are still as it says: pixels are seldom exactly of a length.
+const GSD_SLACK: f64 = 1.05;
+
 /// What turns a window of a pair into evidence.
 #[derive(Debug)]
 pub enum Detector {
@@ -161,6 +164,32 @@ impl Detector {
             Detector::Classical(_) => 1.0,
             Detector::Network(_) => ENLARGE_MAX,
         }
+    }
+
+    /// What its user must know before they believe what it says, or that it says nothing, of images of a ground sample
+    /// distance in metres, the coarser of the two; `None` where that is not known.
+    pub fn cautions(&self, gsd_m: Option<f64>) -> Vec<String> {
+        let DetectorId { name, version, .. } = self.id();
+        let Detector::Network(model) = self else {
+            return vec![format!("scores of {name} {version} order the candidates and are not calibrated")];
+        };
+        let input = &model.card().input;
+        let coarse = match gsd_m {
+            None => Some(format!(
+                "the images carry no georeference: {name} {version} takes their pixels for {} m",
+                input.gsd_m_best
+            )),
+            Some(gsd_m) if gsd_m > input.gsd_m_max * GSD_SLACK => Some(format!(
+                "the coarser image has pixels of {gsd_m:.1} m, and {name} {version} was made for {} to {} m: it \
+                 overlooks structures, and its scores are not calibrated there",
+                input.gsd_m_min, input.gsd_m_max
+            )),
+            Some(_) => None,
+        };
+        let plain = model.card().score.is_none().then(|| {
+            format!("scores of {name} {version} are not calibrated: its card has no coefficients for them")
+        });
+        coarse.into_iter().chain(plain).collect()
     }
 
     fn normalisation(&self) -> Normalisation {

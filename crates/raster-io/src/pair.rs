@@ -53,6 +53,11 @@ impl ScenePair {
         self.before.lattice.at(right_px, down_px)
     }
 
+    /// The ground sample distance of the coarser file, metres; `None` where they carry no georeference.
+    pub fn gsd_m(&self) -> Option<f64> {
+        Some(self.before().info().gsd_m?.max(self.after().info().gsd_m?))
+    }
+
     /// The after file.
     pub fn after(&self) -> &Source {
         &self.after.source

@@ -143,6 +143,9 @@ pub struct Comparison {
     pub fit: Fit,
     /// Which detector spoke.
     pub detector: Detector,
+    /// What must be known before its candidates are believed, or that there are none.
+    #[serde(default)]
+    pub cautions: Vec<String>,
     /// How many candidates it found.
     pub candidates: u64,
     /// When it was recorded.

@@ -684,6 +684,8 @@ pub struct Run<'a> {
     pub detector: &'a Detector,
     /// How well the images fit.
     pub fit: &'a Fit,
+    /// What must be known before the candidates are believed, or that there are none.
+    pub cautions: &'a [String],
     /// What the coordinates mean.
     pub coordinates: Coordinates,
 }
@@ -712,6 +714,7 @@ pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
     collection.insert("type".to_owned(), json!("FeatureCollection"));
     collection.insert("fit".to_owned(), json!(run.fit));
     collection.insert("detector".to_owned(), json!(run.detector));
+    collection.insert("cautions".to_owned(), json!(run.cautions));
     if run.coordinates == Coordinates::Pixels {
         let meaning = "pixels right and up from the lower left corner: the images carry no georeference";
         collection.insert("coordinates".to_owned(), json!(meaning));
@@ -788,7 +791,8 @@ mod tests {
         };
         let detector = Detector { name: "research".to_owned(), version: "1".to_owned(), model_sha256: None };
         let geometry = |coordinates: Coordinates| {
-            let run = Run { before: "a", after: "b", detector: &detector, fit: &fit, coordinates };
+            let run =
+                Run { before: "a", after: "b", detector: &detector, fit: &fit, cautions: &[], coordinates };
             run_collection(&run, std::slice::from_ref(&found))["features"][0]["geometry"].clone()
         };
         let pixels = geometry(Coordinates::Pixels);

@@ -86,6 +86,7 @@ fn comparison(store: &Store, site: &SiteId, candidates: u32) -> NewComparison {
             registrable: true,
             reason: None,
         },
+        cautions: Vec::new(),
         detector: Detector { name: "classical".to_owned(), version: "0.1.0".to_owned(), model_sha256: None },
         candidates: (0..candidates).map(found).collect(),
     }
@@ -1031,6 +1032,7 @@ fn a_draft_from_another_program_belongs_to_the_comparison_nearest_to_its_window(
             before: before.clone(),
             after: later.clone(),
             fit: store.comparison(&first.comparison).unwrap().fit,
+            cautions: Vec::new(),
             detector: Detector {
                 name: "classical".to_owned(),
                 version: "0.1.0".to_owned(),

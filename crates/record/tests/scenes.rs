@@ -305,6 +305,7 @@ fn what_a_comparison_rests_on_does_not_change_under_it() {
             registrable: true,
             reason: None,
         },
+        cautions: Vec::new(),
         detector: Detector { name: "classical".to_owned(), version: "0.1.0".to_owned(), model_sha256: None },
         candidates: Vec::new(),
     };

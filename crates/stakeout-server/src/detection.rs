@@ -61,6 +61,8 @@ pub struct Found {
     pub fit: record::Fit,
     /// Which detector spoke.
     pub detector: record::Detector,
+    /// What must be known before they are believed, or that there are none.
+    pub cautions: Vec<String>,
     /// What the coordinates of the candidates mean.
     pub coordinates: Coordinates,
     /// Size of the common grid: rows, columns.
@@ -137,6 +139,7 @@ pub fn detect_files(
         candidates,
         fit: recorded_fit(detection.fit),
         detector: recorded_detector(detection.detector),
+        cautions: detector.cautions(pair.gsd_m()),
         coordinates,
         grid_px: [grid.rows, grid.cols],
         pixel_m: grid.pixel_m,

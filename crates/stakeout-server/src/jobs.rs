@@ -97,6 +97,7 @@ fn run(app: &App, job: &Job) -> Result<Job, JobError> {
         before: input.before,
         after: input.after,
         fit: found.fit,
+        cautions: found.cautions,
         detector: found.detector,
         candidates: found.candidates,
     };
@@ -112,6 +113,7 @@ fn result(comparison: &Comparison) -> serde_json::Value {
         "comparison": comparison.id,
         "site": comparison.site,
         "fit": comparison.fit,
+        "cautions": comparison.cautions,
         "candidates": comparison.candidates,
     })
 }

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
         after: &name(&arguments.after),
         detector: &found.detector,
         fit: &found.fit,
+        cautions: &found.cautions,
         coordinates: found.coordinates,
     };
     write_whole(&arguments.out, format!("{:#}\n", run_collection(&run, &found.candidates)).as_bytes())?;
@@ -76,6 +77,7 @@ fn report(found: &Found, elapsed_s: f64) -> Value {
     json!({
         "fit": found.fit,
         "detector": found.detector,
+        "cautions": found.cautions,
         "candidates": found.candidates.len(),
         "grid": {"rows": rows, "cols": cols, "pixel_m": found.pixel_m},
         "elapsed_s": elapsed_s,
@@ -95,6 +97,9 @@ fn tell(found: &Found, licence: Option<&str>) {
     );
     if let Some(reason) = &fit.reason {
         eprintln!("WARNING: the images do not fit, so the candidates cannot be believed: {reason}");
+    }
+    for caution in &found.cautions {
+        eprintln!("CAUTION: {caution}");
     }
     eprintln!("{} structures by {} {}", found.candidates.len(), found.detector.name, found.detector.version);
     if let Some(licence) = licence {

@@ -7,7 +7,8 @@ mod support;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{rendered_pair, run, text};
+use support::{rendered_pair, run, text, write_pair};
+use test_scenes::{SceneSpec, render};
 
 fn json(path: &std::path::Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -37,10 +38,26 @@ fn detect_writes_geojson_that_ogr_reads_and_says_how_well_the_images_fit() {
         assert_eq!(found["detector"]["name"], model);
         assert!(found["fit"]["registrable"].is_boolean());
         assert_eq!(json(&report)["candidates"].as_u64(), Some(count as u64));
+        // the baseline alone has a score that is not calibrated
+        assert_eq!(found["cautions"].as_array().unwrap().len(), usize::from(model == "classical"));
+        assert_eq!(found["cautions"], json(&report)["cautions"]);
         let ogr = Command::new("ogrinfo").args(["-ro", "-so", "-al", text(&out)]).output().unwrap();
         let told = String::from_utf8_lossy(&ogr.stdout);
         assert!(told.contains(&format!("Feature Count: {count}")), "{told}");
     }
+}
+
+#[test]
+fn images_too_coarse_for_the_detector_are_searched_with_a_caution() {
+    let folder = tempfile::tempdir().unwrap();
+    let coarse = SceneSpec { side_px: 128, pixel_m: 3.0, ..SceneSpec::industrial(3) };
+    let (before, after) = write_pair(folder.path(), &render(&coarse).pair);
+    let out = folder.path().join("out.geojson");
+    let done = run(&["detect", text(&before), text(&after), "--out", text(&out)]);
+    assert!(done.status.success());
+    let caution = json(&out)["cautions"][0].as_str().unwrap().to_owned();
+    assert!(caution.contains("pixels of 3.0 m") && caution.contains("0.3 to 1.5 m"), "{caution}");
+    assert!(String::from_utf8_lossy(&done.stderr).contains(&format!("CAUTION: {caution}")));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct NewComparison {
     pub fit: Fit,
     /// Which detector spoke.
     pub detector: Detector,
+    /// What must be known before its candidates are believed, or that there are none.
+    pub cautions: Vec<String>,
     /// What it found, best first.
     pub candidates: Vec<NewCandidate>,
 }
@@ -116,6 +118,7 @@ pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Compariso
         after_datetime: after.facts.datetime,
         fit: new.fit,
         detector: new.detector,
+        cautions: new.cautions,
         candidates: new.candidates.len() as u64,
         created: change.time,
     };

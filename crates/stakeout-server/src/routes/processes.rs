@@ -50,6 +50,10 @@ pub(crate) async fn describe(
     description["outputs"] = json!({
         "comparison": {"title": "Id of the comparison", "schema": {"type": "string"}},
         "fit": {"title": "How well the images fit", "schema": {"type": "object"}},
+        "cautions": {
+            "title": "What must be known before the candidates are believed, or that there are none",
+            "schema": {"type": "array", "items": {"type": "string"}},
+        },
         "candidates": {"title": "Number of candidates", "schema": {"type": "integer"}},
     });
     Ok(answer(&description))

@@ -46,6 +46,8 @@ export interface Comparison {
     readonly residual_m: number | null;
     readonly valid_share: number;
   };
+  /** What must be known before its candidates are believed, or that there are none. */
+  readonly cautions: readonly string[];
 }
 export interface Job {
   readonly id: string;

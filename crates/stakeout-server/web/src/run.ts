@@ -97,10 +97,11 @@ async function lookForJobs(workspace: Workspace): Promise<void> {
   }
 }
 
-/** Says how well the shown images fit, and loudly where they do not. */
+/** Says how well the shown images fit, and loudly where they do not; and what else must be known of the comparison. */
 export function mountFit(workspace: Workspace): void {
   const line = make("p", { id: "fit-words" });
-  element("comparison-panel").append(line);
+  const cautions = make("ul", { id: "cautions", ariaLabel: "Cautions" });
+  element("comparison-panel").append(line, cautions);
   workspace.watch(["comparison", "before", "after"], ({ comparison, before, after }) => {
     const isBad = comparison !== null && !comparison.fit.registrable;
     const alarm = element("fit");
@@ -110,6 +111,8 @@ export function mountFit(workspace: Workspace): void {
     line.textContent = comparison && isBad ? `Bad fit: ${badFit(comparison)}` : comparison ? fitWords(comparison) : before && after ? "These two scenes were not compared yet." : "";
     // the bar may be too narrow for it
     line.title = line.textContent ?? "";
+    cautions.replaceChildren(...(comparison?.cautions ?? []).map((caution) => make("li", {}, icon("warning"), caution)));
+    cautions.hidden = !comparison?.cautions.length;
     if (!comparison || !isBad) return;
     // it can be made smaller, never put away
     const smaller = make("button", { type: "button", onclick: () => alarm.classList.add("small") }, "Understood");

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use imagery_diff::AlignedPair;
 use raster_io::write_geotiff;
 use serde_json::{Value, json};
 use test_scenes::{SceneSpec, render};
@@ -33,9 +34,14 @@ pub fn text(path: &Path) -> &str {
 pub fn rendered_pair(folder: &Path) -> (PathBuf, PathBuf) {
     let rendered = render(&SceneSpec { side_px: 384, ..SceneSpec::small(2) });
     assert!(!rendered.truth.is_empty(), "the scene has changed structures");
+    write_pair(folder, &rendered.pair)
+}
+
+/// A pair as two GeoTIFFs.
+pub fn write_pair(folder: &Path, pair: &AlignedPair) -> (PathBuf, PathBuf) {
     let (before, after) = (folder.join("before.tif"), folder.join("after.tif"));
-    write_geotiff(&before, rendered.pair.before()).unwrap();
-    write_geotiff(&after, rendered.pair.after()).unwrap();
+    write_geotiff(&before, pair.before()).unwrap();
+    write_geotiff(&after, pair.after()).unwrap();
     (before, after)
 }
 

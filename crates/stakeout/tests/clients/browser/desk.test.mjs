@@ -382,6 +382,29 @@ test("an image without a georeference is placed by its corners and a matched poi
   await own.context().close();
 });
 
+test("a comparison of images too coarse for the detector says so", async () => {
+  const own = await open(browser);
+  await own.keyboard.press("f");
+  await own.locator("#scene-open").click();
+  await own.locator("#scene-file").setInputFiles({ name: "coarse-20250311.png", mimeType: "image/png", buffer: noise(64) });
+  await own.getByText("64 × 64 pixels. It does not say where it lies").waitFor();
+  await own.getByRole("button", { name: "Add the scene" }).click();
+  await own.locator("#placing").waitFor();
+  await own.locator("#placed").click();
+  await own.getByText("coarse-20250311.png was placed").waitFor();
+  assert.equal(await own.locator("#cautions").isVisible(), false);
+  const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-03-11"));
+  await own.locator(`[data-scene="${scene.id}"]`).getByRole("button", { name: "as after" }).click();
+  await own.locator("#compare-open").click();
+  await own.locator("#cautions").waitFor({ timeout: JOB_TIMEOUT_MS });
+  const [latest] = (await json("/api/comparisons?site=plant")).comparisons;
+  assert.equal(latest.after, scene.id);
+  assert.match(latest.cautions[0], /it overlooks structures/);
+  assert.deepEqual(await own.locator("#cautions li").allTextContents(), latest.cautions);
+  await shot(own, "cautions-1280-light");
+  await own.context().close();
+});
+
 /** A grey TIFF that says nothing of where it lies: one strip, no compression. */
 function plainTiff(side_px) {
   const tags = [[256, 3, side_px], [257, 3, side_px], [258, 3, 8], [259, 3, 1], [262, 3, 1], [273, 4, 8], [277, 3, 1], [278, 3, side_px], [279, 4, side_px * side_px]];
