@@ -21,6 +21,8 @@ export function mountSites(workspace: Workspace, newSite: () => void): void {
     none.hidden = found.length > 0 || workspace.state.sites.length === 0;
   };
   const count = () => void attempt(async () => {
+    // nothing is asked for before somebody is signed in, who then has sites
+    if (workspace.state.sites.length === 0) return;
     const { sites } = await get<{ sites: SiteSummary[] }>("/api/sites");
     summaries = new Map(sites.map((summary) => [summary.id, summary]));
     render();
