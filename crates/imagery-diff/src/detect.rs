@@ -1,6 +1,9 @@
 //! The whole way from a pair of images to candidates.
 
-use std::{ops::ControlFlow, sync::Mutex};
+use std::{
+    ops::{ControlFlow, Range},
+    sync::Mutex,
+};
 
 use rayon::prelude::*;
 
@@ -31,10 +34,12 @@ pub const CLASSICAL: &str = "classical";
 /// The detector that is used where none is named; `docs/detector.md` says why.
 pub const DEFAULT_DETECTOR: &str = "research";
 
-/// Rows of a strip.
-const STRIP_ROWS: u32 = 384;
-/// Columns of a window of a strip.
-const WINDOW_COLS: u32 = 512;
+/// Most rows of a strip.
+const STRIP_ROWS_MAX: u32 = 384;
+/// Most columns of a window of a strip.
+const WINDOW_COLS_MAX: u32 = 512;
+/// Rows of strips and columns of windows are a multiple of this, pixels, so that every window lies alike on a network's grid.
+const STEP_PX: u32 = 32;
 /// Most candidates that one run tells: the best are kept.
 pub const CANDIDATES_MAX: usize = 20_000;
 /// Networks see most in images enlarged to the resolution that they were made for, but not in those enlarged further
@@ -255,16 +260,13 @@ pub fn detect<S: PairSource>(
     let run = Run { source, detector, options, tones: &tones, registration: &registration, score: &score };
     let mut tracker = BlobTracker::new(source.grid().cols, &options.blobs);
     let mut found: Vec<Found> = Vec::new();
-    let mut row = 0;
-    while row < source.grid().rows {
-        tell(progress, Stage::Search, u64::from(row), total)?;
-        let rows = STRIP_ROWS.min(source.grid().rows - row);
-        let blobs = tracker.push(&run.strip(row, rows)?);
+    for Range { start, end } in parts(source.grid().rows, STRIP_ROWS_MAX) {
+        tell(progress, Stage::Search, u64::from(start), total)?;
+        let blobs = tracker.push(&run.strip(start, end - start)?);
         found.extend(run.structures(blobs));
         if found.len() > 2 * CANDIDATES_MAX {
             keep_best(&mut found);
         }
-        row += rows;
     }
     found.extend(run.structures(tracker.finish()));
     tell(progress, Stage::Search, total, total)?;
@@ -283,6 +285,14 @@ fn tell<E: std::error::Error>(
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(DetectError::Cancelled),
     }
+}
+
+/// A side cut into as few parts as may be, all about as long: of a last one of some pixels a network would see next to
+/// nothing.
+fn parts(side: u32, length_max: u32) -> impl Iterator<Item = Range<u32>> {
+    let count = side.div_ceil(length_max);
+    let start = move |part: u32| (part * side).div_ceil(count).next_multiple_of(STEP_PX).min(side);
+    (0..count).map(move |part| start(part)..start(part + 1))
 }
 
 /// What every window of a run needs.
@@ -310,9 +320,8 @@ impl<S: PairSource> Run<'_, S> {
     /// Evidence over the full width for a few rows, its windows made in parallel.
     fn strip(&self, row: u32, rows: u32) -> Result<Strip, DetectError<S::Error>> {
         let grid = self.source.grid();
-        let windows: Vec<Window> = (0..grid.cols)
-            .step_by(WINDOW_COLS as usize)
-            .map(|col| Window { row, col, rows, cols: WINDOW_COLS.min(grid.cols - col) })
+        let windows: Vec<Window> = parts(grid.cols, WINDOW_COLS_MAX)
+            .map(|cols| Window { row, col: cols.start, rows, cols: cols.end - cols.start })
             .collect();
         let maps = Mutex::new(EvidenceMaps::empty(rows, grid.cols));
         workers::each(windows.len(), |number| {
@@ -433,6 +442,28 @@ fn abstain(maps: &mut EvidenceMaps, window: Window, grid: &Grid) {
             for layer in maps.layers_mut() {
                 layer[at] = 0;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_side_is_a_leftover() {
+        for side in 1..4_000 {
+            let cut: Vec<Range<u32>> = parts(side, STRIP_ROWS_MAX).collect();
+            assert_eq!((cut[0].start, cut[cut.len() - 1].end), (0, side));
+            assert!(
+                cut.windows(2).all(|two| two[0].end == two[1].start && two[1].start.is_multiple_of(STEP_PX))
+            );
+            let lengths = || cut.iter().map(|part| part.end - part.start);
+            assert!(lengths().all(|length| length <= STRIP_ROWS_MAX), "{side} px: {cut:?}");
+            assert!(
+                cut.len() == 1 || lengths().all(|length| length > STRIP_ROWS_MAX / 3),
+                "{side} px: {cut:?}"
+            );
         }
     }
 }
