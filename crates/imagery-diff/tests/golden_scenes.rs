@@ -47,7 +47,7 @@ fn found_in(specs: &[SceneSpec], detector: &Detector) -> Found {
         sum.candidates += sure.len();
         sum.hits += built
             .iter()
-            .filter(|truth| sure.iter().any(|found| iou(&truth.outline.0, &found.outline.0) >= 0.4))
+            .filter(|truth| sure.iter().any(|found| iou(&truth.outline.0, &found.outline.0) >= 0.6))
             .count();
     }
     sum
@@ -64,7 +64,7 @@ impl Found {
 
     /// What a model must reach on [`built`] to be shipped.
     fn good_enough(&self) -> bool {
-        self.recall() >= 0.6 && self.precision() >= 0.6
+        self.recall() >= 0.9 && self.precision() >= 0.85
     }
 }
 

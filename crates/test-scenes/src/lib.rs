@@ -1,4 +1,4 @@
-//! Procedural before/after scenes with known truth, for tests and the demo.
+//! Procedural before/after scenes with known truth, for tests, the demo and training.
 //!
 //! A scene is a function of place and date: [`world`] says what stands where, [`ground`] and [`roof`] what it
 //! looks like from above under the sun of a date, and [`sensor`] what a camera makes of it. Nothing here is a
