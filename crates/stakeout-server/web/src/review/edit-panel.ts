@@ -6,25 +6,18 @@ import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
 import { register } from "../shell/keys";
 import { attempt, tell } from "../shell/tell";
+import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
+import { type Draft, type Edit, onLeaving, whyNoVerdict } from "./draft";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { Kept } from "./kept";
 import type { Entry } from "./outbox";
 import { recorded } from "./revisions";
-import type { DrawnBody, Geometry, ReviewBody } from "./send";
+import type { DrawnBody, Geometry, QueueFeature, ReviewBody } from "./send";
 import { type Words, choose, chosen, forgetWords, typeLabel, words, wordsOf } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
-
-/** What editing has made of a candidate so far. */
-interface Draft {
-  readonly polygon: Polygon;
-  /** Candidates that are part of this structure. */
-  readonly parts: readonly string[];
-  /** What was cut off: structures of their own. */
-  readonly pieces: readonly Polygon[];
-}
 
 export class EditPanel {
   readonly editor: Editor;
@@ -34,7 +27,10 @@ export class EditPanel {
   private editing: string | null = null;
   /** The state of the annotation that is edited, so that a newer one is not overwritten. */
   private based: string | undefined;
+  private begun: Draft | null = null;
   private draft: Draft | null = null;
+  /** Outlines that were changed and left without being kept, by candidate: editing goes on with them. */
+  private readonly left = new Map<string, Edit>();
   private drawing = false;
   /** A drawing that the server did not take, and that is changed. */
   private redrawing: Entry | null = null;
@@ -49,7 +45,7 @@ export class EditPanel {
     this.registerKeys();
     // whoever goes on to another candidate has left the outline
     desk.watch(() => {
-      if (this.editing && this.editing !== desk.review.current) this.cancel();
+      if (this.editing && this.editing !== desk.review.current) this.leave();
     });
   }
 
@@ -119,26 +115,74 @@ export class EditPanel {
     const { current } = this.desk;
     const feature = this.desk.feature(this.desk.review.current);
     if (!current || !feature) return;
-    this.cancel();
-    const kept = current.annotation ? undefined : this.desk.kept.of(current.id);
+    // it is being changed already
+    if (this.draft && this.editing === current.id) return element("map").focus();
+    this.leave();
     this.editing = current.id;
     this.bar.hidden = false;
-    void attempt(async () => {
-      const saved = !kept && current.annotation ? await recorded(current.annotation.id) : null;
-      if (this.editing !== current.id) return;
-      this.based = saved?.etag;
-      const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
-      this.draft = { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
-      this.editor.reshape(polygon);
-      element("map").focus();
-    });
+    void attempt(() => this.begin(current, feature));
   }
 
+  private async begin({ id, annotation }: Candidate, feature: QueueFeature): Promise<void> {
+    const left = this.left.get(id);
+    const kept = annotation ? undefined : this.desk.kept.of(id);
+    const saved = annotation && !left?.based ? await recorded(annotation.id) : null;
+    if (this.editing !== id) return;
+    const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
+    this.begun = left?.begun ?? { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
+    this.draft = left?.draft ?? this.begun;
+    this.based = left?.based ?? saved?.etag;
+    this.left.delete(id);
+    this.editor.reshape(this.draft.polygon);
+    element("map").focus();
+  }
+
+  private get edit(): Edit | null {
+    const { editing: candidate, begun, draft, based } = this;
+    return candidate && begun && draft ? { candidate, begun, draft, based } : null;
+  }
+
+  /** Whether an annotation is what is changed; another comparison may be shown by now. */
+  private isRecorded({ candidate, based }: Edit): boolean {
+    return based !== undefined || this.desk.review.candidates.some((each) => each.id === candidate && each.annotation !== null);
+  }
+
+  /** Makes the outline that is being changed go with a verdict on these candidates; says why there can be none yet. */
+  goWith(ids: readonly string[]): string | null {
+    const { edit } = this;
+    if (!edit || !ids.includes(edit.candidate)) return null;
+    const why = whyNoVerdict(edit, this.isRecorded(edit));
+    if (why) return why;
+    if (onLeaving(edit, this.isRecorded(edit)) === "keep") this.keepForVerdict(edit.candidate, edit.draft);
+    this.end();
+    return null;
+  }
+
+  /** Leaves the outline: what was changed of it is not lost. */
+  private leave(): void {
+    const { edit } = this;
+    this.end();
+    if (!edit) return;
+    const fate = onLeaving(edit, this.isRecorded(edit));
+    if (fate === "keep") {
+      this.keepForVerdict(edit.candidate, edit.draft);
+      tell("the outline that you changed is kept: it is recorded when you confirm its candidate");
+    } else if (fate === "remember") {
+      this.left.set(edit.candidate, edit);
+      tell("the outline that you were changing is not recorded yet: E on its candidate goes on with it");
+    }
+  }
+
+  /** Leaves the outline as it was, or ends what is being drawn. */
   cancel(): void {
-    const sketching = this.editor.isSketching && this.draft !== null;
-    if (sketching) return this.editor.endSketch();
+    if (this.editor.isSketching && this.draft !== null) return this.editor.endSketch();
+    this.end();
+  }
+
+  private end(): void {
     this.editing = null;
     this.redrawing = null;
+    this.begun = null;
     this.draft = null;
     this.drawing = false;
     this.bar.hidden = true;
@@ -216,17 +260,20 @@ export class EditPanel {
     if (!draft || fault(draft.polygon)) return;
     if (redrawing) return this.sendAgain(redrawing, draft);
     if (!editing || !current) return;
-    const kept: Kept = { geometry: toGeoJson(draft.polygon), parts: draft.parts, pieces: draft.pieces.map(toGeoJson) };
     const { based } = this;
-    this.cancel();
+    this.end();
     const { annotation } = current;
-    if (annotation) return void attempt(() => this.save(editing, annotation.id, kept, based));
-    this.desk.kept.keep(editing, kept);
-    this.showKept();
-    const parts = kept.parts.length > 0 ? `; ${kept.parts.length === 1 ? "the other part is" : `the ${kept.parts.length} other parts are`} rejected with it` : "";
-    const pieces = kept.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
+    if (annotation) return void attempt(() => this.save(editing, annotation.id, asKept(draft), based));
+    this.keepForVerdict(editing, draft);
+    const parts = draft.parts.length > 0 ? `; ${draft.parts.length === 1 ? "the other part is" : `the ${draft.parts.length} other parts are`} rejected with it` : "";
+    const pieces = draft.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
     tell(`the outline is kept: it is recorded when you confirm${parts}${pieces}`);
     this.desk.act({ type: "select", id: editing });
+  }
+
+  private keepForVerdict(candidate: string, draft: Draft): void {
+    this.desk.kept.keep(candidate, asKept(draft));
+    this.showKept();
   }
 
   private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept, based: string | undefined): Promise<void> {
@@ -242,14 +289,14 @@ export class EditPanel {
 
   drawNew(): void {
     if (!this.desk.comparison) return;
-    this.cancel();
+    this.leave();
     this.drawing = true;
     this.bar.hidden = false;
     this.say(null, "click the corners, double-click the last one; or Enter puts a corner in the middle of the map, Shift+Enter ends");
     element("map").focus();
     this.editor.sketch("polygon", (ring: Ring) => {
       const wrong = fault([ring]);
-      this.cancel();
+      this.end();
       if (wrong) return tell(`not recorded: ${wrong}`);
       this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
       forgetWords([this.desk.review.current]);
@@ -260,7 +307,7 @@ export class EditPanel {
   redraw(entry: Entry): void {
     const body = entry.body as DrawnBody;
     const polygon = toMap(body.geometry);
-    this.cancel();
+    this.leave();
     this.redrawing = entry;
     this.draft = { polygon, parts: [], pieces: [] };
     this.bar.hidden = false;
@@ -274,7 +321,7 @@ export class EditPanel {
   private sendAgain(entry: Entry, { polygon, pieces }: Draft): void {
     const { structure_type: _, confidence: __, ...own } = entry.body as DrawnBody;
     const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen() };
-    this.cancel();
+    this.end();
     this.desk.drop(entry);
     this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole)]);
   }
@@ -303,4 +350,8 @@ export class EditPanel {
     tell("the drawn structure was withdrawn");
     await this.loadDrawn();
   }
+}
+
+function asKept({ polygon, parts, pieces }: Draft): Kept {
+  return { geometry: toGeoJson(polygon), parts, pieces: pieces.map(toGeoJson) };
 }
