@@ -35,7 +35,7 @@ mountAreas(workspace, stage);
 mountSites(workspace, mountNewSite(workspace, stage));
 mountTimeline(workspace, {
   addScene: mountAddScene(workspace, stage),
-  compare: () => void attempt(() => startComparison(workspace)),
+  compare: () => void attempt(() => startComparison(workspace, stage)),
   place: (scene) => void attempt(() => placeStored(workspace, stage, scene, null)),
   placeAnew: mountPlaceAnew(workspace, stage),
 });
@@ -51,7 +51,7 @@ mountImages(workspace, stage, settings);
 
 void attempt(async () => {
   review.signedIn(await signedIn());
-  watchJobs(workspace);
+  watchJobs(workspace, stage);
   const { site, comparison } = asked();
   await workspace.loadSites(site, comparison);
   followAddress(workspace);

@@ -139,9 +139,12 @@ export class ReviewDesk {
     this.changed();
   }
 
-  /** Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. */
-  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey()): void {
-    const { actor, comparison } = this;
+  /**
+   * Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. What was drawn in a
+   * comparison goes into that one, whichever is shown by now.
+   */
+  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey(), comparison: Comparison | null = this.comparison): void {
+    const { actor } = this;
     if (!actor || !comparison) return tell("nothing was recorded: no comparison is chosen");
     const whole = { actor, comparison: comparison.id, batch };
     const sent: Entry[] = [];
@@ -179,6 +182,7 @@ export class ReviewDesk {
     if (!comparison) return;
     const done: Done = { batch, key: batch, candidate, review: null, before: "confirmed", at, revised: { annotation, from, to } };
     this.revisions.add(comparison.id, done);
+    if (this.comparison?.id !== comparison.id) return;
     this.act({ type: "revised", done });
     await this.load();
   }

@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Feature, checked, get, getTagged } from "../api";
+import { type Comparison, type Feature, checked, get, getTagged } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
@@ -32,6 +32,8 @@ export class EditPanel {
   /** Outlines that were changed and left without being kept, by candidate: editing goes on with them. */
   private readonly left = new Map<string, Edit>();
   private drawing = false;
+  /** What was compared when this began: what is drawn goes into it, though another comparison is shown by then. */
+  private comparison: Comparison | null = null;
   /** A drawing that the server did not take, and that is changed. */
   private redrawing: Entry | null = null;
   private wrong: string | null = null;
@@ -64,12 +66,11 @@ export class EditPanel {
   }
 
   /** Structures that were cut off, as they are recorded: they are what the whole is, but for its title. */
-  drawnFrom(pieces: readonly Geometry[], { title: _, ...said }: Words): DrawnBody[] {
-    return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen() }));
+  drawnFrom(pieces: readonly Geometry[], { title: _, ...said }: Words, comparison = this.desk.comparison): DrawnBody[] {
+    return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen(comparison) }));
   }
 
-  private seen(): Record<string, unknown> {
-    const { comparison } = this.desk;
+  private seen(comparison = this.desk.comparison): Record<string, unknown> {
     return { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
   }
 
@@ -277,18 +278,19 @@ export class EditPanel {
   }
 
   private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept, based: string | undefined): Promise<void> {
+    const { comparison } = this.desk;
     const batch = newKey();
     const drawn = this.drawnFrom(pieces, wordsOf(candidate));
     await this.desk.revise(candidate, annotation, { geometry }, based, batch);
     this.desk.kept.forget(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
-    this.desk.give(rejected, drawn, batch);
+    this.desk.give(rejected, drawn, batch, comparison);
     tell("the outline was saved as a new revision");
-    this.desk.act({ type: "select", id: candidate });
   }
 
   drawNew(): void {
-    if (!this.desk.comparison) return;
+    const { comparison } = this.desk;
+    if (!comparison) return;
     this.leave();
     this.drawing = true;
     this.bar.hidden = false;
@@ -298,7 +300,7 @@ export class EditPanel {
       const wrong = fault([ring]);
       this.end();
       if (wrong) return tell(`not recorded: ${wrong}`);
-      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
+      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen(comparison) }], newKey(), comparison);
       forgetWords([this.desk.review.current]);
     });
   }
@@ -309,6 +311,7 @@ export class EditPanel {
     const polygon = toMap(body.geometry);
     this.leave();
     this.redrawing = entry;
+    this.comparison = this.desk.comparison;
     this.draft = { polygon, parts: [], pieces: [] };
     this.bar.hidden = false;
     this.editor.reshape(polygon);
@@ -319,11 +322,12 @@ export class EditPanel {
   }
 
   private sendAgain(entry: Entry, { polygon, pieces }: Draft): void {
+    const { comparison } = this;
     const { structure_type: _, confidence: __, ...own } = entry.body as DrawnBody;
-    const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen() };
+    const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen(comparison) };
     this.end();
     this.desk.drop(entry);
-    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole)]);
+    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole, comparison)], newKey(), comparison);
   }
 
   async show(site: string): Promise<void> {

@@ -395,8 +395,18 @@ test("a comparison of images too coarse for the detector says so", async () => {
   assert.equal(await own.locator("#cautions").isVisible(), false);
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-03-11"));
   await own.locator(`[data-scene="${scene.id}"]`).getByRole("button", { name: "as after" }).click();
+  // whoever measures is not led elsewhere by what is found meanwhile
+  await own.locator("#map").focus();
+  await own.keyboard.press("m");
   await own.locator("#compare-open").click();
-  await own.locator("#cautions").waitFor({ timeout: JOB_TIMEOUT_MS });
+  await own.locator("#open-found").waitFor({ timeout: JOB_TIMEOUT_MS });
+  assert.match(await own.locator("#progress").textContent(), /found \d+ candidate/);
+  assert.equal(await own.locator("#cautions").isVisible(), false);
+  await own.locator("#open-found").click();
+  await own.locator("#cautions").waitFor();
+  assert.equal(await own.locator("#job").isVisible(), false);
+  await own.locator("#map").focus();
+  await own.keyboard.press("Escape");
   const [latest] = (await json("/api/comparisons?site=plant")).comparisons;
   assert.equal(latest.after, scene.id);
   assert.match(latest.cautions[0], /it overlooks structures/);
