@@ -129,6 +129,11 @@ export class Stage {
     this.map.once("rendercomplete", () => this.preload(this.coming));
   }
 
+  /** Asks again for what of the images could not be had. */
+  askAgain(): void {
+    for (const image of [this.before, this.left, this.after]) image.askAgain();
+  }
+
   get hasCurrent(): boolean {
     return this.current !== null;
   }

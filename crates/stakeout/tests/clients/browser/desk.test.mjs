@@ -130,6 +130,24 @@ test("each image is stretched on its own: gamma, what is in view, the other imag
   await page.keyboard.press("Escape");
 });
 
+test("tiles that could not be had come when the connection is back", async () => {
+  const own = await open(browser);
+  await settle(own);
+  const failed = new Set();
+  own.on("requestfailed", (request) => failed.add(request.url()));
+  await own.route("**/WebMercatorQuad/**", (route) => route.abort());
+  await own.keyboard.press("f");
+  await own.locator("#map").focus();
+  for (let step = 0; step < 3; step += 1) await own.keyboard.press("+");
+  await settle(own);
+  assert.ok(failed.size > 0);
+  await own.unroute("**/WebMercatorQuad/**");
+  const come = own.waitForResponse((answer) => failed.has(answer.url()) && answer.ok());
+  await own.evaluate(() => window.dispatchEvent(new Event("online")));
+  await come;
+  await own.context().close();
+});
+
 test("places are told as longitude, latitude and grid reference", async () => {
   const box = await page.locator("#map").boundingBox();
   const [lon, lat] = await ground(page, box.x + box.width / 2, box.y + box.height / 2);
