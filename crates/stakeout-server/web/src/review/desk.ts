@@ -184,7 +184,8 @@ export class ReviewDesk {
     this.revisions.add(comparison.id, done);
     if (this.comparison?.id !== comparison.id) return;
     this.act({ type: "revised", done });
-    await this.load();
+    // it is recorded, whether or not the queue can be had now
+    await this.load().catch(() => this.loadSoon());
   }
 
   /** Takes back what was done last: verdicts, drawings and changes of one batch. */

@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Comparison, type Feature, checked, get, getTagged } from "../api";
+import { type Comparison, type Feature, Problem, checked, get, getTagged } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
@@ -32,6 +32,8 @@ export class EditPanel {
   /** Outlines that were changed and left without being kept, by candidate: editing goes on with them. */
   private readonly left = new Map<string, Edit>();
   private drawing = false;
+  /** The candidate whose outline is on its way: nothing of it can be changed until that is answered. */
+  private saving: string | null = null;
   /** What was compared when this began: what is drawn goes into it, though another comparison is shown by then. */
   private comparison: Comparison | null = null;
   /** A drawing that the server did not take, and that is changed. */
@@ -49,6 +51,10 @@ export class EditPanel {
     desk.watch(() => {
       if (this.editing && this.editing !== desk.review.current) this.leave();
     });
+  }
+
+  private get isHeld(): boolean {
+    return this.saving !== null && this.saving === this.editing;
   }
 
   get isOn(): boolean {
@@ -90,7 +96,7 @@ export class EditPanel {
   }
 
   private registerKeys(): void {
-    const on = () => this.draft !== null && !this.editor.isSketching;
+    const on = () => this.draft !== null && !this.editor.isSketching && !this.isHeld;
     const sketching = () => this.editor.isSketching;
     const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => `Shift+${key}`);
     register(
@@ -135,6 +141,7 @@ export class EditPanel {
     this.based = left?.based ?? saved?.etag;
     this.left.delete(id);
     this.editor.reshape(this.draft.polygon);
+    this.showHeld();
     element("map").focus();
   }
 
@@ -176,6 +183,7 @@ export class EditPanel {
 
   /** Leaves the outline as it was, or ends what is being drawn. */
   cancel(): void {
+    if (this.isHeld) return;
     if (this.editor.isSketching && this.draft !== null) return this.editor.endSketch();
     this.end();
   }
@@ -188,13 +196,20 @@ export class EditPanel {
     this.drawing = false;
     this.bar.hidden = true;
     this.editor.stop();
+    this.showHeld();
+  }
+
+  private showHeld(): void {
+    for (const button of this.bar.querySelectorAll("button")) button.disabled = this.isHeld;
+    this.editor.setActive(!this.isHeld);
+    this.say(this.wrong, this.isHeld ? "the outline is being saved" : "");
   }
 
   private say(fault: string | null, otherwise = ""): void {
     this.wrong = fault;
     this.says.textContent = fault ?? otherwise;
     this.says.classList.toggle("fault", fault !== null);
-    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing;
+    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing || this.isHeld;
     element<HTMLButtonElement>("edit-keep").title = fault ?? "";
   }
 
@@ -258,13 +273,12 @@ export class EditPanel {
   private keep(): void {
     const { draft, editing, redrawing } = this;
     const { current } = this.desk;
-    if (!draft || fault(draft.polygon)) return;
+    if (!draft || this.isHeld || fault(draft.polygon)) return;
     if (redrawing) return this.sendAgain(redrawing, draft);
     if (!editing || !current) return;
-    const { based } = this;
-    this.end();
     const { annotation } = current;
-    if (annotation) return void attempt(() => this.save(editing, annotation.id, asKept(draft), based));
+    if (annotation) return void attempt(() => this.save(editing, annotation.id, draft));
+    this.end();
     this.keepForVerdict(editing, draft);
     const parts = draft.parts.length > 0 ? `; ${draft.parts.length === 1 ? "the other part is" : `the ${draft.parts.length} other parts are`} rejected with it` : "";
     const pieces = draft.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
@@ -277,15 +291,36 @@ export class EditPanel {
     this.showKept();
   }
 
-  private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept, based: string | undefined): Promise<void> {
+  /** Saves the outline as a new revision; until the server has it, it stays on the map. */
+  private async save(candidate: string, annotation: string, draft: Draft): Promise<void> {
     const { comparison } = this.desk;
     const batch = newKey();
+    const { geometry, parts, pieces } = asKept(draft);
     const drawn = this.drawnFrom(pieces, wordsOf(candidate));
-    await this.desk.revise(candidate, annotation, { geometry }, based, batch);
+    this.saving = candidate;
+    this.showHeld();
+    try {
+      await this.desk.revise(candidate, annotation, { geometry }, this.based, batch);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 412) await this.beBasedOnWhatStands(candidate, annotation);
+      throw error;
+    } finally {
+      this.saving = null;
+      if (this.editing === candidate) this.showHeld();
+    }
+    if (this.editing === candidate) this.end();
+    this.left.delete(candidate);
     this.desk.kept.forget(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
     this.desk.give(rejected, drawn, batch, comparison);
     tell("the outline was saved as a new revision");
+  }
+
+  /** Somebody was first: to keep the outline once more is to put it in the place of theirs. */
+  private async beBasedOnWhatStands(candidate: string, annotation: string): Promise<never> {
+    const stands = await recorded(annotation);
+    if (this.editing === candidate) this.based = stands?.etag;
+    throw new Problem(412, stands ? "somebody changed this meanwhile: keep your outline once more to put it in the place of theirs" : "this was withdrawn meanwhile");
   }
 
   drawNew(): void {

@@ -512,6 +512,11 @@ test("three points matched by keys are sent as control points", async () => {
     await own.keyboard.press("Enter");
   }
   await own.getByText("3 matched: laid where all points fit best").waitFor();
+  // the points are not lost with the connection
+  await own.route("**/placement", (route) => route.abort());
+  await own.keyboard.press("Enter");
+  await own.locator("#placing .fault", { hasText: "the server cannot be reached" }).waitFor();
+  await own.unroute("**/placement");
   await own.keyboard.press("Enter");
   await own.getByText("points-20250501.tif was placed").waitFor();
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-05-01"));

@@ -418,6 +418,50 @@ test("the outline of what is recorded waits for the person: no verdict throws it
   assert.deepEqual((await annotationOf(id)).geometry, first.geometry);
 });
 
+test("an outline of what is recorded stays in hand until the service has it, and does not overwrite another unsaid", async () => {
+  await page.locator('#queue [data-state="confirmed"]').first().click();
+  const id = await current();
+  const { id: annotation, properties } = await annotationOf(id);
+  const path = `/ogc/collections/annotations/items/${annotation}`;
+  const lose = (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue());
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await page.route(`**${path}`, lose);
+  await key("Enter");
+  await page.getByText("the server cannot be reached").waitFor();
+  assert.ok(await page.locator("#edit-bar").isVisible());
+  await page.unroute(`**${path}`, lose);
+  // another program changes it meanwhile
+  const { headers } = await fetch(server.url + path);
+  const change = { "content-type": "application/merge-patch+json", "if-match": headers.get("etag") };
+  assert.ok((await fetch(server.url + path, { method: "PATCH", headers: change, body: JSON.stringify({ properties: { note: "by another program" } }) })).ok);
+  await key("Enter");
+  await page.getByText("somebody changed this meanwhile").waitFor();
+  assert.equal((await annotationOf(id)).properties.revision, properties.revision + 1);
+  await key("Enter");
+  await page.getByText("the outline was saved as a new revision").waitFor();
+  await page.locator("#edit-bar").waitFor({ state: "hidden" });
+  assert.equal((await annotationOf(id)).properties.revision, properties.revision + 2);
+  assert.equal((await annotationOf(id)).properties.note, "by another program");
+});
+
+test("what is typed of what is recorded is kept where somebody was first", async () => {
+  await page.locator("#recorded-change").waitFor();
+  const id = await current();
+  await key("Shift+e");
+  const dialog = page.getByRole("dialog", { name: "Change what is recorded" });
+  await page.locator("#recorded-title").fill("Typed here");
+  const path = `${server.url}/ogc/collections/annotations/items/${(await annotationOf(id)).id}`;
+  const change = { "content-type": "application/merge-patch+json", "if-match": (await fetch(path)).headers.get("etag") };
+  assert.ok((await fetch(path, { method: "PATCH", headers: change, body: JSON.stringify({ properties: { title: "Typed elsewhere" } }) })).ok);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("somebody changed this meanwhile, to: Typed elsewhere").waitFor();
+  assert.equal(await page.locator("#recorded-title").inputValue(), "Typed here");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  assert.equal((await annotationOf(id)).properties.title, "Typed here");
+});
+
 test("what is recorded of one candidate is never shown or changed in the place of another's", async () => {
   const [first, second] = await page.locator('#queue [data-state="confirmed"]').evaluateAll((rows) => rows.map((row) => row.dataset.candidate));
   const choose = (id) => page.locator(`#queue [data-candidate="${id}"]`).click();
