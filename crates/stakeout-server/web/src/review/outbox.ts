@@ -54,12 +54,16 @@ export const browserShelf: Shelf = {
 /** Whether an entry is not sent before the person has decided what becomes of it. */
 export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
 
+/** Whether a server that answers so may take the same later: it is busy, restarting or wants another sign-in. */
+export function isForLater(status: number): boolean {
+  return status === 401 || status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
 /** What an answer means for the entry that asked. */
 export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
   const problem = body as { detail?: string; by?: string; at?: string };
   if (status >= 200 && status < 300) return { type: "recorded", outcome: body as Outcome };
-  // a server that is busy, restarting or wants another sign-in may take it later
-  if (status === 401 || status === 408 || status === 425 || status === 429 || status >= 500) return { type: "later" };
+  if (isForLater(status)) return { type: "later" };
   if (status === 412) return { type: "conflict", by: problem.by ?? "somebody", at: problem.at ?? "" };
   return { type: "refused", why: problem.detail ?? `the server answered ${status}` };
 }

@@ -63,7 +63,7 @@ export async function revise(annotation: string, patch: Patch, etag?: string): P
 /** Brings back what stood before a change; gives the revision that it has now. */
 export async function bringBack({ annotation, from, to }: Revised): Promise<number> {
   const stands = await getTagged<Feature<Changed>>(path(annotation));
-  if (stands.body.properties.revision !== to) throw new Problem(0, "somebody has changed it since: its history has every revision");
+  if (stands.body.properties.revision !== to) throw new Problem(412, "somebody has changed it since: its history has every revision");
   const headers = { "content-type": "application/json", "if-match": stands.etag };
   const answer = await checked(await fetch(`/api/annotations/${annotation}/restore`, { method: "POST", headers, body: JSON.stringify({ revision: from }) }));
   return ((await answer.json()) as Feature<Changed>).properties.revision;

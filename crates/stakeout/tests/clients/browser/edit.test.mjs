@@ -413,6 +413,11 @@ test("the outline of what is recorded waits for the person: no verdict throws it
   const { geometry, properties } = await annotationOf(id);
   assert.notDeepEqual(geometry, first.geometry);
   assert.equal(properties.revision, first.properties.revision + 1);
+  await page.route("**/restore", (route) => route.abort());
+  await key("z");
+  await page.getByText("the server cannot be reached").waitFor();
+  assert.deepEqual((await annotationOf(id)).geometry, geometry);
+  await page.unroute("**/restore");
   await key("z");
   await page.getByText("taken back").waitFor();
   assert.deepEqual((await annotationOf(id)).geometry, first.geometry);
