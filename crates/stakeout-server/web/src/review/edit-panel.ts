@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Comparison, type Feature, Problem, checked, get, getTagged } from "../api";
+import { type Comparison, type Feature, Problem, checked, get, getTagged, write } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
@@ -385,7 +385,7 @@ export class EditPanel {
   private async withdraw(id: string): Promise<void> {
     const path = `/ogc/collections/annotations/items/${id}`;
     const { etag } = await getTagged(path);
-    await checked(await fetch(path, { method: "DELETE", headers: { "if-match": etag } }));
+    await checked(await write("DELETE", path, undefined, { "if-match": etag }));
     tell("the drawn structure was withdrawn");
     await this.loadDrawn();
   }
