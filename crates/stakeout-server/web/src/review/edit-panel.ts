@@ -367,13 +367,18 @@ export class EditPanel {
 
   async show(site: string): Promise<void> {
     this.site = site;
+    // another site's must not stand here, nor be withdrawn from here
+    this.drawn.hidden = true;
+    this.drawn.replaceChildren();
     await this.loadDrawn();
   }
 
   /** Structures that have no candidate: brought by other programs, such as QGIS. */
   private async loadDrawn(): Promise<void> {
+    const { site } = this;
     const filter = encodeURIComponent("candidate IS NULL");
-    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${this.site}&filter=${filter}&limit=200`);
+    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${site}&filter=${filter}&limit=200`);
+    if (site !== this.site) return;
     this.drawn.hidden = features.length === 0;
     this.drawn.replaceChildren(...features.map(({ id, properties }) => {
       const what = `${properties.title ?? typeLabel(properties.structure_type)}, ${Math.round(properties.area_m2).toLocaleString("en")} m²`;
