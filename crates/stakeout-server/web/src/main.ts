@@ -16,6 +16,7 @@ import { mountPlace } from "./shell/place";
 import { mountPlaceAnew, placeStored } from "./scenes/stored";
 import { mountTimeline } from "./scenes/timeline";
 import { asked, followAddress } from "./shell/address";
+import { restWhileHidden } from "./shell/events";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
 import { signedIn } from "./shell/sign-in";
@@ -31,6 +32,7 @@ const settings = new CompareSettings();
 
 layOut();
 listenForKeys();
+restWhileHidden();
 mountAreas(workspace, stage);
 mountSites(workspace, mountNewSite(workspace, stage));
 mountTimeline(workspace, {
