@@ -164,6 +164,8 @@ export class Stage {
     // a map without a place must not decide the size of the view that both share
     this.leftMap.setTarget(mode === "side" ? this.leftTarget : undefined);
     this.map.updateSize();
+    // where the size is the same as before the map does not say it again
+    this.map.getView().setViewportSize(this.map.getSize());
   }
 
   /** Leaves an image out while it is placed elsewhere. */

@@ -1,7 +1,7 @@
 // The scenes of the open site in the order of time; two of them are before and after.
 
 import type { SceneItem } from "../api";
-import { element, icon, iconButton, make, refill } from "../dom";
+import { element, icon, iconButton, make, refill, showWithin } from "../dom";
 import type { Pair, Workspace } from "../workspace";
 
 export interface TimelineActions {
@@ -23,7 +23,8 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
   workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes }) => {
     const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene, actions)]);
     refill(strip, ...cards.filter((each) => each !== null));
-    [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const chosen = [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1);
+    if (chosen) showWithin(strip, chosen);
     empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
     add.title = add.disabled ? "Make a site first" : "";

@@ -63,24 +63,6 @@ test("a corner moved by keys goes into the verdict as the person's own outline",
   assert.deepEqual((await candidate(id)).geometry, before, "the candidate itself never changes");
 });
 
-test("an outline that is changed and not kept goes with the verdict, and is kept where another candidate is looked at first", async () => {
-  const id = await current();
-  const found = (await candidate(id)).geometry;
-  await edit();
-  await key("Shift+ArrowUp", 6);
-  await key("j");
-  await page.getByText("the outline that you changed is kept").waitFor();
-  await page.locator(`#queue [data-candidate="${id}"]`).click();
-  await edit();
-  await key("Shift+ArrowUp", 6);
-  await key("c");
-  await settled();
-  await page.locator("#edit-bar").waitFor({ state: "hidden" });
-  const { geometry } = await lastReview(id);
-  assert.notDeepEqual(geometry.coordinates, found.coordinates);
-  assert.deepEqual((await annotationOf(id)).geometry, geometry);
-});
-
 test("an outline that crosses itself is told while it is drawn, and is not recorded", async () => {
   const had = (await drawn()).length;
   await key("a");
@@ -392,6 +374,25 @@ test("an outline goes with one confirmation: a reload before loses none, the nex
   await key("c");
   await settled();
   assert.deepEqual((await lastReview(id)).geometry, geometry);
+});
+
+test("an outline that is changed and not kept goes with the verdict, and is kept where another candidate is looked at first", async () => {
+  await page.locator('#queue [data-state="pending"]').first().click();
+  const id = await current();
+  const found = (await candidate(id)).geometry;
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("j");
+  await page.getByText("the outline that you changed is kept").waitFor();
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("c");
+  await settled();
+  await page.locator("#edit-bar").waitFor({ state: "hidden" });
+  const { geometry } = await lastReview(id);
+  assert.notDeepEqual(geometry.coordinates, found.coordinates);
+  assert.deepEqual((await annotationOf(id)).geometry, geometry);
 });
 
 test("the outline of what is recorded waits for the person: no verdict throws it away, nor does another candidate", async () => {
