@@ -52,8 +52,8 @@ function noteComparing(workspace: Workspace): void {
   workspace.set({ comparing: [...starting, ...own.values(), ...[...running.values()].flatMap(({ input }) => input ?? [])] });
 }
 
-/** Shows how a job goes; several jobs take turns, the one that was told last is seen. What `stays` is put away by hand. */
-function showJob(workspace: Workspace, job: Job, stays: boolean): void {
+/** Shows how a job goes; several jobs take turns, the one that was told last is seen. */
+function showJob(workspace: Workspace, job: Job, until: "time" | "put away"): void {
   const isOn = isRunning(job);
   const bar = element<HTMLProgressElement>("job-share");
   const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
@@ -70,6 +70,7 @@ function showJob(workspace: Workspace, job: Job, stays: boolean): void {
   stop.onclick = () => void attempt(() => dismiss(job.id));
   const { result } = job;
   const open = element<HTMLButtonElement>("open-found");
+  const stays = until === "put away";
   open.hidden = !stays || !result;
   open.onclick = () => void attempt(async () => {
     if (result) await workspace.openSite(result.site, result.comparison);
@@ -127,7 +128,7 @@ async function heardOf(workspace: Workspace, stage: Stage, job: Job): Promise<vo
   if (ended.has(job.id)) return;
   running.set(job.id, job);
   noteComparing(workspace);
-  showJob(workspace, job, false);
+  showJob(workspace, job, "time");
 }
 
 async function heardTheEnd(workspace: Workspace, stage: Stage, job: Job): Promise<void> {
@@ -140,7 +141,7 @@ async function heardTheEnd(workspace: Workspace, stage: Stage, job: Job): Promis
   const found = job.status === "successful" ? job.result : null;
   const isShown = pair !== undefined && pair.before === before?.id && pair.after === after?.id;
   const opens = found?.site === site && isShown && !isBusy(stage);
-  showJob(workspace, job, pair !== undefined && !opens && job.status !== "dismissed");
+  showJob(workspace, job, pair !== undefined && !opens && job.status !== "dismissed" ? "put away" : "time");
   if (found?.site !== site) return;
   if (opens) return workspace.refresh(found?.comparison);
   // nothing else is put under the hands of whoever draws or writes

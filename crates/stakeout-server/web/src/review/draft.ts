@@ -17,6 +17,7 @@ export interface Edit {
   readonly draft: Draft;
   /** The state of the annotation that is changed, so that a newer one is not overwritten; undefined where there is none. */
   readonly based: string | undefined;
+  readonly isRecorded: boolean;
 }
 
 function isChanged({ begun, draft }: Edit): boolean {
@@ -24,13 +25,13 @@ function isChanged({ begun, draft }: Edit): boolean {
 }
 
 /** Why no verdict can be given while an outline is being changed; null where it can, and takes the outline with it. */
-export function whyNoVerdict(edit: Edit, isRecorded: boolean): string | null {
+export function whyNoVerdict(edit: Edit): string | null {
   if (!isChanged(edit)) return null;
-  return isRecorded ? "keep the outline or leave it first" : fault(edit.draft.polygon);
+  return edit.isRecorded ? "keep the outline or leave it first" : fault(edit.draft.polygon);
 }
 
 /** What becomes of an outline when its candidate is left: what is not for a verdict to come is gone on with later. */
-export function onLeaving(edit: Edit, isRecorded: boolean): "end" | "keep" | "remember" {
+export function onLeaving(edit: Edit): "end" | "keep" | "remember" {
   if (!isChanged(edit)) return "end";
-  return isRecorded || fault(edit.draft.polygon) ? "remember" : "keep";
+  return edit.isRecorded || fault(edit.draft.polygon) ? "remember" : "keep";
 }

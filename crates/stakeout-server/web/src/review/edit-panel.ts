@@ -147,21 +147,19 @@ export class EditPanel {
 
   private get edit(): Edit | null {
     const { editing: candidate, begun, draft, based } = this;
-    return candidate && begun && draft ? { candidate, begun, draft, based } : null;
-  }
-
-  /** Whether an annotation is what is changed; another comparison may be shown by now. */
-  private isRecorded({ candidate, based }: Edit): boolean {
-    return based !== undefined || this.desk.review.candidates.some((each) => each.id === candidate && each.annotation !== null);
+    if (!candidate || !begun || !draft) return null;
+    // another comparison may be shown by now
+    const isRecorded = based !== undefined || this.desk.review.candidates.some((each) => each.id === candidate && each.annotation !== null);
+    return { candidate, begun, draft, based, isRecorded };
   }
 
   /** Makes the outline that is being changed go with a verdict on these candidates; says why there can be none yet. */
   goWith(ids: readonly string[]): string | null {
     const { edit } = this;
     if (!edit || !ids.includes(edit.candidate)) return null;
-    const why = whyNoVerdict(edit, this.isRecorded(edit));
+    const why = whyNoVerdict(edit);
     if (why) return why;
-    if (onLeaving(edit, this.isRecorded(edit)) === "keep") this.keepForVerdict(edit.candidate, edit.draft);
+    if (onLeaving(edit) === "keep") this.keepForVerdict(edit.candidate, edit.draft);
     this.end();
     return null;
   }
@@ -171,7 +169,7 @@ export class EditPanel {
     const { edit } = this;
     this.end();
     if (!edit) return;
-    const fate = onLeaving(edit, this.isRecorded(edit));
+    const fate = onLeaving(edit);
     if (fate === "keep") {
       this.keepForVerdict(edit.candidate, edit.draft);
       tell("the outline that you changed is kept: it is recorded when you confirm its candidate");
@@ -249,6 +247,8 @@ export class EditPanel {
     const whole = draft && feature && merged(draft.polygon, toMap(feature.geometry));
     if (!draft || !whole) return this.use(null, "the two outlines do not overlap: reshape one until they do");
     this.use({ ...draft, polygon: whole, parts: [...draft.parts, id] }, "");
+    // the verdict to come is one on the whole, not on its part
+    this.desk.act({ type: "toggle", id });
   }
 
   private hole(): void {

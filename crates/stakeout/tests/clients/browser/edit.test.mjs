@@ -163,6 +163,7 @@ test("parts of one structure are merged by a key: the others are rejected with a
   await page.locator(`#queue li:has([data-candidate="${apart}"]) input`).uncheck();
 
   await merge(other);
+  assert.ok(!(await page.locator(`#queue li:has([data-candidate="${other}"]) input`).isChecked()), "a verdict would be one on the whole");
   await key("Enter");
   await page.getByText(/was saved as a new revision|recorded: rejected/).waitFor();
   await page.locator(`#queue [data-candidate="${other}"][data-state="rejected"]`).waitFor();

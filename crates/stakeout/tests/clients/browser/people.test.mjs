@@ -222,7 +222,6 @@ test("a second person who sees one structure in two drawings merges them with th
   await press(bob, "m");
   await press(bob, "Enter");
   await bob.getByText("the other part is rejected with it").waitFor();
-  await bob.locator(`#queue li:has([data-candidate="${other}"]) input`).uncheck();
   await give(bob, id, "c");
   const states = async () => Promise.all([id, other].map(async (each) => (await json("bob", `/ogc/collections/candidates/items/${each}`)).properties.state));
   assert.deepEqual(await states(), ["confirmed", "rejected"]);
