@@ -68,15 +68,34 @@ export interface TileJson {
 
 /** An answer that is a problem: says what the server says. */
 export class Problem extends Error {
-  constructor(readonly status: number, detail: string) {
+  /** `kind` is the last part of its type. */
+  constructor(readonly status: number, detail: string, readonly kind = "") {
     super(detail);
   }
 }
 
 export async function checked(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, problem.detail ?? `the server answered ${answer.status}`);
+  const problem: { detail?: string; type?: string } = await answer.json().catch(() => ({}));
+  throw new Problem(answer.status, problem.detail ?? `the server answered ${answer.status}`, problem.type?.split("/").pop());
+}
+
+let writer: string | null = null;
+
+/** Says who is signed in here: what this page writes from now on is theirs. */
+export function writeAs(actor: string): void {
+  writer = actor;
+}
+
+/** Says whose words a request has: the cookie is that of all tabs, in one of which somebody else may have signed in. */
+export function whose(): Record<string, string> {
+  return writer === null ? {} : { "stakeout-actor": encodeURIComponent(writer) };
+}
+
+/** Asks for a change: all that this page writes goes through here. */
+export function write(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  if (body === undefined) return fetch(path, { method, headers: { ...whose(), ...headers } });
+  return fetch(path, { method, headers: { "content-type": "application/json", ...whose(), ...headers }, body: JSON.stringify(body) });
 }
 
 export async function get<T>(path: string): Promise<T> {
@@ -127,7 +146,7 @@ export interface SceneItem {
 }
 
 export async function post(path: string, body: unknown): Promise<Response> {
-  return checked(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
+  return checked(await write("POST", path, body));
 }
 
 /** Makes a site; gives its id. */
@@ -158,5 +177,5 @@ export async function compare(before: string, after: string): Promise<string> {
 }
 
 export async function dismiss(job: string): Promise<void> {
-  await checked(await fetch(`/ogc/jobs/${job}`, { method: "DELETE" }));
+  await checked(await write("DELETE", `/ogc/jobs/${job}`));
 }

@@ -39,6 +39,13 @@ export function refill(list: HTMLElement, ...entries: readonly (Node | string)[]
   (reachable[at] ?? reachable[0])?.focus({ preventScroll: true });
 }
 
+/** Scrolls a list so that an entry of it is seen; a page that scrolls too stays where the person is. */
+export function showWithin(list: HTMLElement, entry: Element): void {
+  const [frame, own] = [list.getBoundingClientRect(), entry.getBoundingClientRect()];
+  list.scrollTop += Math.min(0, own.top - frame.top) || Math.max(0, own.bottom - frame.bottom);
+  list.scrollLeft += Math.min(0, own.left - frame.left) || Math.max(0, own.right - frame.right);
+}
+
 /** Drawings of the buttons, 16 by 16, lines of one weight. */
 const ICONS = {
   swipe: "M8 1v14M5 5 2 8l3 3M11 5l3 3-3 3",

@@ -16,6 +16,7 @@ import { mountPlace } from "./shell/place";
 import { mountPlaceAnew, placeStored } from "./scenes/stored";
 import { mountTimeline } from "./scenes/timeline";
 import { asked, followAddress } from "./shell/address";
+import { restWhileHidden } from "./shell/events";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
 import { signedIn } from "./shell/sign-in";
@@ -31,11 +32,12 @@ const settings = new CompareSettings();
 
 layOut();
 listenForKeys();
+restWhileHidden();
 mountAreas(workspace, stage);
 mountSites(workspace, mountNewSite(workspace, stage));
 mountTimeline(workspace, {
   addScene: mountAddScene(workspace, stage),
-  compare: () => void attempt(() => startComparison(workspace)),
+  compare: () => void attempt(() => startComparison(workspace, stage)),
   place: (scene) => void attempt(() => placeStored(workspace, stage, scene, null)),
   placeAnew: mountPlaceAnew(workspace, stage),
 });
@@ -51,7 +53,7 @@ mountImages(workspace, stage, settings);
 
 void attempt(async () => {
   review.signedIn(await signedIn());
-  watchJobs(workspace);
+  watchJobs(workspace, stage);
   const { site, comparison } = asked();
   await workspace.loadSites(site, comparison);
   followAddress(workspace);

@@ -1,32 +1,59 @@
 // Comparisons that run on the server: started, watched, stopped; and how well the images of the shown one fit.
 
 import { type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
-import { element, icon, make } from "./dom";
+import { element, icon, iconButton, make } from "./dom";
+import type { Stage } from "./map/stage";
 import { hear, onBroken } from "./shell/events";
 import { attempt, tell } from "./shell/tell";
-import type { Workspace } from "./workspace";
+import type { Pair, Workspace } from "./workspace";
 
 /** Changes of the record within this time are one, milliseconds. */
 const CHANGES_MS = 400;
 /** How long the end of a job stays in the bar, milliseconds. */
 const ENDED_MS = 6_000;
+/** Jobs of which it is known that they have ended, the last ones. */
+const ENDED_MAX = 50;
+/** What a person writes in. */
+const WRITTEN_IN = "input:not([type=range], [type=checkbox], [type=radio]), textarea";
 
-/** Jobs that were started here and have not ended: what they find is opened. */
-const own = new Set<string>();
+/** Pairs that the server is being asked to compare. */
+const starting = new Set<Pair>();
+/** Jobs that were started here and have not ended, with what they compare: what they find is opened. */
+const own = new Map<string, Pair>();
 /** Jobs that were last told of as running. */
 const running = new Map<string, Job>();
 
+/** Jobs that were told of as ended. */
+const ended = new Map<string, Job>();
+let fading = 0;
+
 const isRunning = ({ status }: Pick<Job, "status">) => status === "running" || status === "accepted";
 
-export async function startComparison(workspace: Workspace): Promise<void> {
+export async function startComparison(workspace: Workspace, stage: Stage): Promise<void> {
   const { before, after } = workspace.state;
   if (!before || !after) throw new Problem(0, "a comparison takes two scenes");
-  own.add(await compare(before.id, after.id));
-  tell("the comparison was started");
+  const pair = { before: before.id, after: after.id };
+  starting.add(pair);
+  noteComparing(workspace);
+  try {
+    const id = await compare(pair.before, pair.after);
+    own.set(id, pair);
+    tell("the comparison was started");
+    // its end may have been told before its id was
+    const over = ended.get(id);
+    if (over) await heardOf(workspace, stage, over);
+  } finally {
+    starting.delete(pair);
+    noteComparing(workspace);
+  }
+}
+
+function noteComparing(workspace: Workspace): void {
+  workspace.set({ comparing: [...starting, ...own.values(), ...[...running.values()].flatMap(({ input }) => input ?? [])] });
 }
 
 /** Shows how a job goes; several jobs take turns, the one that was told last is seen. */
-function showJob(workspace: Workspace, job: Job): void {
+function showJob(workspace: Workspace, job: Job, until: "time" | "put away"): void {
   const isOn = isRunning(job);
   const bar = element<HTMLProgressElement>("job-share");
   const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
@@ -41,8 +68,21 @@ function showJob(workspace: Workspace, job: Job): void {
   const stop = element<HTMLButtonElement>("stop");
   stop.hidden = !isOn;
   stop.onclick = () => void attempt(() => dismiss(job.id));
-  // another job may have begun meanwhile
-  if (!isOn) window.setTimeout(() => (element("job").hidden = element("stop").hidden), ENDED_MS);
+  const { result } = job;
+  const open = element<HTMLButtonElement>("open-found");
+  const stays = until === "put away";
+  open.hidden = !stays || !result;
+  open.onclick = () => void attempt(async () => {
+    if (result) await workspace.openSite(result.site, result.comparison);
+    putAway();
+  });
+  element("put-away").hidden = !stays;
+  clearTimeout(fading);
+  if (!isOn && !stays) fading = window.setTimeout(putAway, ENDED_MS);
+}
+
+function putAway(): void {
+  element("job").hidden = true;
 }
 
 function ending({ status, message, result }: Job): string {
@@ -51,7 +91,11 @@ function ending({ status, message, result }: Job): string {
   return result ? `found ${result.candidates} candidate${result.candidates === 1 ? "" : "s"}` : "done";
 }
 
-export function watchJobs(workspace: Workspace): void {
+export function watchJobs(workspace: Workspace, stage: Stage): void {
+  element("job").append(
+    make("button", { type: "button", id: "open-found", hidden: true }, "Open"),
+    iconButton("close", "Put away", { id: "put-away", hidden: true, onclick: putAway }),
+  );
   let waiting = 0;
   const changed = () => {
     clearTimeout(waiting);
@@ -62,10 +106,10 @@ export function watchJobs(workspace: Workspace): void {
   hear<{ site: string }>("scene", ({ site }) => {
     if (site === workspace.state.site) void attempt(() => workspace.refresh());
   });
-  hear<Job>("job", (job) => void attempt(() => heardOf(workspace, job)));
+  hear<Job>("job", (job) => void attempt(() => heardOf(workspace, stage, job)));
   onBroken({
     missed: () => void attempt(async () => {
-      await lookForJobs(workspace);
+      await lookForJobs(workspace, stage);
       await workspace.refresh();
     }),
     // whoever is not signed in any more is told that instead
@@ -75,25 +119,53 @@ export function watchJobs(workspace: Workspace): void {
     }),
   });
   // a job that was running before the page was opened
-  void attempt(() => lookForJobs(workspace));
+  void attempt(() => lookForJobs(workspace, stage));
 }
 
-async function heardOf(workspace: Workspace, job: Job): Promise<void> {
-  showJob(workspace, job);
-  if (isRunning(job)) return void running.set(job.id, job);
+async function heardOf(workspace: Workspace, stage: Stage, job: Job): Promise<void> {
+  if (!isRunning(job)) return heardTheEnd(workspace, stage, job);
+  // an answer may be older than what was told meanwhile
+  if (ended.has(job.id)) return;
+  running.set(job.id, job);
+  noteComparing(workspace);
+  showJob(workspace, job, "time");
+}
+
+async function heardTheEnd(workspace: Workspace, stage: Stage, job: Job): Promise<void> {
+  const { before, after, site } = workspace.state;
+  const pair = own.get(job.id);
+  own.delete(job.id);
   running.delete(job.id);
-  const isOwn = own.delete(job.id);
-  if (job.status !== "successful" || job.result?.site !== workspace.state.site) return;
-  await workspace.refresh(isOwn ? job.result?.comparison : undefined);
+  rememberEnd(job);
+  noteComparing(workspace);
+  const found = job.status === "successful" ? job.result : null;
+  const isShown = pair !== undefined && pair.before === before?.id && pair.after === after?.id;
+  const opens = found?.site === site && isShown && !isBusy(stage);
+  showJob(workspace, job, pair !== undefined && !opens && job.status !== "dismissed" ? "put away" : "time");
+  if (found?.site !== site) return;
+  if (opens) return workspace.refresh(found?.comparison);
+  // nothing else is put under the hands of whoever draws or writes
+  return isShown ? workspace.recount() : workspace.refresh();
+}
+
+function rememberEnd(job: Job): void {
+  ended.set(job.id, job);
+  const [oldest] = ended.keys();
+  if (oldest !== undefined && ended.size > ENDED_MAX) ended.delete(oldest);
+}
+
+/** Whether the person draws, measures, places or writes. */
+function isBusy(stage: Stage): boolean {
+  return stage.tool !== null || (document.activeElement?.matches(WRITTEN_IN) ?? false);
 }
 
 /** Asks how the jobs stand that run, and those that were running when they were last heard of. */
-async function lookForJobs(workspace: Workspace): Promise<void> {
+async function lookForJobs(workspace: Workspace, stage: Stage): Promise<void> {
   const { jobs } = await get<{ jobs: (Job & { jobID: string })[] }>("/ogc/jobs");
   for (const { jobID: id, ...job } of jobs) {
     if (!isRunning(job) && !running.has(id) && !own.has(id)) continue;
     const result = job.status === "successful" ? await get<Job["result"]>(`/ogc/jobs/${id}/results`) : null;
-    await heardOf(workspace, { ...running.get(id), ...job, id, result });
+    await heardOf(workspace, stage, { ...running.get(id), ...job, id, result });
   }
 }
 

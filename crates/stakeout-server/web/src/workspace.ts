@@ -6,6 +6,9 @@ import { Store } from "./shell/store";
 
 export type Site = Feature<SiteProperties>;
 
+/** Two scenes, by their ids. */
+export interface Pair { readonly before: string; readonly after: string }
+
 export interface Desk {
   readonly sites: readonly Site[];
   readonly site: string | null;
@@ -17,9 +20,11 @@ export interface Desk {
   readonly comparison: Comparison | null;
   readonly before: SceneItem | null;
   readonly after: SceneItem | null;
+  /** What is being compared now, of whichever site. */
+  readonly comparing: readonly Pair[];
 }
 
-const EMPTY: Desk = { sites: [], site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null };
+const EMPTY: Desk = { sites: [], site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null, comparing: [] };
 
 /** What a site holds. */
 type Held = Pick<Desk, "scenes" | "comparisons">;

@@ -18,6 +18,10 @@ class Stream extends EventTarget {
     this.tell("open", {});
   }
 
+  close(): void {
+    this.readyState = 2;
+  }
+
   breaks(readyState: 0 | 2): void {
     this.readyState = readyState;
     this.dispatchEvent(new Event("error"));
@@ -30,7 +34,7 @@ function listening() {
   const events = new Events(() => streams[streams.push(new Stream()) - 1] as unknown as EventSource, (work) => pauses.push(work));
   events.onBroken({ missed: () => heard.push("missed"), lost: () => heard.push("lost") });
   events.hear("job", (data) => heard.push(data));
-  return { streams, heard, pauses };
+  return { events, streams, heard, pauses };
 }
 
 test("what is told is heard, and the first opening has missed nothing", () => {
@@ -72,4 +76,27 @@ test("a stream that the browser gave up is opened anew after a pause, and that i
   assert.deepEqual(heard, ["lost", "missed", { id: "k" }]);
   streams[2]!.breaks(2);
   assert.equal(heard.at(-1), "lost");
+});
+
+test("a page that nobody looks at holds no stream, and looks for what it missed when it is seen", () => {
+  const { events, streams, heard } = listening();
+  streams[0]!.opens();
+  events.wake();
+  assert.equal(streams.length, 1, "it was awake");
+  events.rest();
+  assert.equal(streams[0]!.readyState, 2);
+  events.wake();
+  streams[1]!.opens();
+  streams[1]!.tell("job", { id: "j" });
+  assert.deepEqual([streams.length, heard], [2, ["missed", { id: "j" }]]);
+});
+
+test("a stream that was to be opened anew is not where the page rests or hears by another", () => {
+  const { events, streams, pauses } = listening();
+  streams[0]!.breaks(2);
+  events.rest();
+  pauses.shift()!();
+  assert.equal(streams.length, 1);
+  events.wake();
+  assert.equal(streams.length, 2);
 });

@@ -46,6 +46,12 @@ test("areas are those of PROJ's geodesic polygons", () => {
   }
 });
 
+test("an area across the antimeridian is that of the same area elsewhere", () => {
+  const across: LonLat[] = [[179.99, 10], [-179.98, 10], [-179.98, 10.02], [179.99, 10.02]];
+  const elsewhere = across.map(([lon, lat]): LonLat => [(lon > 0 ? lon : lon + 360) - 100, lat]);
+  assert.ok(Math.abs(area_m2(across) / area_m2(elsewhere) - 1) < 1e-9, `${area_m2(across)} for ${area_m2(elsewhere)}`);
+});
+
 test("measures are written in the unit that people would use", () => {
   assert.equal(lengthWords(12.34), "12.3 m");
   assert.equal(lengthWords(1_401.5), "1.40 km");

@@ -149,6 +149,18 @@ test("an answer says what becomes of a verdict", () => {
   assert.deepEqual(fate(400, { detail: "no such type" }), { type: "refused", why: "no such type" });
 });
 
+test("a verdict that waits for a sign-in is not told to wait for a connection", async () => {
+  const box = outbox([fate(401, { type: "/problems/other-person" }), { type: "later" }, fine]);
+  box.made.put(entry("a"));
+  const told: unknown[] = [];
+  await box.made.idle();
+  for (let tries = 0; tries < 3; tries += 1) {
+    told.push(box.made.signedOut);
+    await box.made.send();
+  }
+  assert.deepEqual([told, box.kept()], [["other-person", null, null], []]);
+});
+
 test("what there is no room for is not kept in part", () => {
   const box = outbox([], [entry("a")]);
   box.shelf.write = () => {

@@ -16,3 +16,9 @@ test("a comparison takes two scenes, both of which have a place", () => {
     assert.equal(whyNotCompared(before, after), "Place both scenes on the map first");
   }
 });
+
+test("two scenes are not compared twice at once", () => {
+  const [a, b] = [scene("a"), scene("b")];
+  assert.equal(whyNotCompared(a, b, [{ before: "a", after: "b" }]), "These two are being compared");
+  assert.equal(whyNotCompared(a, b, [{ before: "a", after: "c" }]), null);
+});

@@ -58,6 +58,11 @@ function belt(lat: number): number {
   return (1 - ECCENTRICITY2) * (sine / (1 - ECCENTRICITY2 * sine ** 2) + Math.atanh(e * sine) / e);
 }
 
+/** A difference of longitudes the short way round, as across the antimeridian. */
+function shortWay(degrees: number): number {
+  return degrees - 360 * Math.round(degrees / 360);
+}
+
 /**
  * Area of a ring, square metres: exact on the ellipsoid for sides that are straight in longitude and the area below
  * them; against geodesic sides the error is below a millionth up to a few kilometres.
@@ -68,7 +73,7 @@ export function area_m2(ring: readonly LonLat[]): number {
   let doubled = 0;
   ring.forEach((from, index) => {
     const to = ring[(index + 1) % ring.length] as LonLat;
-    doubled += radians(to[0] - from[0]) * (belt(from[1]) - base + belt(to[1]) - base);
+    doubled += radians(shortWay(to[0] - from[0])) * (belt(from[1]) - base + belt(to[1]) - base);
   });
   return Math.abs(doubled * AXIS_M ** 2) / 4;
 }

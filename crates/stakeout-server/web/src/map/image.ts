@@ -34,6 +34,8 @@ export class ImageLayer {
   private moved: readonly [number, number] = [0, 0];
   private address = "";
   private bounds: number[] = [];
+  /** Whether a tile of what is shown could not be had. */
+  private lacksTiles = false;
 
   /** `name` is the class of its canvas, which styles and filters go by. */
   constructor(private readonly name: string) {
@@ -53,7 +55,19 @@ export class ImageLayer {
     this.layOut();
     this.grid = new MovedGrid(Math.min(ZOOM_MAX, source.maxzoom ?? ZOOM_MAX));
     this.grid.moved = this.moved;
-    this.layer.setSource(new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX }));
+    const tiles = new XYZ({ url: address, tileGrid: this.grid, projection: projection("EPSG:3857")!, transition: 0, wrapX });
+    this.lacksTiles = false;
+    tiles.on("tileloaderror", () => {
+      if (this.layer.getSource() === tiles) this.lacksTiles = true;
+    });
+    this.layer.setSource(tiles);
+  }
+
+  /** Asks again for tiles where one could not be had: the map itself never does. */
+  askAgain(): void {
+    if (!this.lacksTiles) return;
+    this.lacksTiles = false;
+    this.layer.getSource()?.refresh();
   }
 
   /** Moves the image by metres of the map. */

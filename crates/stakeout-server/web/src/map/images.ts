@@ -2,6 +2,7 @@
 
 import { type SceneItem, type TileJson, get } from "../api";
 import { element } from "../dom";
+import { onBroken } from "../shell/events";
 import { attempt } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import type { Look } from "./look";
@@ -40,6 +41,9 @@ export function mountImages(workspace: Workspace, stage: Stage, settings: Compar
     show();
   });
   settings.watch(["looks"], show);
+  const again = () => stage.askAgain();
+  window.addEventListener("online", again);
+  onBroken({ missed: again, lost: () => {} });
 }
 
 function label(role: "before" | "after", scene: SceneItem | null): void {

@@ -60,10 +60,8 @@ function missing({ layer, extent, resolution }: Ahead, pixelRatio: number): (() 
         loading.add(at);
         whenLoaded(tile, () => {
           loading.delete(at);
-          // the person may have come here sooner, and another source may be shown by now
-          // that nothing is there is known too
-          const isKnown = tile.getState() === TileState.LOADED || tile.getState() === TileState.ERROR;
-          if (isKnown && layer.getSource() === source && !cache.containsKey(at)) cache.set(at, tile);
+          // the person may have come here sooner, and another source may be shown by now; what could not be had may come later
+          if (tile.getState() === TileState.LOADED && layer.getSource() === source && !cache.containsKey(at)) cache.set(at, tile);
           loadMore();
         });
         tile.load();

@@ -129,6 +129,11 @@ export class Stage {
     this.map.once("rendercomplete", () => this.preload(this.coming));
   }
 
+  /** Asks again for what of the images could not be had. */
+  askAgain(): void {
+    for (const image of [this.before, this.left, this.after]) image.askAgain();
+  }
+
   get hasCurrent(): boolean {
     return this.current !== null;
   }
@@ -159,6 +164,8 @@ export class Stage {
     // a map without a place must not decide the size of the view that both share
     this.leftMap.setTarget(mode === "side" ? this.leftTarget : undefined);
     this.map.updateSize();
+    // where the size is the same as before the map does not say it again
+    this.map.getView().setViewportSize(this.map.getSize());
   }
 
   /** Leaves an image out while it is placed elsewhere. */

@@ -1,12 +1,12 @@
 // The reviewer's desk: the queue of a comparison, verdicts given at once and sent behind the person's back, undo from the
 // server's own record. Panels watch it.
 
-import { type Comparison, outerRing } from "../api";
+import { type Comparison, Problem, outerRing } from "../api";
 import { newKey } from "../shell/browser";
-import { attempt, tell } from "../shell/tell";
+import { attempt, faultWords, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { KeptOutlines, browserDrawer } from "./kept";
-import { type Entry, Outbox, browserShelf } from "./outbox";
+import { type Entry, Outbox, browserShelf, isForLater } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
 import { giveBackWords } from "./words";
@@ -43,6 +43,8 @@ export class ReviewDesk {
   queue: "loading" | "failed" | "loaded" = "loading";
   /** Counts the answers to what was said here: a queue that was asked for before the last one is older than that. */
   private answers = 0;
+  /** What is being taken back: the next is taken back after it. */
+  private takingBack: Promise<void> = Promise.resolve();
 
   constructor() {
     this.outbox = new Outbox<Outcome>(browserShelf, ask, {
@@ -139,9 +141,12 @@ export class ReviewDesk {
     this.changed();
   }
 
-  /** Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. */
-  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey()): void {
-    const { actor, comparison } = this;
+  /**
+   * Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. What was drawn in a
+   * comparison goes into that one, whichever is shown by now.
+   */
+  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey(), comparison: Comparison | null = this.comparison): void {
+    const { actor } = this;
     if (!actor || !comparison) return tell("nothing was recorded: no comparison is chosen");
     const whole = { actor, comparison: comparison.id, batch };
     const sent: Entry[] = [];
@@ -179,18 +184,26 @@ export class ReviewDesk {
     if (!comparison) return;
     const done: Done = { batch, key: batch, candidate, review: null, before: "confirmed", at, revised: { annotation, from, to } };
     this.revisions.add(comparison.id, done);
+    if (this.comparison?.id !== comparison.id) return;
     this.act({ type: "revised", done });
-    await this.load();
+    // it is recorded, whether or not the queue can be had now
+    await this.load().catch(() => this.loadSoon());
   }
 
   /** Takes back what was done last: verdicts, drawings and changes of one batch. */
-  async takeBack(): Promise<void> {
+  takeBack(): Promise<void> {
+    this.takingBack = this.takingBack.then(() => attempt(() => this.takeBackLast()));
+    return this.takingBack;
+  }
+
+  private async takeBackLast(): Promise<void> {
     const { actor, comparison } = this;
     const batch = this.newestBatch();
     if (!batch || !actor || !comparison) return;
     const inBatch = () => this.review.done.filter((done) => done.batch === batch);
     const count = inBatch().length || 1;
-    for (const done of inBatch()) if (done.revised) await attempt(() => this.bringBack(comparison.id, done));
+    const faults: string[] = [];
+    for (const done of inBatch()) if (done.revised) faults.push(...(await this.bringBack(comparison.id, done)));
     const isUnanswered = await this.catchUp(batch);
     const whole = { actor, comparison: comparison.id, batch };
     const undos = inBatch().flatMap((done) => (done.review ? [this.undoOf(whole, done.candidate, done.review)] : []));
@@ -198,6 +211,7 @@ export class ReviewDesk {
     this.act({ type: "taken-back", batch });
     if (undos.length > 0) this.outbox.put(...undos);
     else if (!isUnanswered) await this.load().catch(() => {});
+    if (faults.length > 0) return tell(faults.join("; "));
     const what = count > 1 ? `the last ${count} verdicts` : "the last verdict";
     const happens = isUnanswered ? `${count > 1 ? "are" : "is"} taken back as soon as the server answers` : `${count > 1 ? "were" : "was"} taken back`;
     tell(`${what} ${happens}`);
@@ -229,12 +243,19 @@ export class ReviewDesk {
     return unanswered.length > 0;
   }
 
-  /** Brings back what an annotation said before a change. */
-  private async bringBack(comparison: string, done: Done): Promise<void> {
-    if (!done.revised) return;
-    // whatever comes of it, it is not tried again: the history has all revisions
-    this.revisions.remove(comparison, done.key);
-    this.revisions.moved(done.revised, await bringBack(done.revised));
+  /** Brings back what an annotation said before a change; gives why it cannot, now or later: the history has all revisions. */
+  private async bringBack(comparison: string, { key, revised }: Done): Promise<string[]> {
+    if (!revised) return [];
+    try {
+      const to = await bringBack(revised);
+      this.revisions.remove(comparison, key);
+      this.revisions.moved(revised, to);
+      return [];
+    } catch (error) {
+      if (!(error instanceof Problem) || isForLater(error.status)) throw error;
+      this.revisions.remove(comparison, key);
+      return [`not taken back: ${faultWords(error)}`];
+    }
   }
 
   /** Gives a verdict that came second after all, as a second opinion on what the candidate is now. */

@@ -1,30 +1,23 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Feature, checked, get, getTagged } from "../api";
+import { type Comparison, type Feature, Problem, checked, get, getTagged, write } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
 import { register } from "../shell/keys";
 import { attempt, tell } from "../shell/tell";
+import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
+import { type Draft, type Edit, onLeaving, whyNoVerdict } from "./draft";
 import { Editor, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { Kept } from "./kept";
 import type { Entry } from "./outbox";
 import { recorded } from "./revisions";
-import type { DrawnBody, Geometry, ReviewBody } from "./send";
+import type { DrawnBody, Geometry, QueueFeature, ReviewBody } from "./send";
 import { type Words, choose, chosen, forgetWords, typeLabel, words, wordsOf } from "./words";
 
 interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
-
-/** What editing has made of a candidate so far. */
-interface Draft {
-  readonly polygon: Polygon;
-  /** Candidates that are part of this structure. */
-  readonly parts: readonly string[];
-  /** What was cut off: structures of their own. */
-  readonly pieces: readonly Polygon[];
-}
 
 export class EditPanel {
   readonly editor: Editor;
@@ -34,8 +27,15 @@ export class EditPanel {
   private editing: string | null = null;
   /** The state of the annotation that is edited, so that a newer one is not overwritten. */
   private based: string | undefined;
+  private begun: Draft | null = null;
   private draft: Draft | null = null;
+  /** Outlines that were changed and left without being kept, by candidate: editing goes on with them. */
+  private readonly left = new Map<string, Edit>();
   private drawing = false;
+  /** The candidate whose outline is on its way: nothing of it can be changed until that is answered. */
+  private saving: string | null = null;
+  /** What was compared when this began: what is drawn goes into it, though another comparison is shown by then. */
+  private comparison: Comparison | null = null;
   /** A drawing that the server did not take, and that is changed. */
   private redrawing: Entry | null = null;
   private wrong: string | null = null;
@@ -49,8 +49,12 @@ export class EditPanel {
     this.registerKeys();
     // whoever goes on to another candidate has left the outline
     desk.watch(() => {
-      if (this.editing && this.editing !== desk.review.current) this.cancel();
+      if (this.editing && this.editing !== desk.review.current) this.leave();
     });
+  }
+
+  private get isHeld(): boolean {
+    return this.saving !== null && this.saving === this.editing;
   }
 
   get isOn(): boolean {
@@ -68,12 +72,11 @@ export class EditPanel {
   }
 
   /** Structures that were cut off, as they are recorded: they are what the whole is, but for its title. */
-  drawnFrom(pieces: readonly Geometry[], { title: _, ...said }: Words): DrawnBody[] {
-    return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen() }));
+  drawnFrom(pieces: readonly Geometry[], { title: _, ...said }: Words, comparison = this.desk.comparison): DrawnBody[] {
+    return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen(comparison) }));
   }
 
-  private seen(): Record<string, unknown> {
-    const { comparison } = this.desk;
+  private seen(comparison = this.desk.comparison): Record<string, unknown> {
     return { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
   }
 
@@ -93,7 +96,7 @@ export class EditPanel {
   }
 
   private registerKeys(): void {
-    const on = () => this.draft !== null && !this.editor.isSketching;
+    const on = () => this.draft !== null && !this.editor.isSketching && !this.isHeld;
     const sketching = () => this.editor.isSketching;
     const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => `Shift+${key}`);
     register(
@@ -119,37 +122,92 @@ export class EditPanel {
     const { current } = this.desk;
     const feature = this.desk.feature(this.desk.review.current);
     if (!current || !feature) return;
-    this.cancel();
-    const kept = current.annotation ? undefined : this.desk.kept.of(current.id);
+    // it is being changed already
+    if (this.draft && this.editing === current.id) return element("map").focus();
+    this.leave();
     this.editing = current.id;
     this.bar.hidden = false;
-    void attempt(async () => {
-      const saved = !kept && current.annotation ? await recorded(current.annotation.id) : null;
-      if (this.editing !== current.id) return;
-      this.based = saved?.etag;
-      const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
-      this.draft = { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
-      this.editor.reshape(polygon);
-      element("map").focus();
-    });
+    void attempt(() => this.begin(current, feature));
   }
 
+  private async begin({ id, annotation }: Candidate, feature: QueueFeature): Promise<void> {
+    const left = this.left.get(id);
+    const kept = annotation ? undefined : this.desk.kept.of(id);
+    const saved = annotation && !left?.based ? await recorded(annotation.id) : null;
+    if (this.editing !== id) return;
+    const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
+    this.begun = left?.begun ?? { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
+    this.draft = left?.draft ?? this.begun;
+    this.based = left?.based ?? saved?.etag;
+    this.left.delete(id);
+    this.editor.reshape(this.draft.polygon);
+    this.showHeld();
+    element("map").focus();
+  }
+
+  private get edit(): Edit | null {
+    const { editing: candidate, begun, draft, based } = this;
+    if (!candidate || !begun || !draft) return null;
+    // another comparison may be shown by now
+    const isRecorded = based !== undefined || this.desk.review.candidates.some((each) => each.id === candidate && each.annotation !== null);
+    return { candidate, begun, draft, based, isRecorded };
+  }
+
+  /** Makes the outline that is being changed go with a verdict on these candidates; says why there can be none yet. */
+  goWith(ids: readonly string[]): string | null {
+    const { edit } = this;
+    if (!edit || !ids.includes(edit.candidate)) return null;
+    const why = whyNoVerdict(edit);
+    if (why) return why;
+    if (onLeaving(edit) === "keep") this.keepForVerdict(edit.candidate, edit.draft);
+    this.end();
+    return null;
+  }
+
+  /** Leaves the outline: what was changed of it is not lost. */
+  private leave(): void {
+    const { edit } = this;
+    this.end();
+    if (!edit) return;
+    const fate = onLeaving(edit);
+    if (fate === "keep") {
+      this.keepForVerdict(edit.candidate, edit.draft);
+      tell("the outline that you changed is kept: it is recorded when you confirm its candidate");
+    } else if (fate === "remember") {
+      this.left.set(edit.candidate, edit);
+      tell("the outline that you were changing is not recorded yet: E on its candidate goes on with it");
+    }
+  }
+
+  /** Leaves the outline as it was, or ends what is being drawn. */
   cancel(): void {
-    const sketching = this.editor.isSketching && this.draft !== null;
-    if (sketching) return this.editor.endSketch();
+    if (this.isHeld) return;
+    if (this.editor.isSketching && this.draft !== null) return this.editor.endSketch();
+    this.end();
+  }
+
+  private end(): void {
     this.editing = null;
     this.redrawing = null;
+    this.begun = null;
     this.draft = null;
     this.drawing = false;
     this.bar.hidden = true;
     this.editor.stop();
+    this.showHeld();
+  }
+
+  private showHeld(): void {
+    for (const button of this.bar.querySelectorAll("button")) button.disabled = this.isHeld;
+    this.editor.setActive(!this.isHeld);
+    this.say(this.wrong, this.isHeld ? "the outline is being saved" : "");
   }
 
   private say(fault: string | null, otherwise = ""): void {
     this.wrong = fault;
     this.says.textContent = fault ?? otherwise;
     this.says.classList.toggle("fault", fault !== null);
-    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing;
+    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing || this.isHeld;
     element<HTMLButtonElement>("edit-keep").title = fault ?? "";
   }
 
@@ -189,6 +247,8 @@ export class EditPanel {
     const whole = draft && feature && merged(draft.polygon, toMap(feature.geometry));
     if (!draft || !whole) return this.use(null, "the two outlines do not overlap: reshape one until they do");
     this.use({ ...draft, polygon: whole, parts: [...draft.parts, id] }, "");
+    // the verdict to come is one on the whole, not on its part
+    this.desk.act({ type: "toggle", id });
   }
 
   private hole(): void {
@@ -213,45 +273,69 @@ export class EditPanel {
   private keep(): void {
     const { draft, editing, redrawing } = this;
     const { current } = this.desk;
-    if (!draft || fault(draft.polygon)) return;
+    if (!draft || this.isHeld || fault(draft.polygon)) return;
     if (redrawing) return this.sendAgain(redrawing, draft);
     if (!editing || !current) return;
-    const kept: Kept = { geometry: toGeoJson(draft.polygon), parts: draft.parts, pieces: draft.pieces.map(toGeoJson) };
-    const { based } = this;
-    this.cancel();
     const { annotation } = current;
-    if (annotation) return void attempt(() => this.save(editing, annotation.id, kept, based));
-    this.desk.kept.keep(editing, kept);
-    this.showKept();
-    const parts = kept.parts.length > 0 ? `; ${kept.parts.length === 1 ? "the other part is" : `the ${kept.parts.length} other parts are`} rejected with it` : "";
-    const pieces = kept.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
+    if (annotation) return void attempt(() => this.save(editing, annotation.id, draft));
+    this.end();
+    this.keepForVerdict(editing, draft);
+    const parts = draft.parts.length > 0 ? `; ${draft.parts.length === 1 ? "the other part is" : `the ${draft.parts.length} other parts are`} rejected with it` : "";
+    const pieces = draft.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
     tell(`the outline is kept: it is recorded when you confirm${parts}${pieces}`);
     this.desk.act({ type: "select", id: editing });
   }
 
-  private async save(candidate: string, annotation: string, { geometry, parts, pieces }: Kept, based: string | undefined): Promise<void> {
+  private keepForVerdict(candidate: string, draft: Draft): void {
+    this.desk.kept.keep(candidate, asKept(draft));
+    this.showKept();
+  }
+
+  /** Saves the outline as a new revision; until the server has it, it stays on the map. */
+  private async save(candidate: string, annotation: string, draft: Draft): Promise<void> {
+    const { comparison } = this.desk;
     const batch = newKey();
+    const { geometry, parts, pieces } = asKept(draft);
     const drawn = this.drawnFrom(pieces, wordsOf(candidate));
-    await this.desk.revise(candidate, annotation, { geometry }, based, batch);
+    this.saving = candidate;
+    this.showHeld();
+    try {
+      await this.desk.revise(candidate, annotation, { geometry }, this.based, batch);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 412) await this.beBasedOnWhatStands(candidate, annotation);
+      throw error;
+    } finally {
+      this.saving = null;
+      if (this.editing === candidate) this.showHeld();
+    }
+    if (this.editing === candidate) this.end();
+    this.left.delete(candidate);
     this.desk.kept.forget(candidate);
     const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
-    this.desk.give(rejected, drawn, batch);
+    this.desk.give(rejected, drawn, batch, comparison);
     tell("the outline was saved as a new revision");
-    this.desk.act({ type: "select", id: candidate });
+  }
+
+  /** Somebody was first: to keep the outline once more is to put it in the place of theirs. */
+  private async beBasedOnWhatStands(candidate: string, annotation: string): Promise<never> {
+    const stands = await recorded(annotation);
+    if (this.editing === candidate) this.based = stands?.etag;
+    throw new Problem(412, stands ? "somebody changed this meanwhile: keep your outline once more to put it in the place of theirs" : "this was withdrawn meanwhile");
   }
 
   drawNew(): void {
-    if (!this.desk.comparison) return;
-    this.cancel();
+    const { comparison } = this.desk;
+    if (!comparison) return;
+    this.leave();
     this.drawing = true;
     this.bar.hidden = false;
     this.say(null, "click the corners, double-click the last one; or Enter puts a corner in the middle of the map, Shift+Enter ends");
     element("map").focus();
     this.editor.sketch("polygon", (ring: Ring) => {
       const wrong = fault([ring]);
-      this.cancel();
+      this.end();
       if (wrong) return tell(`not recorded: ${wrong}`);
-      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen() }]);
+      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen(comparison) }], newKey(), comparison);
       forgetWords([this.desk.review.current]);
     });
   }
@@ -260,8 +344,9 @@ export class EditPanel {
   redraw(entry: Entry): void {
     const body = entry.body as DrawnBody;
     const polygon = toMap(body.geometry);
-    this.cancel();
+    this.leave();
     this.redrawing = entry;
+    this.comparison = this.desk.comparison;
     this.draft = { polygon, parts: [], pieces: [] };
     this.bar.hidden = false;
     this.editor.reshape(polygon);
@@ -272,22 +357,28 @@ export class EditPanel {
   }
 
   private sendAgain(entry: Entry, { polygon, pieces }: Draft): void {
+    const { comparison } = this;
     const { structure_type: _, confidence: __, ...own } = entry.body as DrawnBody;
-    const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen() };
-    this.cancel();
+    const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen(comparison) };
+    this.end();
     this.desk.drop(entry);
-    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole)]);
+    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole, comparison)], newKey(), comparison);
   }
 
   async show(site: string): Promise<void> {
     this.site = site;
+    // another site's must not stand here, nor be withdrawn from here
+    this.drawn.hidden = true;
+    this.drawn.replaceChildren();
     await this.loadDrawn();
   }
 
   /** Structures that have no candidate: brought by other programs, such as QGIS. */
   private async loadDrawn(): Promise<void> {
+    const { site } = this;
     const filter = encodeURIComponent("candidate IS NULL");
-    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${this.site}&filter=${filter}&limit=200`);
+    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${site}&filter=${filter}&limit=200`);
+    if (site !== this.site) return;
     this.drawn.hidden = features.length === 0;
     this.drawn.replaceChildren(...features.map(({ id, properties }) => {
       const what = `${properties.title ?? typeLabel(properties.structure_type)}, ${Math.round(properties.area_m2).toLocaleString("en")} m²`;
@@ -299,8 +390,12 @@ export class EditPanel {
   private async withdraw(id: string): Promise<void> {
     const path = `/ogc/collections/annotations/items/${id}`;
     const { etag } = await getTagged(path);
-    await checked(await fetch(path, { method: "DELETE", headers: { "if-match": etag } }));
+    await checked(await write("DELETE", path, undefined, { "if-match": etag }));
     tell("the drawn structure was withdrawn");
     await this.loadDrawn();
   }
+}
+
+function asKept({ polygon, parts, pieces }: Draft): Kept {
+  return { geometry: toGeoJson(polygon), parts, pieces: pieces.map(toGeoJson) };
 }

@@ -142,6 +142,11 @@ export class Editor {
     this.withCorner(() => null);
   }
 
+  /** Lets the pointer change the outline, or not. */
+  setActive(active: boolean): void {
+    for (const interaction of this.interactions) interaction.setActive(active);
+  }
+
   stop(): void {
     this.endSketch();
     for (const interaction of this.interactions) this.stage.map.removeInteraction(interaction);

@@ -1,7 +1,7 @@
 // What the record holds on the current candidate: what each person said, side by side where they disagree, and the
 // revisions of its annotation, any of which can be brought back.
 
-import { type Feature, checked, get } from "../api";
+import { type Feature, checked, get, write } from "../api";
 import { make } from "../dom";
 import { attempt, tell } from "../shell/tell";
 import type { Candidate } from "./decide";
@@ -128,8 +128,7 @@ export class History {
   }
 
   private async restore(current: Candidate, revision: number, etag: string): Promise<void> {
-    const headers = { "content-type": "application/json", "if-match": etag };
-    await checked(await fetch(`/api/annotations/${current.annotation?.id}/restore`, { method: "POST", headers, body: JSON.stringify({ revision }) }));
+    await checked(await write("POST", `/api/annotations/${current.annotation?.id}/restore`, { revision }, { "if-match": etag }));
     tell(`revision ${revision} is back, as a new revision`);
     await this.desk.load();
     await this.load(true);

@@ -1,6 +1,6 @@
 // The list of candidates: as many rows as a person can scroll through, around the current one.
 
-import { make, refill } from "../dom";
+import { make, refill, showWithin } from "../dom";
 import type { Candidate, Review } from "./decide";
 
 /** Rows made on either side of the current one: a list of thousands must not slow a key down. */
@@ -38,7 +38,10 @@ export function renderList(list: HTMLElement, review: Review, shown: readonly Ca
   if (review.current === scrolledTo) return;
   scrolledTo = review.current;
   // the images come first: finding the row lays the whole page out
-  requestAnimationFrame(() => setTimeout(() => list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" })));
+  requestAnimationFrame(() => setTimeout(() => {
+    const row = list.querySelector('li:has([aria-current="true"])');
+    if (row) showWithin(list, row);
+  }));
 }
 
 function rowOf(candidate: Candidate, review: Review, isOnItsWay: boolean, actions: ListActions): Row {

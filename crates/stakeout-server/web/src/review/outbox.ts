@@ -30,7 +30,7 @@ export type Fate<Outcome> =
   | { readonly type: "recorded"; readonly outcome: Outcome }
   | { readonly type: "conflict"; readonly by: string; readonly at: string }
   | { readonly type: "refused"; readonly why: string }
-  | { readonly type: "later" };
+  | { readonly type: "later"; readonly signedOut?: string };
 
 export interface Shelf {
   read(): readonly Entry[];
@@ -54,12 +54,17 @@ export const browserShelf: Shelf = {
 /** Whether an entry is not sent before the person has decided what becomes of it. */
 export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
 
+/** Whether a server that answers so may take the same later: it is busy, restarting or wants another sign-in. */
+export function isForLater(status: number): boolean {
+  return status === 401 || status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
 /** What an answer means for the entry that asked. */
 export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
-  const problem = body as { detail?: string; by?: string; at?: string };
+  const problem = body as { type?: string; detail?: string; by?: string; at?: string };
   if (status >= 200 && status < 300) return { type: "recorded", outcome: body as Outcome };
-  // a server that is busy, restarting or wants another sign-in may take it later
-  if (status === 401 || status === 408 || status === 425 || status === 429 || status >= 500) return { type: "later" };
+  if (status === 401) return { type: "later", signedOut: problem.type?.split("/").pop() ?? "" };
+  if (isForLater(status)) return { type: "later" };
   if (status === 412) return { type: "conflict", by: problem.by ?? "somebody", at: problem.at ?? "" };
   return { type: "refused", why: problem.detail ?? `the server answered ${status}` };
 }
@@ -83,6 +88,8 @@ export class Outbox<Outcome> {
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private again = false;
+  /** The kind of the server's refusal, where the person is not signed in as who they were; null where there is none. */
+  signedOut: string | null = null;
 
   constructor(
     private readonly shelf: Shelf,
@@ -162,6 +169,7 @@ export class Outbox<Outcome> {
         // from here on it may be recorded, whatever becomes of the answer and of this page
         this.change(next.key, (entry) => ({ ...entry, tried: true }));
         const answer = await this.ask(next).catch((): Fate<Outcome> => ({ type: "later" }));
+        this.signedOut = answer.type === "later" ? (answer.signedOut ?? null) : null;
         if (answer.type === "later") return this.tryLater();
         this.tries = 0;
         this.settle(next, answer);

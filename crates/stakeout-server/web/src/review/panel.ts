@@ -170,6 +170,8 @@ export class ReviewPanel {
   private give(verdict: Verdict): void {
     if (!this.mayReview) return;
     const ids = this.desk.targets;
+    const why = this.edit.goWith(ids);
+    if (why) return tell(`no verdict yet: ${why}`);
     const { current } = this.desk.review;
     const several = ids.length > 1;
     // what the fields show is said of all that are selected, and else of the one that it was written of

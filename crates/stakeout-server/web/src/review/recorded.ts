@@ -1,6 +1,7 @@
 // What is recorded of the current candidate: the words of its annotation, and a dialog that changes them as a new
 // revision. No verdict is needed for that.
 
+import { Problem } from "../api";
 import { element, make } from "../dom";
 import { field, formDialog } from "../shell/dialogs";
 import { register } from "../shell/keys";
@@ -117,8 +118,25 @@ export class RecordedWords {
     if (!changing) return;
     const value = (input: { value: string }) => input.value.trim() || null;
     const properties = { structure_type: value(this.type), confidence: value(this.confidence), title: value(this.title), note: value(this.note) };
-    await this.desk.revise(changing.candidate, changing.annotation, { properties }, changing.etag);
+    try {
+      await this.desk.revise(changing.candidate, changing.annotation, { properties }, changing.etag);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 412) await this.beBasedOnWhatStands(changing);
+      throw error;
+    }
     tell("what is recorded was changed, as a new revision");
     this.form.box.addEventListener("close", () => element("map").focus(), { once: true });
   }
+
+  /** Somebody was first: what they say is told, and saving once more puts what is typed in its place. */
+  private async beBasedOnWhatStands(changing: Shown): Promise<never> {
+    const stands = await recorded<Words>(changing.annotation);
+    if (!stands) throw new Problem(412, "this was withdrawn meanwhile");
+    this.changing = { ...changing, etag: stands.etag };
+    throw new Problem(412, `somebody changed this meanwhile, to: ${inShort(stands.body.properties)}. Save once more to put your words in the place of theirs`);
+  }
+}
+
+function inShort({ title, structure_type, confidence, note }: Words): string {
+  return [title ?? "no title", typeLabel(structure_type), confidence && `${confidence} confidence`, note].filter(Boolean).join(", ");
 }

@@ -1,6 +1,6 @@
 // Changes of annotations that the person made here, so that they can be taken back: kept for the session, over a reload.
 
-import { Problem, type Feature, checked, getTagged } from "../api";
+import { Problem, type Feature, checked, getTagged, write } from "../api";
 import type { Done, Revised } from "./decide";
 
 /** What of an annotation changes. */
@@ -55,7 +55,7 @@ const path = (annotation: string) => `/ogc/collections/annotations/items/${annot
 export async function revise(annotation: string, patch: Patch, etag?: string): Promise<{ from: number; to: number; at: string }> {
   const based = etag ?? (await getTagged(path(annotation))).etag;
   const headers = { "content-type": "application/merge-patch+json", "if-match": based };
-  const answer = await checked(await fetch(path(annotation), { method: "PATCH", headers, body: JSON.stringify(patch) }));
+  const answer = await checked(await write("PATCH", path(annotation), patch, headers));
   const { revision, updated } = ((await answer.json()) as Feature<Changed>).properties;
   return { from: revision - 1, to: revision, at: updated };
 }
@@ -63,8 +63,7 @@ export async function revise(annotation: string, patch: Patch, etag?: string): P
 /** Brings back what stood before a change; gives the revision that it has now. */
 export async function bringBack({ annotation, from, to }: Revised): Promise<number> {
   const stands = await getTagged<Feature<Changed>>(path(annotation));
-  if (stands.body.properties.revision !== to) throw new Problem(0, "somebody has changed it since: its history has every revision");
-  const headers = { "content-type": "application/json", "if-match": stands.etag };
-  const answer = await checked(await fetch(`/api/annotations/${annotation}/restore`, { method: "POST", headers, body: JSON.stringify({ revision: from }) }));
+  if (stands.body.properties.revision !== to) throw new Problem(412, "somebody has changed it since: its history has every revision");
+  const answer = await checked(await write("POST", `/api/annotations/${annotation}/restore`, { revision: from }, { "if-match": stands.etag }));
   return ((await answer.json()) as Feature<Changed>).properties.revision;
 }

@@ -1,6 +1,6 @@
 // Reviews as the server takes and tells them.
 
-import { type CandidateProperties, type Feature, get } from "../api";
+import { type CandidateProperties, type Feature, get, write } from "../api";
 import type { AnnotationState, Done, Look, Standing, State, Verdict } from "./decide";
 import { type Entry, type Fate, fate } from "./outbox";
 
@@ -72,9 +72,8 @@ const PATHS: Record<Entry["kind"], (entry: Entry) => string> = {
 /** Sends an entry of the outbox and says what became of it. */
 export async function ask(entry: Entry): Promise<Fate<Outcome>> {
   // what is not in the queue any more has changed: no tag is like the empty one, so the answer says who was first
-  const said = { "stakeout-actor": encodeURIComponent(entry.actor) };
-  const headers = { ...said, "content-type": "application/json", "if-match": entry.etag || '""', "idempotency-key": entry.key };
-  const answer = await fetch(PATHS[entry.kind](entry), entry.kind === "undo" ? { method: "POST", headers: said } : { method: "POST", headers, body: JSON.stringify(entry.body) });
+  const headers = { "if-match": entry.etag || '""', "idempotency-key": entry.key };
+  const answer = await (entry.kind === "undo" ? write("POST", PATHS.undo(entry)) : write("POST", PATHS[entry.kind](entry), entry.body, headers));
   const body: unknown = await answer.json().catch(() => ({}));
   // what was undone before the answer was lost is undone
   if (entry.kind === "undo" && answer.status === 409) return { type: "refused", why: "it was taken back already" };

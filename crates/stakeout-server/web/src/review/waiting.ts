@@ -2,7 +2,7 @@
 // the person has decided.
 
 import { element, make } from "../dom";
-import { attempt } from "../shell/tell";
+import { attempt, signedOutWords } from "../shell/tell";
 import type { ReviewDesk } from "./desk";
 import { type Entry, isHeld } from "./outbox";
 import type { DrawnBody, ReviewBody } from "./send";
@@ -24,7 +24,7 @@ export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
     const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
     const unsent = own.filter((entry) => !isHeld(entry));
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
-    line.textContent = line.hidden ? "" : `no connection: ${waitingWords(unsent)} as soon as there is one`;
+    line.textContent = line.hidden ? "" : whyWaiting(desk.outbox.signedOut, waitingWords(unsent));
     const undecided = own.filter(isHeld);
     // what is written anew is read out anew, and its buttons lose the focus
     if (JSON.stringify(undecided) === shown) return;
@@ -32,6 +32,11 @@ export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
     held.replaceChildren(...undecided.map((entry) => (entry.conflict ? conflict : refusal)(desk, entry, ways)));
   });
   return make("div", {}, line, held);
+}
+
+function whyWaiting(signedOut: string | null, what: string): string {
+  if (signedOut === null) return `no connection: ${what} as soon as there is one`;
+  return `${signedOutWords({ kind: signedOut })}; ${what} once you are`;
 }
 
 function waitingWords(unsent: readonly Entry[]): string {

@@ -59,7 +59,10 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     const given = { platform: platform.value.trim(), provider: provider.value.trim(), license: license.value.trim() };
     const stated = Object.fromEntries(Object.entries(given).filter(([, said]) => said));
     const properties: Record<string, unknown> = { datetime: `${time.value}:00Z`, ...stated };
-    const scene = await send(site, chosen, properties, closed);
+    const scene = await send(site, chosen, properties, closed).catch((error) => {
+      showNoProgress();
+      throw error;
+    });
     if (closed.aborted) return;
     if (byHand.checked && !scene.geometry) {
       const known = seen;
@@ -84,10 +87,13 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added; it does not say where it lies: place it on the map`);
     return scene;
   };
-  const reset = () => {
+  const showNoProgress = () => {
     bar.hidden = true;
     bar.value = 0;
     words.textContent = "";
+  };
+  const reset = () => {
+    showNoProgress();
     about.textContent = "";
     byHand.checked = false;
   };

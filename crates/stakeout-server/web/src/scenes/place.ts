@@ -12,6 +12,7 @@ import { apply as transform } from "ol/transform";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { register } from "../shell/keys";
+import { faultWords, tell } from "../shell/tell";
 import { type Affine, type Match, type Place, apply, corners, invert, matched, moved, pulled, upright } from "./affine";
 import type { Peek } from "./peek";
 import { type Quad, isConvex, project, projective, unproject } from "./quad";
@@ -50,28 +51,48 @@ export interface Lying {
 
 const WAYS = "Drag the image to its place, or a corner to turn and scale it; or match points, three of which correct a slant. By keys: arrows move it, comma and full stop choose a corner.";
 
-interface Session { readonly placing: Placing; readonly end: (placement: Placement | null) => void }
+interface Session { readonly placing: Placing; readonly take: () => void; readonly leave: () => void; readonly end: () => void }
 let session: Session | null = null;
 
-/** Lets a person place an image, from where it lies where it does; gives where it lies, or null where they gave up. */
-export function place(stage: Stage, name: string, { size, picture }: Peek, lying: Lying | null = null): Promise<Placement | null> {
-  session?.end(null);
+/**
+ * Lets a person place an image, from where it lies where it does. What they did stays on the map until `store` has brought
+ * it to the server: gives what that gave, or null where they gave up.
+ */
+export function place<Stored>(stage: Stage, name: string, { size, picture }: Peek, lying: Lying | null, store: (placement: Placement) => Promise<Stored>): Promise<Stored | null> {
+  session?.end();
   return new Promise((resolve) => {
     const placing = new Placing(stage, size ?? [1, 1], picture, lying);
-    const end = (placement: Placement | null) => {
-      session = null;
+    const end = (stored: Stored | null) => {
+      if (session === own) session = null;
       placing.remove();
       panel.remove();
-      resolve(placement);
+      resolve(stored);
     };
-    session = { placing, end };
-    const panel = placingPanel(name, placing, end);
+    const take = () => {
+      const { fault, taken } = parts;
+      if (taken.disabled) return;
+      fault.textContent = "";
+      taken.disabled = true;
+      store(placing.placement())
+        .then((stored) => session === own && end(stored), (error) => {
+          if (session !== own) return tell(faultWords(error));
+          fault.textContent = faultWords(error);
+        })
+        .finally(() => (taken.disabled = false));
+    };
+    // what is on its way is not given up any more
+    const leave = () => !parts.taken.disabled && end(null);
+    const own: Session = { placing, take, leave, end: () => end(null) };
+    const { panel, ...parts } = placingPanel(name, own);
+    session = own;
     element("stage").append(panel);
     element("map").focus();
   });
 }
 
-function placingPanel(name: string, placing: Placing, end: (placement: Placement | null) => void): HTMLElement {
+function placingPanel(name: string, { placing, take, leave }: Session) {
+  const fault = make("p", { class: "fault", role: "alert" });
+  const taken = make("button", { id: "placed", type: "button", class: "primary", onclick: take }, "It lies here ", make("kbd", {}, "Enter"));
   const hint = make("p", { "aria-live": "polite" }, WAYS);
   const matching = make("button", { id: "match-point", type: "button", "aria-pressed": "false", onclick: () => placing.beginMatch() }, "Match a point ", make("kbd", {}, "P"));
   const free = make("input", { id: "free-corners", type: "checkbox", onchange: () => placing.letCornersGo(free.checked) });
@@ -82,13 +103,15 @@ function placingPanel(name: string, placing: Placing, end: (placement: Placement
     free.checked = placing.isFree;
   };
   const sheer = make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.7, "aria-label": "How opaque the image is", oninput: (event) => placing.opaque(Number((event.target as HTMLInputElement).value)) });
-  return make(
+  const panel = make(
     "div",
     { id: "placing", class: "popover", role: "group", "aria-label": `Place ${name}` },
     make("strong", {}, `Place ${name}`),
     hint,
-    make("div", { class: "row" }, matching, make("label", { class: "check", title: "For a slanted view: each corner moves alone" }, free, make("span", {}, "Free corners")), sheer, make("span", { class: "spread" }), make("button", { type: "button", onclick: () => end(null) }, "Cancel ", make("kbd", {}, "Esc")), make("button", { id: "placed", type: "button", class: "primary", onclick: () => end(placing.placement()) }, "It lies here ", make("kbd", {}, "Enter"))),
+    make("div", { class: "row" }, matching, make("label", { class: "check", title: "For a slanted view: each corner moves alone" }, free, make("span", {}, "Free corners")), sheer, make("span", { class: "spread" }), make("button", { type: "button", onclick: leave }, "Cancel ", make("kbd", {}, "Esc")), taken),
+    fault,
   );
+  return { panel, fault, taken };
 }
 
 const DIRECTIONS: Record<string, Place> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -100,13 +123,13 @@ const nudge = (key: string) => {
   session?.placing.nudge([right * step, up * step]);
 };
 register(
-  { keys: ["Escape"], does: "", group: "Place an image", when: () => session !== null, press: () => session?.end(null) },
+  { keys: ["Escape"], does: "", group: "Place an image", when: () => session !== null, press: () => session?.leave() },
   { keys: arrows, does: "move the image, or the chosen corner", group: "Place an image", when: isMoving, repeats: true, press: nudge },
   { keys: arrows.map((key) => `Shift+${key}`), does: "move it by a pixel", group: "Place an image", when: isMoving, repeats: true, press: nudge },
   { keys: [",", "."], does: "previous, next corner; after the last the whole image", group: "Place an image", when: isMoving, press: (key) => session?.placing.choose(key === "." ? 1 : -1) },
   { keys: ["v"], does: "free corners, for a slanted view", group: "Place an image", when: isMoving, press: () => session?.placing.letCornersGo(!session.placing.isFree) },
   { keys: ["p"], does: "match a point", group: "Place an image", when: () => session !== null, press: () => session?.placing.beginMatch() },
-  { keys: ["Enter"], does: "it lies here", group: "Place an image", when: isMoving, press: () => session?.end(session.placing.placement()) },
+  { keys: ["Enter"], does: "it lies here", group: "Place an image", when: isMoving, press: () => session?.take() },
   { keys: ["Enter"], does: "", group: "Place an image", when: () => session?.placing.isMatching ?? false, press: () => session?.placing.matchMiddle() },
 );
 

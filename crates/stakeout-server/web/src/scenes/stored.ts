@@ -1,7 +1,7 @@
 // Placing a scene that the server has already: one that does not say where it lies, or one that was placed by hand and is
 // to lie elsewhere. What a comparison rests on stays; another scene of the same file may lie where it should.
 
-import { type SceneItem, addSceneOf, checked, getTagged } from "../api";
+import { type SceneItem, addSceneOf, checked, get, getTagged, write } from "../api";
 import { make } from "../dom";
 import type { Stage } from "../map/stage";
 import { formDialog } from "../shell/dialogs";
@@ -24,9 +24,10 @@ const day = (scene: SceneItem | undefined) => scene?.properties.datetime.slice(0
 /** Lets a person place a stored scene; `known` is what the browser knows of its file already. */
 export async function placeStored(workspace: Workspace, stage: Stage, scene: SceneItem, known: Peek | null): Promise<void> {
   const name = nameOf(scene);
-  const placement = await place(stage, name, known?.picture && known.size ? known : await pictureOf(scene));
-  if (!placement) return tell(`${name} has no place yet: its card below has a button for that`);
-  await store(workspace, scene, placement);
+  const picture = known?.picture && known.size ? known : await pictureOf(scene);
+  const stored = await place(stage, name, picture, null, (placement) => store(scene, placement));
+  if (!stored) return tell(`${name} has no place yet: its card below has a button for that`);
+  await show(workspace, stored);
 }
 
 /** Gives what lets a person place a scene anew that was placed by hand, or tells why it stays. */
@@ -49,43 +50,48 @@ export function mountPlaceAnew(workspace: Workspace, stage: Stage): (scene: Scen
 }
 
 async function placeAnew(workspace: Workspace, stage: Stage, scene: SceneItem): Promise<void> {
-  const placement = await whereElse(workspace, stage, scene);
-  if (placement) await store(workspace, scene, placement);
+  const stored = await placeElsewhere(workspace, stage, scene, (placement) => store(scene, placement));
+  if (stored) await show(workspace, stored);
   else tell(`${nameOf(scene)} stays where it was`);
 }
 
 async function placeCopy(workspace: Workspace, stage: Stage, scene: SceneItem): Promise<void> {
-  const placement = await whereElse(workspace, stage, scene);
   const { site } = workspace.state;
-  if (!placement || !site) return tell(`${nameOf(scene)} stays where it was`);
+  if (!site) return;
   const { datetime, platform, license, providers } = scene.properties;
   const said = Object.entries({ datetime, platform, license, provider: providers?.[0]?.name }).filter(([, value]) => value);
-  const copy = await addSceneOf(site, scene.id, { ...Object.fromEntries(said), ...placement });
-  await workspace.refresh();
-  tell(`${nameOf(copy)} was placed as another scene of ${day(copy)}`);
+  const copy = await placeElsewhere(workspace, stage, scene, (placement) => addSceneOf(site, scene.id, { ...Object.fromEntries(said), ...placement }));
+  if (copy) await show(workspace, `${nameOf(copy)} was placed as another scene of ${day(copy)}`);
+  else tell(`${nameOf(scene)} stays where it was`);
 }
 
-/** Where a person says that a placed scene lies instead; what it covers now does not show meanwhile. */
-async function whereElse(workspace: Workspace, stage: Stage, scene: SceneItem): Promise<Placement | null> {
+/** Lets a person say where a placed scene lies instead; what it covers now does not show meanwhile. */
+async function placeElsewhere<Stored>(workspace: Workspace, stage: Stage, scene: SceneItem, store: (placement: Placement) => Promise<Stored>): Promise<Stored | null> {
   const known = await pictureOf(scene);
   const { before, after } = workspace.state;
   stage.conceal(scene.id === after?.id ? "after" : scene.id === before?.id ? "before" : null);
   try {
-    return await place(stage, nameOf(scene), known, lying(scene, known));
+    return await place(stage, nameOf(scene), known, lying(scene, known), store);
   } finally {
     stage.conceal(null);
   }
 }
 
-async function store(workspace: Workspace, scene: SceneItem, placement: Placement): Promise<void> {
+/** Brings a placement to the server; gives what to say of it. */
+async function store(scene: SceneItem, placement: Placement): Promise<string> {
   const path = `/api/scenes/${scene.id}/placement`;
   const { etag } = await getTagged(path);
-  const headers = { "content-type": "application/json", "if-match": etag };
-  await checked(await fetch(path, { method: "PUT", headers, body: JSON.stringify(placement) }));
-  const { placement: placed } = (await (await checked(await fetch(path))).json()) as { placement: { residual_m: number } | null };
-  await workspace.refresh();
+  await checked(await write("PUT", path, placement, { "if-match": etag }));
+  // it is placed, whether or not the server can say now how well
+  const placed = await get<{ placement: { residual_m: number } | null }>(path).then((stands) => stands.placement, () => null);
   const off = placed && placed.residual_m >= 0.01 ? `; its points lie off by ${placed.residual_m.toFixed(2)} m` : "";
-  tell(`${nameOf(scene)} was placed${off}`);
+  return `${nameOf(scene)} was placed${off}`;
+}
+
+async function show(workspace: Workspace, stored: string): Promise<void> {
+  // it is stored, whether or not it can be shown now
+  await workspace.refresh().catch(() => {});
+  tell(stored);
 }
 
 /** A picture of the whole file, as it was before anybody placed it, and its size. */

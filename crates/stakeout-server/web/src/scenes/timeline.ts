@@ -1,8 +1,8 @@
 // The scenes of the open site in the order of time; two of them are before and after.
 
 import type { SceneItem } from "../api";
-import { element, icon, iconButton, make, refill } from "../dom";
-import type { Workspace } from "../workspace";
+import { element, icon, iconButton, make, refill, showWithin } from "../dom";
+import type { Pair, Workspace } from "../workspace";
 
 export interface TimelineActions {
   readonly addScene: () => void;
@@ -20,25 +20,29 @@ export function mountTimeline(workspace: Workspace, actions: TimelineActions): v
   const compare = make("button", { id: "compare-open", type: "button", class: "primary", onclick: actions.compare }, icon("play"), "Find what is new");
   element("scenes-panel").append(empty, strip);
   element("comparison-panel").append(make("div", { class: "timeline-actions" }, add, compare));
-  workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes, before, after }) => {
+  workspace.watch(["site", "scenes", "before", "after"], ({ site, scenes }) => {
     const cards = scenes.flatMap((scene, index) => [gap(scenes[index - 1], scene), card(workspace, scene, actions)]);
     refill(strip, ...cards.filter((each) => each !== null));
-    [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const chosen = [...strip.querySelectorAll('.scene:has([aria-pressed="true"])')].at(-1);
+    if (chosen) showWithin(strip, chosen);
     empty.hidden = site === null || scenes.length > 0;
     add.disabled = site === null;
     add.title = add.disabled ? "Make a site first" : "";
-    const why = whyNotCompared(before, after);
+  });
+  workspace.watch(["before", "after", "comparing"], ({ before, after, comparing }) => {
+    const why = whyNotCompared(before, after, comparing);
     compare.disabled = why !== null;
     compare.title = why ?? "Compare the two chosen scenes";
   });
 }
 
 /** Why two scenes cannot be compared; `null` where they can. */
-export function whyNotCompared(before: SceneItem | null, after: SceneItem | null): string | null {
+export function whyNotCompared(before: SceneItem | null, after: SceneItem | null, comparing: readonly Pair[] = []): string | null {
   if (!before || !after || before === after) return "A comparison takes two scenes: choose before and after";
   if (!before.geometry || !after.geometry) return "Place both scenes on the map first";
   const [first, second] = [before, after].map((scene) => Date.parse(scene.properties.datetime)) as [number, number];
-  return first <= second ? null : "What is new is found from the earlier scene to the later one: exchange before and after";
+  if (first > second) return "What is new is found from the earlier scene to the later one: exchange before and after";
+  return comparing.some((pair) => pair.before === before.id && pair.after === after.id) ? "These two are being compared" : null;
 }
 
 /** How long it is from one scene to the next. */

@@ -1,7 +1,7 @@
 // A file on its way to the server, in pieces that survive a lost connection.
 
 import { Upload } from "tus-js-client";
-import { Problem } from "../api";
+import { Problem, whose } from "../api";
 
 /** Bytes a piece: what a lost connection costs at most. */
 const PIECE_BYTES = 8 << 20;
@@ -16,6 +16,7 @@ export function upload(file: File, progress: (share: number) => void, aborted: A
   return new Promise((resolve, reject) => {
     const sending = new Upload(file, {
       endpoint: "/uploads",
+      headers: whose(),
       chunkSize: PIECE_BYTES,
       retryDelays: RETRY_MS,
       removeFingerprintOnSuccess: true,

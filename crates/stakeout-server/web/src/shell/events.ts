@@ -3,6 +3,8 @@
 
 /** Pause before a stream is opened anew that the browser has given up, milliseconds. */
 const REOPEN_MS = 5_000;
+/** How long after nobody looks at the page its stream is closed, milliseconds: streams of hidden tabs would hold up the one that is seen. */
+const REST_MS = 10_000;
 
 export interface Broken {
   /** Called when something may have been missed. */
@@ -17,6 +19,7 @@ export class Events {
   private readonly watchers: Broken[] = [];
   private isBroken = false;
   private isLost = false;
+  private isResting = false;
 
   constructor(private readonly connect: () => EventSource, private readonly later: (work: () => void) => void) {}
 
@@ -24,11 +27,27 @@ export class Events {
     const listener = [kind, heard as (data: unknown) => void] as const;
     this.listeners.push(listener);
     if (this.stream) this.listen(this.stream, listener);
-    else this.open();
+    else if (!this.isResting) this.open();
   }
 
   onBroken(watcher: Broken): void {
     this.watchers.push(watcher);
+  }
+
+  /** Hears nothing until it is woken. */
+  rest(): void {
+    this.isResting = true;
+    this.stream?.close();
+    this.stream = null;
+  }
+
+  /** Hears again; what happened meanwhile was missed. */
+  wake(): void {
+    if (!this.isResting) return;
+    this.isResting = false;
+    this.isBroken = true;
+    // nobody listens before the sign-in
+    if (this.listeners.length > 0) this.open();
   }
 
   private open(): void {
@@ -61,11 +80,22 @@ export class Events {
     if (stream.readyState !== stream.CLOSED) return;
     if (!this.isLost) for (const watcher of this.watchers) watcher.lost();
     this.isLost = true;
-    this.later(() => this.open());
+    // it may rest by then, or hear by another stream
+    this.later(() => this.stream === stream && this.open());
   }
 }
 
 const events = new Events(() => new EventSource("/api/events"), (work) => window.setTimeout(work, REOPEN_MS));
+
+/** Closes the stream some time after the tab is hidden: a browser opens only a few to a host, for all tabs together. */
+export function restWhileHidden(): void {
+  let resting = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(resting);
+    if (document.hidden) resting = window.setTimeout(() => events.rest(), REST_MS);
+    else events.wake();
+  });
+}
 
 /** Calls `heard` with the data of each event of a kind. */
 export function hear<Data>(kind: string, heard: (data: Data) => void): void {

@@ -85,8 +85,23 @@ function leaveClickedButtons(): void {
   });
 }
 
+/**
+ * After something was chosen in a list by mouse the keys belong to the images again: a letter would otherwise choose
+ * something else in the list. Who chooses by key stays, and so does who fills in a form.
+ */
+function leaveChosenLists(): void {
+  let isByPointer = false;
+  document.addEventListener("pointerdown", () => (isByPointer = true), true);
+  document.addEventListener("keydown", () => (isByPointer = false), true);
+  document.addEventListener("change", (event) => {
+    const list = (event.target as Element).closest("select");
+    if (isByPointer && list && !list.closest("dialog, #new-site")) element("map").focus({ preventScroll: true });
+  });
+}
+
 export function listenForKeys(): void {
   leaveClickedButtons();
+  leaveChosenLists();
   document.addEventListener("keydown", (event) => {
     // a held Enter would press the button again and again, for whatever has come up by then
     if (event.repeat && event.key === "Enter" && (event.target as HTMLElement).matches("button")) event.preventDefault();

@@ -1,7 +1,7 @@
 // Who is there. A server that knows people apart asks for a token once; the browser keeps it as a cookie that no script
 // can read.
 
-import { Problem, checked, get, post } from "../api";
+import { Problem, checked, get, post, write, writeAs } from "../api";
 import { element, make } from "../dom";
 import { field, formDialog } from "./dialogs";
 
@@ -19,6 +19,7 @@ async function greeted(): Promise<Session> {
     if (error instanceof Problem && error.status === 401) return askForToken();
     throw error;
   });
+  writeAs(session.actor);
   const out = make("button", { type: "button", id: "sign-out", onclick: () => void signOut() }, "Sign out");
   element("who").replaceChildren(`${session.actor} (${session.role})`, ...(session.people ? [" ", out] : []));
   return session;
@@ -46,6 +47,6 @@ function askForToken(): Promise<Session> {
 }
 
 async function signOut(): Promise<void> {
-  await checked(await fetch("/api/session", { method: "DELETE" }));
+  await checked(await write("DELETE", "/api/session"));
   location.reload();
 }

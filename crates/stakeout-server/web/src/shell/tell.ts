@@ -15,6 +15,11 @@ export function tell(text: string): void {
   timer = window.setTimeout(() => line.classList.remove("shown"), SHOWN_MS);
 }
 
+/** What became of the sign-in of this page. */
+export function signedOutWords({ kind }: { readonly kind: string }): string {
+  return kind === "other-person" ? "somebody else has signed in in this browser: load the page again, and sign in again where they are not you" : "you are not signed in any more: load the page again to sign in";
+}
+
 /** What went wrong, in words. */
 export function faultWords(error: unknown): string {
   return error instanceof Problem ? error.message : `the server cannot be reached: ${error}`;
@@ -28,6 +33,6 @@ export async function attempt(work: () => Promise<void> | void): Promise<void> {
     const isSignedOut = error instanceof Problem && error.status === 401;
     // who is being asked for a token need not be told that one is missing
     if (isSignedOut && document.querySelector("dialog[open] #token")) return;
-    tell(isSignedOut ? "you are not signed in any more: load the page again to sign in" : faultWords(error));
+    tell(isSignedOut ? signedOutWords(error) : faultWords(error));
   }
 }

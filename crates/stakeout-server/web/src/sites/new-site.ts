@@ -1,5 +1,6 @@
 // A new site: its name, the larger site, its area, drawn on the map or pasted as GeoJSON.
 
+import type Feature from "ol/Feature";
 import GeoJSON from "ol/format/GeoJSON";
 import Draw from "ol/interaction/Draw";
 import Modify from "ol/interaction/Modify";
@@ -14,24 +15,11 @@ import { field } from "../shell/dialogs";
 import { register } from "../shell/keys";
 import { faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
+import { type Polygon, pastedArea } from "./pasted";
 
 const EXAMPLE = '{"type":"Polygon","coordinates":[[[127.60,39.89],[127.62,39.89],[127.62,39.90],[127.60,39.90],[127.60,39.89]]]}';
 /** Decimals of a degree that are kept: a centimetre. */
 const DECIMALS = 7;
-
-type Polygon = { readonly type: "Polygon"; readonly coordinates: [number, number][][] };
-
-function geometry(text: string): Polygon {
-  let given: { type?: string; geometry?: unknown; features?: { geometry: unknown }[] };
-  try {
-    given = JSON.parse(text);
-  } catch (error) {
-    throw new Problem(0, `the area is no GeoJSON: ${error}`);
-  }
-  const found = (given.geometry ?? given.features?.[0]?.geometry ?? given) as Partial<Polygon>;
-  if (found.type !== "Polygon") throw new Problem(0, `the area is no GeoJSON polygon but ${found.type ?? "something else"}`);
-  return found as Polygon;
-}
 
 /** Makes the form in the left panel; gives what opens it. */
 export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
@@ -47,13 +35,13 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
   const area = make("textarea", { id: "site-area", rows: 5, spellcheck: "false", placeholder: EXAMPLE });
   const size = make("p", { class: "hint wide" });
   const fault = make("p", { class: "fault wide", role: "alert" });
-  const actions = make("div", { class: "wide actions" }, make("button", { type: "button", onclick: () => close() }, "Cancel"), make("button", { type: "submit", class: "primary" }, "Make the site"));
+  const sends = make("button", { type: "submit", class: "primary" }, "Make the site");
+  const actions = make("div", { class: "wide actions" }, make("button", { type: "button", onclick: () => close() }, "Cancel"), sends);
   const form = make("form", { id: "new-site", "aria-label": "New site", hidden: true }, make("h2", { class: "wide" }, "New site"), field("Name", name, "wide"), field("Part of", parent, "wide"), field("Tags", tags, "wide"), size, field("Area: draw it on the map, or paste GeoJSON", area, "wide"), fault, actions);
   element("sites-panel").before(form);
 
   const describe = (shape: Polygon) => (size.textContent = `The area is ${areaWords(area_m2(shape.coordinates[0]?.slice(0, -1) ?? []))}.`);
-  const drawn = () => {
-    const [feature] = source.getFeatures();
+  const drawn = (feature: Feature | undefined) => {
     const outline = feature?.getGeometry();
     if (!outline) return;
     const shape = format.writeGeometryObject(outline, { decimals: DECIMALS, rightHanded: true }) as unknown as Polygon;
@@ -61,12 +49,13 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
     describe(shape);
   };
   tools[0].on("drawstart", () => source.clear());
-  source.on("addfeature", drawn);
-  source.on("changefeature", drawn);
+  // what is pasted is left as it was typed
+  tools[0].on("drawend", ({ feature }) => drawn(feature));
+  source.on("changefeature", ({ feature }) => drawn(feature));
   area.addEventListener("input", () => {
     fault.textContent = "";
     try {
-      const pasted = geometry(area.value);
+      const pasted = pastedArea(area.value);
       const feature = format.readFeature({ type: "Feature", geometry: pasted, properties: {} });
       source.clear(true);
       source.addFeature(Array.isArray(feature) ? feature[0]! : feature);
@@ -92,13 +81,16 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     fault.textContent = "";
-    send().catch((error) => (fault.textContent = faultWords(error)));
+    sends.disabled = true;
+    send()
+      .catch((error) => (fault.textContent = faultWords(error)))
+      .finally(() => (sends.disabled = false));
   });
   const send = async () => {
     if (!area.value.trim()) throw new Problem(0, "draw the area on the map, or paste it");
     const words = tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
     const properties = { name: name.value.trim(), ...(parent.value ? { parent: parent.value } : {}), ...(words.length > 0 ? { tags: words } : {}) };
-    const id = await createSite(properties, geometry(area.value));
+    const id = await createSite(properties, pastedArea(area.value));
     close();
     await workspace.loadSites(id);
     tell(`site ${properties.name} made: add two scenes next`);

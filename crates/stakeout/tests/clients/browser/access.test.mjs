@@ -66,6 +66,35 @@ for (const [colorScheme, viewport] of [["light", { width: 1280, height: 800 }], 
   });
 }
 
+for (const [colorScheme, width, height] of [["light", 1024, 768], ["dark", 1024, 768], ["light", 640, 512], ["dark", 640, 512], ["light", 512, 384]]) {
+  test(`on a screen of ${width} by ${height}, as a larger one is at 200 %, nothing runs over or out of the page, ${colorScheme}`, async () => {
+    const page = await open(browser, { base: server.url, colorScheme, viewport: { width, height } });
+    await page.locator("#queue button").first().waitFor();
+    await key(page, "o");
+    await page.locator("#opacity").waitFor();
+    const [bar, stage] = [await page.locator("#tools").boundingBox(), await page.locator("#stage").boundingBox()];
+    assert.ok(bar.x >= stage.x && bar.x + bar.width <= stage.x + stage.width, `the bar ${JSON.stringify(bar)} lies on the images ${JSON.stringify(stage)}`);
+    assert.ok(stage.width > 380 && stage.height > 180, `the images have ${stage.width} by ${stage.height}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+    await shot(page, `small-${width}-${colorScheme}`);
+    await page.locator("#title").fill("Hall");
+    for (const id of ["confirm", "bad-imagery"]) {
+      const button = page.locator(`[data-verdict="${id}"]`);
+      await button.scrollIntoViewIfNeeded();
+      await button.click({ trial: true });
+    }
+    await shot(page, `small-verdict-${width}-${colorScheme}`);
+    // the verdict stays under the pointer while one candidate comes after the other
+    const scrolled = () => page.evaluate(() => scrollY);
+    const at = await scrolled();
+    await key(page, "j");
+    await page.waitForTimeout(300);
+    assert.equal(await scrolled(), at);
+    assert.deepEqual(await seriousFaults(page), []);
+    await page.context().close();
+  });
+}
+
 test("every control of the review can be reached and used by keyboard, with a focus that is seen", async () => {
   const page = await open(browser, { base: server.url });
   await page.locator("#queue button").first().waitFor();

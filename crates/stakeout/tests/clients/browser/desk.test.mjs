@@ -130,6 +130,24 @@ test("each image is stretched on its own: gamma, what is in view, the other imag
   await page.keyboard.press("Escape");
 });
 
+test("tiles that could not be had come when the connection is back", async () => {
+  const own = await open(browser);
+  await settle(own);
+  const failed = new Set();
+  own.on("requestfailed", (request) => failed.add(request.url()));
+  await own.route("**/WebMercatorQuad/**", (route) => route.abort());
+  await own.keyboard.press("f");
+  await own.locator("#map").focus();
+  for (let step = 0; step < 3; step += 1) await own.keyboard.press("+");
+  await settle(own);
+  assert.ok(failed.size > 0);
+  await own.unroute("**/WebMercatorQuad/**");
+  const come = own.waitForResponse((answer) => failed.has(answer.url()) && answer.ok());
+  await own.evaluate(() => window.dispatchEvent(new Event("online")));
+  await come;
+  await own.context().close();
+});
+
 test("places are told as longitude, latitude and grid reference", async () => {
   const box = await page.locator("#map").boundingBox();
   const [lon, lat] = await ground(page, box.x + box.width / 2, box.y + box.height / 2);
@@ -395,8 +413,18 @@ test("a comparison of images too coarse for the detector says so", async () => {
   assert.equal(await own.locator("#cautions").isVisible(), false);
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-03-11"));
   await own.locator(`[data-scene="${scene.id}"]`).getByRole("button", { name: "as after" }).click();
+  // whoever measures is not led elsewhere by what is found meanwhile
+  await own.locator("#map").focus();
+  await own.keyboard.press("m");
   await own.locator("#compare-open").click();
-  await own.locator("#cautions").waitFor({ timeout: JOB_TIMEOUT_MS });
+  await own.locator("#open-found").waitFor({ timeout: JOB_TIMEOUT_MS });
+  assert.match(await own.locator("#progress").textContent(), /found \d+ candidate/);
+  assert.equal(await own.locator("#cautions").isVisible(), false);
+  await own.locator("#open-found").click();
+  await own.locator("#cautions").waitFor();
+  assert.equal(await own.locator("#job").isVisible(), false);
+  await own.locator("#map").focus();
+  await own.keyboard.press("Escape");
   const [latest] = (await json("/api/comparisons?site=plant")).comparisons;
   assert.equal(latest.after, scene.id);
   assert.match(latest.cautions[0], /it overlooks structures/);
@@ -484,6 +512,11 @@ test("three points matched by keys are sent as control points", async () => {
     await own.keyboard.press("Enter");
   }
   await own.getByText("3 matched: laid where all points fit best").waitFor();
+  // the points are not lost with the connection
+  await own.route("**/placement", (route) => route.abort());
+  await own.keyboard.press("Enter");
+  await own.locator("#placing .fault", { hasText: "the server cannot be reached" }).waitFor();
+  await own.unroute("**/placement");
   await own.keyboard.press("Enter");
   await own.getByText("points-20250501.tif was placed").waitFor();
   const scene = (await json("/api/sites/plant/scenes")).scenes.find(({ properties }) => properties.datetime.startsWith("2025-05-01"));

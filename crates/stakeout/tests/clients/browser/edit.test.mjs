@@ -163,6 +163,7 @@ test("parts of one structure are merged by a key: the others are rejected with a
   await page.locator(`#queue li:has([data-candidate="${apart}"]) input`).uncheck();
 
   await merge(other);
+  assert.ok(!(await page.locator(`#queue li:has([data-candidate="${other}"]) input`).isChecked()), "a verdict would be one on the whole");
   await key("Enter");
   await page.getByText(/was saved as a new revision|recorded: rejected/).waitFor();
   await page.locator(`#queue [data-candidate="${other}"][data-state="rejected"]`).waitFor();
@@ -374,6 +375,98 @@ test("an outline goes with one confirmation: a reload before loses none, the nex
   await key("c");
   await settled();
   assert.deepEqual((await lastReview(id)).geometry, geometry);
+});
+
+test("an outline that is changed and not kept goes with the verdict, and is kept where another candidate is looked at first", async () => {
+  await page.locator('#queue [data-state="pending"]').first().click();
+  const id = await current();
+  const found = (await candidate(id)).geometry;
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("j");
+  await page.getByText("the outline that you changed is kept").waitFor();
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("c");
+  await settled();
+  await page.locator("#edit-bar").waitFor({ state: "hidden" });
+  const { geometry } = await lastReview(id);
+  assert.notDeepEqual(geometry.coordinates, found.coordinates);
+  assert.deepEqual((await annotationOf(id)).geometry, geometry);
+});
+
+test("the outline of what is recorded waits for the person: no verdict throws it away, nor does another candidate", async () => {
+  await page.locator('#queue [data-state="confirmed"]').first().click();
+  const id = await current();
+  const first = await annotationOf(id);
+  const had = (await json(`/api/candidates/${id}/reviews`)).reviews.length;
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await key("c");
+  await page.getByText("keep the outline or leave it first").waitFor();
+  assert.equal((await json(`/api/candidates/${id}/reviews`)).reviews.length, had);
+  await key("j");
+  await page.getByText("E on its candidate goes on with it").waitFor();
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await edit();
+  await key("Enter");
+  await page.getByText("the outline was saved as a new revision").waitFor();
+  const { geometry, properties } = await annotationOf(id);
+  assert.notDeepEqual(geometry, first.geometry);
+  assert.equal(properties.revision, first.properties.revision + 1);
+  await page.route("**/restore", (route) => route.abort());
+  await key("z");
+  await page.getByText("the server cannot be reached").waitFor();
+  assert.deepEqual((await annotationOf(id)).geometry, geometry);
+  await page.unroute("**/restore");
+  await key("z");
+  await page.getByText("taken back").waitFor();
+  assert.deepEqual((await annotationOf(id)).geometry, first.geometry);
+});
+
+test("an outline of what is recorded stays in hand until the service has it, and does not overwrite another unsaid", async () => {
+  await page.locator('#queue [data-state="confirmed"]').first().click();
+  const id = await current();
+  const { id: annotation, properties } = await annotationOf(id);
+  const path = `/ogc/collections/annotations/items/${annotation}`;
+  const lose = (route) => (route.request().method() === "PATCH" ? route.abort() : route.continue());
+  await edit();
+  await key("Shift+ArrowUp", 6);
+  await page.route(`**${path}`, lose);
+  await key("Enter");
+  await page.getByText("the server cannot be reached").waitFor();
+  assert.ok(await page.locator("#edit-bar").isVisible());
+  await page.unroute(`**${path}`, lose);
+  // another program changes it meanwhile
+  const { headers } = await fetch(server.url + path);
+  const change = { "content-type": "application/merge-patch+json", "if-match": headers.get("etag") };
+  assert.ok((await fetch(server.url + path, { method: "PATCH", headers: change, body: JSON.stringify({ properties: { note: "by another program" } }) })).ok);
+  await key("Enter");
+  await page.getByText("somebody changed this meanwhile").waitFor();
+  assert.equal((await annotationOf(id)).properties.revision, properties.revision + 1);
+  await key("Enter");
+  await page.getByText("the outline was saved as a new revision").waitFor();
+  await page.locator("#edit-bar").waitFor({ state: "hidden" });
+  assert.equal((await annotationOf(id)).properties.revision, properties.revision + 2);
+  assert.equal((await annotationOf(id)).properties.note, "by another program");
+});
+
+test("what is typed of what is recorded is kept where somebody was first", async () => {
+  await page.locator("#recorded-change").waitFor();
+  const id = await current();
+  await key("Shift+e");
+  const dialog = page.getByRole("dialog", { name: "Change what is recorded" });
+  await page.locator("#recorded-title").fill("Typed here");
+  const path = `${server.url}/ogc/collections/annotations/items/${(await annotationOf(id)).id}`;
+  const change = { "content-type": "application/merge-patch+json", "if-match": (await fetch(path)).headers.get("etag") };
+  assert.ok((await fetch(path, { method: "PATCH", headers: change, body: JSON.stringify({ properties: { title: "Typed elsewhere" } }) })).ok);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("somebody changed this meanwhile, to: Typed elsewhere").waitFor();
+  assert.equal(await page.locator("#recorded-title").inputValue(), "Typed here");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  assert.equal((await annotationOf(id)).properties.title, "Typed here");
 });
 
 test("what is recorded of one candidate is never shown or changed in the place of another's", async () => {

@@ -222,7 +222,6 @@ test("a second person who sees one structure in two drawings merges them with th
   await press(bob, "m");
   await press(bob, "Enter");
   await bob.getByText("the other part is rejected with it").waitFor();
-  await bob.locator(`#queue li:has([data-candidate="${other}"]) input`).uncheck();
   await give(bob, id, "c");
   const states = async () => Promise.all([id, other].map(async (each) => (await json("bob", `/ogc/collections/candidates/items/${each}`)).properties.state));
   assert.deepEqual(await states(), ["confirmed", "rejected"]);
@@ -337,6 +336,22 @@ test("a verdict given while the server restarts is recorded once", async () => {
   await settled(ann);
   const { reviews } = await json("ann", `/api/candidates/${id}/reviews`);
   assert.deepEqual(reviews.filter((review) => review.actor === "ann").map((review) => review.verdict), ["unsure"]);
+});
+
+test("where somebody else signs in in another tab, nothing is recorded under their name", async () => {
+  const page = await signIn("rob");
+  const become = (name) => page.context().request.post(`${server.url}/api/session`, { data: { token: tokens[name] } });
+  const id = await current(page);
+  const by = async () => (await json("ada", `/api/candidates/${id}/reviews`)).reviews.map((review) => review.actor);
+  const had = await by();
+  await become("bob");
+  await press(page, "u");
+  await page.locator("#outbox", { hasText: "somebody else has signed in in this browser" }).waitFor();
+  assert.deepEqual(await by(), had);
+  await become("rob");
+  await settled(page);
+  assert.deepEqual(await by(), [...had, "rob"]);
+  await page.context().close();
 });
 
 test("nothing was loaded from another host and nothing failed", () => {

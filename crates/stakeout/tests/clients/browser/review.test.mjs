@@ -82,6 +82,20 @@ test("after a verdict by mouse, Space flickers and gives no other verdict", asyn
   await settled();
 });
 
+test("after a type is chosen by mouse a letter is a key of the page again, and after one chosen by key it is not", async () => {
+  const list = page.locator("#structure-type");
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  // what a browser's own list does cannot be clicked
+  await list.dispatchEvent("pointerdown");
+  await list.selectOption("housing");
+  assert.equal(await focused(), "map");
+  await list.focus();
+  await page.keyboard.press("ArrowDown");
+  assert.notEqual(await list.inputValue(), "housing");
+  assert.equal(await focused(), "structure-type");
+  await page.locator("#map").focus();
+});
+
 test("a held verdict key gives one verdict, and a held J leads on and on", async () => {
   const hold = async (name) => {
     await page.locator("#map").focus();
