@@ -111,8 +111,8 @@ fn a_slanted_image_of_16_bits_keeps_them_and_does_not_mix_in_what_was_not_observ
     let (scene, working) = placed(folder.path(), &words, SLANTED);
     assert_eq!((scene.info.bands, scene.info.sample_type, scene.info.has_mask), (1, "uint16", true));
     let listed = folder.path().join("values.txt");
-    run("gdal_translate", &["-q", "-b", "1", "-b", "2", "-of", "XYZ", text(&working), text(&listed)]);
-    // only the first band is listed: all that was observed is 50,000, and all else nothing
+    run("gdal_translate", &["-q", "-of", "XYZ", text(&working), text(&listed)]);
+    // all that was observed is 50,000, and all else nothing
     let values = std::fs::read_to_string(&listed).unwrap();
     let mut counts = [0, 0];
     for line in values.lines() {
@@ -123,6 +123,47 @@ fn a_slanted_image_of_16_bits_keeps_them_and_does_not_mix_in_what_was_not_observ
         }
     }
     assert!(counts.iter().all(|count| *count > 5_000), "{counts:?}");
+    let (tile, _) = middle(&working, &Render { stretch: [[0.0, 50_000.0]; 3], ..Render::plain(256) });
+    let seen = tile.rgba.chunks_exact(4).filter(|pixel| pixel[3] == 255);
+    assert!(seen.clone().count() > 5_000 && seen.clone().all(|pixel| pixel[0] == 255), "16 bits are seen");
+}
+
+#[test]
+fn opacity_in_any_band_and_of_any_type_says_what_was_observed() {
+    let folder = tempfile::tempdir().unwrap();
+    // large enough for overviews
+    let (rows, cols) = (600_u32, 1_300_u32);
+    let valid: Vec<bool> = (0..rows * cols).map(|at| at % cols >= cols / 2).collect();
+    let values = [90.0, 120.0, 150.0].into_iter().flat_map(|value| vec![value; (rows * cols) as usize]);
+    let raster = Raster::new(Grid::pixels(rows, cols), 3, values.collect(), valid).unwrap();
+    let (bytes, file) = (folder.path().join("bytes.tif"), folder.path().join("other.tif"));
+    write_geotiff(&bytes, &raster).unwrap();
+    let near_infrared = ["-b", "1", "-b", "2", "-b", "3", "-b", "1", "-b", "4"];
+    let before_it = ["-b", "1", "-b", "2", "-b", "3", "-b", "4", "-b", "1"];
+    let last = ["-colorinterp", "red,green,blue,undefined,alpha"];
+    let fourth = ["-colorinterp", "red,green,blue,alpha,undefined"];
+    let cases: [(&str, Vec<&str>, u32); 6] = [
+        ("bytes and near infrared", [&near_infrared[..], &last].concat(), 4),
+        ("bytes, near infrared last", [&before_it[..], &fourth].concat(), 4),
+        ("255 in 16 bits", vec!["-ot", "UInt16"], 3),
+        ("all of 16 bits", vec!["-ot", "UInt16", "-scale_4", "0", "255", "0", "65535"], 3),
+        ("16 bits with a sign", vec!["-ot", "Int16"], 3),
+        ("1 in floating point", vec!["-ot", "Float32", "-scale_4", "0", "255", "0", "1"], 3),
+    ];
+    for (name, arguments, bands) in cases {
+        run("gdal_translate", &[&["-q"], &arguments[..], &[text(&bytes), text(&file)]].concat());
+        for corners in [STRAIGHT, SLANTED] {
+            let (scene, working) = placed(folder.path(), &file, corners);
+            assert_eq!((scene.info.bands, scene.info.has_mask), (bands, true), "{name}");
+            for size_px in [128, 1_300] {
+                let (tile, _) = middle(&working, &Render::plain(size_px));
+                let row = &tile.rgba[(tile.rows / 2 * tile.cols) as usize * 4..][..tile.cols as usize * 4];
+                let [left, right] = [tile.cols as usize * 4 / 10, tile.cols as usize * 6 / 10]
+                    .map(|col| &row[col * 4..][..4]);
+                assert_eq!((left[3], right), (0, &[90, 120, 150, 255][..]), "{name}, {size_px} px");
+            }
+        }
+    }
 }
 
 #[test]
