@@ -90,7 +90,8 @@ fn copy(dataset: &Dataset, partial: &Path) -> Result<(), RasterError> {
         "LEVEL=6",
         "BLOCKSIZE=512",
         "BIGTIFF=IF_SAFER",
-        "OVERVIEWS=AUTO",
+        // those of the file may show something else than its pixels
+        "OVERVIEWS=IGNORE_EXISTING",
         "RESAMPLING=AVERAGE",
         "NUM_THREADS=2",
     ]);

@@ -110,6 +110,25 @@ fn a_coarser_level_is_the_mean_of_the_pixels_under_it() {
     assert!(apart / 65_536.0 < 0.8, "{} grey values apart", apart / 65_536.0);
 }
 
+#[test]
+fn overviews_that_a_file_brings_along_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forged.tif");
+    let shape = ["-outsize", "1200", "1200", "-bands", "1", "-burn", "40"];
+    run("gdal_create", &[&shape[..], &[text(&file)]].concat());
+    let own = std::fs::metadata(&file).unwrap().len() as usize;
+    run("gdaladdo", &["-q", text(&file), "2", "4", "8"]);
+    // its pixels change, its overviews do not
+    let mut bytes = std::fs::read(&file).unwrap();
+    let pixels = bytes.windows(1_200).position(|row| row.iter().all(|byte| *byte == 40)).unwrap();
+    bytes[pixels..own].iter_mut().filter(|byte| **byte == 40).for_each(|byte| *byte = 200);
+    std::fs::write(&file, bytes).unwrap();
+    let reader =
+        TileReader::open(&ingested(&folder, &file), &Arc::new(BlockCache::new(BLOCK_BYTES))).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!(pixel(&tile, 50, 50), [200, 200, 200, 255]);
+}
+
 /// Holds a tile that the scene covers against the working copy as GDAL's own tool warps it.
 fn must_be_as_gdalwarp_makes_it(folder: &TempDir, reader: &TileReader, [zoom, col, row]: [u32; 3]) {
     let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();
