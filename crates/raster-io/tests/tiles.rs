@@ -129,6 +129,28 @@ fn overviews_that_a_file_brings_along_are_not_believed() {
     assert_eq!(pixel(&tile, 50, 50), [200, 200, 200, 255]);
 }
 
+#[test]
+fn a_picture_is_drawn_from_so_many_pixels_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let (long, plain) = (folder.path().join("long.tif"), folder.path().join("plain.tif"));
+    let place =
+        ["-a_srs", "EPSG:32652", "-bands", "1", "-burn", "90", "-co", "COMPRESS=DEFLATE", "-co", "TILED=YES"];
+    // pixels of 4 cm by 20 m: the whole is a tile of 45 million pixels if none of its rows is left out
+    let shape = ["-outsize", "150000", "300", "-a_ullr", "551000", "4417000", "557000", "4411000"];
+    run("gdal_create", &[&place[..], &shape, &[text(&long)]].concat());
+    let cache = Arc::new(BlockCache::new(BLOCK_BYTES));
+    let reader = TileReader::open(&ingested(&folder, &long), &cache).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!(pixel(&tile, 100, 100), [90, 90, 90, 255]);
+    assert!(cache.state().missed < 150_000 / 512, "{:?}", cache.state());
+    // a file that is no working copy, without any overview
+    let shape = ["-outsize", "6000", "6000", "-a_ullr", "551000", "4417000", "554000", "4414000"];
+    run("gdal_create", &[&place[..], &shape, &[text(&plain)]].concat());
+    let reader = TileReader::open(&plain, &cache).unwrap();
+    let told = reader.thumbnail(&Render::plain(256)).unwrap_err().to_string();
+    assert!(told.contains("its coarsest overview has 6000x6000 px"), "{told}");
+}
+
 /// Holds a tile that the scene covers against the working copy as GDAL's own tool warps it.
 fn must_be_as_gdalwarp_makes_it(folder: &TempDir, reader: &TileReader, [zoom, col, row]: [u32; 3]) {
     let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();
