@@ -12,6 +12,7 @@ use crate::{
     placement::spatial_ref,
     placing::{Fitted, Mapping, Placing, PlacingError},
     plain,
+    sampling::is_measured,
     source::{Piece, Source, SourceInfo, open},
 };
 
@@ -157,7 +158,7 @@ fn stretch(dataset: &Dataset, source: &Source) -> Result<Vec<[f64; 2]>, RasterEr
             let mut seen: Vec<f32> = (0..values.len())
                 .filter(|&at| observed(at))
                 .map(|at| values.data()[at])
-                .filter(|value| value.is_finite())
+                .filter(|value| is_measured(*value))
                 .collect();
             Ok(percentiles(&mut seen))
         })

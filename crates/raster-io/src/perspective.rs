@@ -13,6 +13,7 @@ use crate::{
     RasterError, drivers,
     placing::Homography,
     plain::{self, From},
+    sampling::is_measured,
     source::{Colours, Piece, Source},
 };
 
@@ -143,7 +144,7 @@ impl Drawing<'_> {
     }
 }
 
-/// The value between the centres of the four pixels around a place; those that were not observed, or hold no number,
+/// The value between the centres of the four pixels around a place; those that were not observed, or not measured,
 /// have no say.
 fn mixed(at: [f64; 2], window: &Rectangle, values: &[f32], observed: &Option<Vec<u8>>) -> f32 {
     let ((left, right, over), (top, bottom, down)) =
@@ -157,7 +158,7 @@ fn mixed(at: [f64; 2], window: &Rectangle, values: &[f32], observed: &Option<Vec
     let (mut sum, mut weight) = (0.0, 0.0);
     for (row, col, share) in corners {
         let at = row * window.cols.len() + col;
-        let seen = observed.as_ref().is_none_or(|mask| mask[at] >= MASK_MIN) && values[at].is_finite();
+        let seen = observed.as_ref().is_none_or(|mask| mask[at] >= MASK_MIN) && is_measured(values[at]);
         if seen && share > 0.0 {
             sum += values[at] * share;
             weight += share;

@@ -151,6 +151,32 @@ fn a_picture_is_drawn_from_so_many_pixels_at_most() {
     assert!(told.contains("its coarsest overview has 6000x6000 px"), "{told}");
 }
 
+#[test]
+fn a_fill_value_that_nothing_declares_neither_stretches_a_picture_nor_is_seen_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [bytes, table, filled] =
+        ["bytes.tif", "filled.vrt", "filled.tif"].map(|name| folder.path().join(name));
+    let plain = scene(256, 256, 0);
+    let values = (0..256 * 256).map(|at| if at % 256 < 100 { 0.0 } else { 1.0 + (at % 7) as f32 }).collect();
+    write_geotiff(&bytes, &Raster::new(plain.grid().clone(), 1, values, vec![true; 256 * 256]).unwrap())
+        .unwrap();
+    let band = format!(
+        r#"<VRTRasterBand dataType="Float32" band="1"><ComplexSource><SourceFilename>{}</SourceFilename>
+           <SourceBand>1</SourceBand><LUT>0:-3.4e38,1:1,255:255</LUT></ComplexSource></VRTRasterBand>"#,
+        text(&bytes)
+    );
+    std::fs::write(&table, format!(r#"<VRTDataset rasterXSize="256" rasterYSize="256">{band}</VRTDataset>"#))
+        .unwrap();
+    run("gdal_translate", &["-q", text(&table), text(&filled)]);
+    let output = folder.path().join("working.tif");
+    let worker = IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", WorkerLimits::default());
+    let request = IngestRequest { input: filled, output: output.clone(), placing: None };
+    assert_eq!(worker.ingest(&request).unwrap().stretch, [[1.0, 7.0]]);
+    let reader = TileReader::open(&output, &Arc::new(BlockCache::new(BLOCK_BYTES))).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!([pixel(&tile, 128, 50)[3], pixel(&tile, 128, 150)[3]], [0, 255]);
+}
+
 /// Holds a tile that the scene covers against the working copy as GDAL's own tool warps it.
 fn must_be_as_gdalwarp_makes_it(folder: &TempDir, reader: &TileReader, [zoom, col, row]: [u32; 3]) {
     let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();
