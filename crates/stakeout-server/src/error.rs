@@ -1,5 +1,7 @@
 //! Every error as RFC 9457 `application/problem+json` with a stable type.
 
+use std::io::ErrorKind;
+
 use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -135,9 +137,22 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
     }
 
+    /// Something could not be written: a full disk is told with what became of what had come, all else is logged.
+    pub(crate) fn unwritten(error: &std::io::Error, became: &str) -> ApiError {
+        if !is_full(error) {
+            return ApiError::internal(error);
+        }
+        let detail = format!("the disk of the server is full; {became}");
+        ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// An error with all that caused it, on one line.
@@ -224,6 +239,9 @@ impl From<RecordError> for ApiError {
                 "The GeoJSON cannot be taken",
                 detail,
             ),
+            RecordError::Io { source, .. } if is_full(&source) => {
+                ApiError::unwritten(&source, "nothing of the request is kept")
+            }
             other => ApiError::internal(&other),
         }
     }

@@ -5,7 +5,8 @@
 //! DIR/uploads/ID.json    what was announced
 //! ```
 //!
-//! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends.
+//! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends. Files that come in forms,
+//! in one piece, lie in `incoming/` and do not go on; they count to the same bounds.
 
 use std::{
     collections::HashSet,
@@ -41,9 +42,9 @@ pub(crate) struct Announced {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadLimits {
-    /// Uploads that are announced and not yet a scene.
+    /// Uploads that are no scene yet, in pieces and in forms.
     pub open_max: usize,
-    /// Bytes of all of them together, as announced.
+    /// Bytes of all of them together, as announced or as their forms have.
     pub bytes_max: u64,
     /// Time after the last piece until an upload is removed, seconds.
     pub expires_s: u64,
@@ -61,6 +62,22 @@ pub(crate) struct Uploads {
     folder: PathBuf,
     limits: UploadLimits,
     held: Arc<Mutex<HashSet<String>>>,
+    forms: Arc<Mutex<Forms>>,
+}
+
+/// Files that come in forms.
+#[derive(Debug, Default)]
+struct Forms {
+    open: usize,
+    /// Bytes that they have together at most.
+    bytes: u64,
+}
+
+/// The share that a file in a form has of what may be open, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    bytes: u64,
+    forms: Arc<Mutex<Forms>>,
 }
 
 /// An upload that nobody else writes to, reads or removes as long as this lives.
@@ -82,7 +99,7 @@ struct Hold {
 
 impl Uploads {
     pub(crate) fn new(data: &Path, limits: UploadLimits) -> Uploads {
-        Uploads { folder: data.join("uploads"), limits, held: Arc::default() }
+        Uploads { folder: data.join("uploads"), limits, held: Arc::default(), forms: Arc::default() }
     }
 
     /// Announces a file; gives its id.
@@ -90,19 +107,9 @@ impl Uploads {
         let failed = |error: std::io::Error| ApiError::internal(&error);
         fs::create_dir_all(&self.folder).map_err(failed)?;
         self.sweep();
-        let open = self.open();
-        let bytes: u64 = open.iter().map(|(_, announced)| announced.length).sum();
-        if open.len() >= self.limits.open_max
-            || bytes.saturating_add(announced.length) > self.limits.bytes_max
-        {
-            let detail = format!(
-                "{} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
-                open.len(),
-                self.limits.open_max,
-                self.limits.bytes_max
-            );
-            return Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail));
-        }
+        // held until the announcement counts
+        let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        self.must_fit(announced.length, &forms)?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let part = File::create_new(self.part(&id)).map_err(failed)?;
         part.sync_all().map_err(failed)?;
@@ -115,6 +122,32 @@ impl Uploads {
             .and_then(|()| File::open(&self.folder)?.sync_all())
             .map_err(failed)?;
         Ok(id)
+    }
+
+    /// The share of a file in a form that has so many bytes at most.
+    pub(crate) fn share(&self, bytes: u64) -> Result<Share, ApiError> {
+        self.sweep();
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        self.must_fit(bytes, &forms)?;
+        forms.open += 1;
+        forms.bytes = forms.bytes.saturating_add(bytes);
+        Ok(Share { bytes, forms: Arc::clone(&self.forms) })
+    }
+
+    /// Asks that one more file of so many bytes is within what may be open.
+    fn must_fit(&self, more: u64, forms: &Forms) -> Result<(), ApiError> {
+        let announced = self.open();
+        let open = announced.len() + forms.open;
+        let bytes =
+            announced.iter().map(|(_, announced)| announced.length).fold(forms.bytes, u64::saturating_add);
+        if open < self.limits.open_max && bytes.saturating_add(more) <= self.limits.bytes_max {
+            return Ok(());
+        }
+        let detail = format!(
+            "{open} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
+            self.limits.open_max, self.limits.bytes_max
+        );
+        Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail))
     }
 
     /// Takes hold of an upload of `by`.
@@ -235,6 +268,14 @@ impl HeldUpload {
     }
 }
 
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        forms.open -= 1;
+        forms.bytes = forms.bytes.saturating_sub(self.bytes);
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
@@ -270,8 +311,13 @@ mod tests {
         let uploads = Uploads::new(folder.path(), limits.clone());
         uploads.announce(&announced(60)).unwrap();
         assert!(uploads.announce(&announced(60)).is_err(), "over the bytes");
+        assert!(uploads.share(60).is_err(), "over the bytes, in a form");
+        let share = uploads.share(30).unwrap();
+        assert!(uploads.announce(&announced(1)).is_err(), "over the count, with a form");
+        drop(share);
         uploads.announce(&announced(30)).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count");
+        assert!(uploads.share(1).is_err(), "over the count, in a form");
         let later = Uploads::new(folder.path(), UploadLimits { expires_s: 0, ..limits });
         std::thread::sleep(Duration::from_millis(5));
         for remnant in ["a.part", "b.writing"] {

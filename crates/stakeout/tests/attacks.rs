@@ -214,6 +214,9 @@ fn what_is_too_large_or_too_much_is_refused_with_its_limit() {
     let (status, detail) = server.announce_by_tus(1_001);
     assert_eq!(status, 507, "{detail}");
     assert!(detail.contains("3000 bytes"), "{detail}");
+    let told = upload(&server, "form.tif", &[0; 1_001]);
+    assert_eq!((told.status, told.body["type"].as_str()), (507, Some("/problems/quota")), "{}", told.body);
     assert_eq!(server.announce_by_tus(1).0, 201);
     assert_eq!(server.announce_by_tus(1).0, 507, "two are open");
+    assert_eq!(upload(&server, "form.tif", b"II*").status, 507, "two are open");
 }

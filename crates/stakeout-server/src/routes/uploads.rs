@@ -1,7 +1,5 @@
 //! Resumable uploads: tus 1.0 with creation, checksum, expiration and termination.
 
-use std::io::ErrorKind;
-
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -227,13 +225,7 @@ async fn receive(
 
 /// What is told when a piece cannot be written.
 fn unwritten(error: &std::io::Error) -> ApiError {
-    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-        let detail =
-            "the disk of the server is full; what came of the piece is kept unless it has a checksum";
-        let status = StatusCode::INSUFFICIENT_STORAGE;
-        return ApiError::new(status, "disk-full", "The disk is full", detail.to_owned());
-    }
-    ApiError::internal(error)
+    ApiError::unwritten(error, "what came of the piece is kept unless it has a checksum")
 }
 
 /// `460 Checksum Mismatch`, as the extension numbers it.
