@@ -130,6 +130,15 @@ impl ApiError {
         self
     }
 
+    /// An image that cannot be taken.
+    pub(crate) fn image(error: &RasterError) -> ApiError {
+        if matches!(error, RasterError::Write { .. }) {
+            return ApiError::internal(error);
+        }
+        let title = "The image cannot be taken";
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-image", title, causes(error))
+    }
+
     /// Something broke here; the cause is logged, not told.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
         tracing::error!(error = %causes(error), "a request failed");
@@ -253,19 +262,13 @@ impl From<record::geojson::GeoJsonError> for ApiError {
     }
 }
 
+/// What goes wrong with our own files is no fault of who asks; what is wrong with one that is sent is told by
+/// [`ApiError::image`].
 impl From<RasterError> for ApiError {
     fn from(error: RasterError) -> ApiError {
-        match &error {
-            RasterError::Write { .. } | RasterError::Encode(_) | RasterError::EncodeJpeg(_) => {
-                ApiError::internal(&error)
-            }
-            RasterError::Placing { fault, .. } => crate::scene_properties::placing_fault(fault.clone()),
-            _ => ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid-image",
-                "The image cannot be taken",
-                causes(&error),
-            ),
+        match error {
+            RasterError::Crs { .. } => ApiError::image(&error),
+            other => ApiError::internal(&other),
         }
     }
 }

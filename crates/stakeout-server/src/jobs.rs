@@ -3,6 +3,7 @@
 use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -62,7 +63,10 @@ fn run_next(app: &App, unwritten: &Mutex<Option<Failed>>) -> Result<bool, Record
     let ended = match ran {
         Ok(finished) => finished,
         Err(JobError::Detection(DetectionError::Cancelled)) => app.store.job(&job.id)?,
-        Err(error) => write(app, Failed { job: job.id, cause: causes(&error) }, &mut unwritten)?,
+        Err(error) => {
+            let cause = naming_scenes(app, &job, causes(&error));
+            write(app, Failed { job: job.id, cause }, &mut unwritten)?
+        }
     };
     tell(app, &ended);
     Ok(true)
@@ -75,6 +79,22 @@ fn write(app: &App, failed: Failed, unwritten: &mut Option<Failed>) -> Result<Jo
         *unwritten = Some(failed);
     }
     written
+}
+
+/// What went wrong with the scenes of a job, which people know by their ids, in the place of the files of this machine.
+fn naming_scenes(app: &App, job: &Job, mut cause: String) -> String {
+    let ids =
+        ["before", "after"].map(|name| SceneId(job.input[name].as_str().unwrap_or_default().to_owned()));
+    for id in ids {
+        if let Ok(path) = working_copy(app, &id) {
+            cause = cause.replace(&*path.to_string_lossy(), &format!("scene {id}"));
+        }
+    }
+    cause
+}
+
+fn working_copy(app: &App, id: &SceneId) -> Result<PathBuf, RecordError> {
+    app.store.blobs().path(&app.store.scene(id)?.facts.working)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -102,10 +122,7 @@ struct DetectInput {
 /// Compares, and ends the job with what it found.
 fn run(app: &App, job: &Job) -> Result<Job, JobError> {
     let input: DetectInput = serde_json::from_value(job.input.clone())?;
-    let working = |id: &SceneId| -> Result<_, RecordError> {
-        app.store.blobs().path(&app.store.scene(id)?.facts.working)
-    };
-    let (before, after) = (working(&input.before)?, working(&input.after)?);
+    let (before, after) = (working_copy(app, &input.before)?, working_copy(app, &input.after)?);
     let model = input.model.as_deref().unwrap_or(&app.config.model);
     let detector = detection::detector(model, app.config.onnx_runtime.as_deref())?;
     let last_told = Mutex::new(Instant::now() - PROGRESS_EVERY);
