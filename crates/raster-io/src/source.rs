@@ -34,7 +34,7 @@ pub struct SourceInfo {
     pub has_mask: bool,
     /// Authority code such as `EPSG:32652`, where the CRS has one.
     pub crs: Option<String>,
-    /// WKT of the CRS; `None` without georeference.
+    /// WKT of the CRS; `None` without georeference, as are images in axes of their own (a local CRS).
     pub wkt: Option<String>,
     /// Affine transform in GDAL's order; `None` without georeference.
     pub geotransform: Option<[f64; 6]>,
@@ -211,6 +211,11 @@ fn placement(dataset: &Dataset, path: &Path) -> Result<Option<Placement>, Raster
     if wkt.is_empty() {
         return Ok(None);
     }
+    let crs = spatial_ref(&wkt)?;
+    // a plan's own axes lie nowhere on Earth until somebody says where
+    if !(crs.is_projected() || crs.is_geographic()) {
+        return Ok(None);
+    }
     let affine = Affine(transform);
     if affine.inverse().is_none() {
         return Err(RasterError::Header {
@@ -220,7 +225,6 @@ fn placement(dataset: &Dataset, path: &Path) -> Result<Option<Placement>, Raster
             wanted: "finite and not flat".to_owned(),
         });
     }
-    let crs = spatial_ref(&wkt)?;
     let code = crs.authority().ok();
     Ok(Some(Placement { affine, wkt, code }))
 }

@@ -24,11 +24,14 @@ const STRAIGHT: [[f64; 2]; 4] =
     [[127.600, 39.902], [127.602, 39.902], [127.602, 39.9005], [127.600, 39.9005]];
 
 fn placed(folder: &Path, file: &Path, corners: [[f64; 2]; 4]) -> (IngestedScene, PathBuf) {
+    ingested(folder, file, Some(Placing::Corners(corners)))
+}
+
+fn ingested(folder: &Path, file: &Path, placing: Option<Placing>) -> (IngestedScene, PathBuf) {
     let made = folder.join("made");
     std::fs::create_dir_all(&made).unwrap();
     let output = made.join("working.tif");
     let worker = IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", WorkerLimits::default());
-    let placing = Some(Placing::Corners(corners));
     let request = IngestRequest { input: file.to_owned(), output: output.clone(), placing };
     let scene = worker.ingest(&request).unwrap();
     let left: Vec<_> = std::fs::read_dir(&made).unwrap().map(|file| file.unwrap().path()).collect();
@@ -185,6 +188,19 @@ fn a_mask_stays_with_an_image_that_is_placed() {
             [tile.cols as usize * 4 / 10, tile.cols as usize * 6 / 10].map(|col| &row[col * 4..][..4]);
         assert_eq!((left[3], right), (0, &[90, 90, 90, 255][..]), "{}", file.display());
     }
+}
+
+#[test]
+fn an_image_in_axes_of_its_own_is_taken_in_without_a_place_and_placed_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, local) = (halves(folder.path()), folder.path().join("local.tif"));
+    let axes = r#"LOCAL_CS["site grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]"#;
+    let place = ["-q", "-a_srs", axes, "-a_ullr", "1000", "2000", "1100", "1925"];
+    run("gdal_translate", &[&place[..], &[text(&plain), text(&local)]].concat());
+    let (unplaced, _) = ingested(folder.path(), &local, None);
+    assert_eq!((unplaced.info.wkt, unplaced.info.geotransform, unplaced.info.footprint), (None, None, None));
+    let (scene, _) = placed(folder.path(), &local, STRAIGHT);
+    assert_eq!(scene.info.crs.as_deref(), Some("EPSG:32652"));
 }
 
 /// Most memory of the process that places an image: what ingest takes of any, which is less than that and this image.
