@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RasterError, checked_file,
+    header::HeaderLimits,
     ingest::{IngestRequest, IngestedScene, make_working_copy},
     placing::{Fitted, fit},
     source::{Source, open},
@@ -98,7 +99,10 @@ impl IngestWorker {
         let fitted = request
             .placing
             .as_ref()
-            .map(|placing| fit(placing, header.cols, header.rows))
+            .map(|placing| {
+                let fitted = fit(placing, header.cols, header.rows)?;
+                fitted.must_be_taken(&header, &HeaderLimits::of_working_copies()).map(|()| fitted)
+            })
             .transpose()
             .map_err(|fault| RasterError::Placing { path: request.input.clone(), fault })?;
         let residual_m = fitted.as_ref().map(|fitted| fitted.residual_m);
