@@ -1,8 +1,9 @@
 //! Files on their way in, piece by piece, across lost connections and restarts.
 //!
 //! ```text
-//! DIR/uploads/ID.part    what has come so far; its length is the offset
-//! DIR/uploads/ID.json    what was announced
+//! DIR/uploads/ID.part       what has come so far; its length is the offset
+//! DIR/uploads/ID.json       what was announced
+//! DIR/uploads/ID.unchecked  the offset at which a piece began whose checksum is not held against it yet
 //! ```
 //!
 //! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends. Files that come in forms,
@@ -84,6 +85,7 @@ pub(crate) struct Share {
 #[derive(Debug)]
 pub(crate) struct HeldUpload {
     part: PathBuf,
+    unchecked: PathBuf,
     announcement: PathBuf,
     pub(crate) announced: Announced,
     expires: Duration,
@@ -167,11 +169,13 @@ impl Uploads {
         let announcement = self.announcement(id);
         let announced = read(&announcement).filter(|announced| announced.by == by).ok_or_else(missing)?;
         let expires = Duration::from_secs(self.limits.expires_s);
-        let held = HeldUpload { part: self.part(id), announcement, announced, expires, hold };
+        let (part, unchecked) = (self.part(id), self.folder.join(format!("{id}.unchecked")));
+        let held = HeldUpload { part, unchecked, announcement, announced, expires, hold };
         if held.has_expired() {
             held.remove();
             return Err(missing());
         }
+        held.drop_unchecked().map_err(|error| ApiError::internal(&error))?;
         Ok(held)
     }
 
@@ -190,7 +194,7 @@ impl Uploads {
         for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = file.path();
             let is_remnant = match path.extension().and_then(|extension| extension.to_str()) {
-                Some("part") => !path.with_extension("json").exists(),
+                Some("part" | "unchecked") => !path.with_extension("json").exists(),
                 Some("writing") => true,
                 _ => false,
             };
@@ -245,6 +249,38 @@ impl HeldUpload {
         fs::metadata(&self.part).map(|part| part.len()).map_err(|error| ApiError::internal(&error))
     }
 
+    /// Notes that what comes from `offset` on does not count until it was checked, whatever happens meanwhile.
+    pub(crate) async fn begin_unchecked(&self, offset: u64) -> std::io::Result<()> {
+        tokio::fs::write(&self.unchecked, format!("{offset}\n")).await?;
+        tokio::fs::File::open(&self.unchecked).await?.sync_all().await?;
+        self.sync_folder().await
+    }
+
+    /// Notes that what has come counts.
+    pub(crate) async fn end_unchecked(&self) -> std::io::Result<()> {
+        tokio::fs::remove_file(&self.unchecked).await?;
+        self.sync_folder().await
+    }
+
+    async fn sync_folder(&self) -> std::io::Result<()> {
+        tokio::fs::File::open(raster_io::folder_of(&self.unchecked)).await?.sync_all().await
+    }
+
+    /// Drops what came of a piece that was not checked when its request, or the server, ended.
+    fn drop_unchecked(&self) -> std::io::Result<()> {
+        let noted = match fs::read_to_string(&self.unchecked) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            noted => noted?,
+        };
+        // a note that is not whole was made before anything of its piece was written
+        if let Some(Ok(offset)) = noted.strip_suffix('\n').map(str::parse::<u64>) {
+            let part = File::options().write(true).open(&self.part)?;
+            part.set_len(offset.min(part.metadata()?.len()))?;
+            part.sync_all()?;
+        }
+        fs::remove_file(&self.unchecked)
+    }
+
     /// When it is removed unless another piece comes.
     pub(crate) fn expires(&self) -> SystemTime {
         let touched = fs::metadata(&self.part).and_then(|part| part.modified());
@@ -257,7 +293,7 @@ impl HeldUpload {
 
     /// Removes it.
     pub(crate) fn remove(self) {
-        for path in [&self.announcement, &self.part] {
+        for path in [&self.announcement, &self.part, &self.unchecked] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     tracing::warn!(upload = self.hold.id, %error, "an upload could not be removed");
