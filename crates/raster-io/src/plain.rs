@@ -1,7 +1,8 @@
 //! Images as bands of values and a mask of their own, whatever said before which pixels were observed.
 //!
-//! GDAL takes an alpha band for the mask where it is the last of two or four of 8 or 16 bits, and nowhere else. What it
-//! does not take for one would be lost: pixels that nobody observed would be black ones.
+//! GDAL takes an alpha band for the mask where it is the last of two or four of 8 or 16 bits, and nowhere else; colours of
+//! a palette that are transparent, and a colour that means nodata, are lost in a copy or in its overviews. Pixels that
+//! nobody observed would be black ones.
 
 use std::path::Path;
 

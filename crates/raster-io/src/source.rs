@@ -65,6 +65,8 @@ struct Masks {
     bands: Vec<usize>,
     /// Bands of opacity, each with the least value that counts.
     alphas: Vec<(usize, f32)>,
+    /// Which colours of the palette are opaque, where some are not.
+    opaque: Option<Vec<bool>>,
     /// Whether GDAL takes all of it along into a copy of the file and into its overviews.
     are_copied: bool,
 }
@@ -146,6 +148,13 @@ impl Source {
             let opacity = band.read_as::<f32>(piece.place, piece.size, shape, None).map_err(&fails)?;
             for (seen, opacity) in observed.iter_mut().zip(opacity.data()) {
                 *seen &= if opacity >= least { u8::MAX } else { 0 };
+            }
+        }
+        if let (Some(opaque), Colours::Palette(index, _)) = (&self.masks.opaque, &self.colours) {
+            let band = self.band(dataset, *index, piece.overview)?;
+            let colours = band.read_as::<u16>(piece.place, piece.size, shape, None).map_err(&fails)?;
+            for (seen, colour) in observed.iter_mut().zip(colours.data()) {
+                *seen &= if opaque.get(usize::from(*colour)) == Some(&false) { 0 } else { u8::MAX };
             }
         }
         Ok(Some(observed))
@@ -349,14 +358,34 @@ fn masks(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Masks, Ras
         }
     }
     let of_bytes = dataset.rasterband(1).map_err(&fails)?.band_type() == GdalDataType::UInt8;
-    // GDAL knows an alpha band as a mask where it is the last of two or four, and holds 255 for what is opaque
-    let are_copied = alphas.is_empty() || (flags.is_alpha() && of_bytes);
-    Ok(Masks { bands, alphas, are_copied })
+    let opaque = opaque_colours(dataset, path, colours)?;
+    // GDAL knows an alpha band as a mask where it is the last of two or four, and holds 255 for what is opaque; a GeoTIFF's
+    // palette has no opacity; and of a colour that means nodata, not one value a band, overviews do not know
+    let of_one_colour = flags.is_nodata() && flags.is_per_dataset();
+    let are_copied =
+        (alphas.is_empty() || (flags.is_alpha() && of_bytes)) && opaque.is_none() && !of_one_colour;
+    Ok(Masks { bands, alphas, opaque, are_copied })
+}
+
+/// Which colours of a palette are opaque; `None` where all are, or there is no palette.
+fn opaque_colours(
+    dataset: &Dataset,
+    path: &Path,
+    colours: &Colours,
+) -> Result<Option<Vec<bool>>, RasterError> {
+    let Colours::Palette(index, _) = colours else { return Ok(None) };
+    let band = dataset.rasterband(*index).map_err(RasterError::gdal(path, "read"))?;
+    let Some(table) = band.color_table() else { return Ok(None) };
+    let is_opaque = |entry| {
+        table.entry_as_rgb(entry).is_none_or(|rgb| f32::from(rgb.a) >= opaque_from(GdalDataType::UInt8))
+    };
+    let opaque: Vec<bool> = (0..table.entry_count()).map(is_opaque).collect();
+    Ok(opaque.contains(&false).then_some(opaque))
 }
 
 impl Masks {
     fn are_there(&self) -> bool {
-        !(self.bands.is_empty() && self.alphas.is_empty())
+        !(self.bands.is_empty() && self.alphas.is_empty() && self.opaque.is_none())
     }
 }
 

@@ -170,6 +170,59 @@ fn opacity_in_any_band_and_of_any_type_says_what_was_observed() {
 }
 
 #[test]
+fn colours_of_a_png_that_are_transparent_were_not_observed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // large enough for overviews; indices 0 and 1 on the left, 2 on the right
+    let (rows, cols) = (600_u32, 1_300_u32);
+    let indices = (0..rows * cols).map(|at| (at % cols * 4 / cols).min(2) as f32).collect();
+    let valid = vec![true; (rows * cols) as usize];
+    let raster = Raster::new(Grid::pixels(rows, cols), 1, indices, valid).unwrap();
+    write_geotiff(&at("indices.tif"), &raster).unwrap();
+    let vrt = |name: &str, band: &str| {
+        let bands = band.replace("SOURCE", text(&at("indices.tif")));
+        let dataset = format!(r#"<VRTDataset rasterXSize="1300" rasterYSize="600">{bands}</VRTDataset>"#);
+        std::fs::write(at("made.vrt"), dataset).unwrap();
+        let png = ["-q", "--config", "GDAL_PAM_ENABLED", "NO", "-of", "PNG"];
+        let black = ["-mo", "NODATA_VALUES=0 0 0"];
+        let options = if name == "black.png" { &black[..] } else { &[] };
+        run("gdal_translate", &[&png[..], options, &[text(&at("made.vrt")), text(&at(name))]].concat());
+    };
+    vrt(
+        "palette.png",
+        r#"<VRTRasterBand dataType="Byte" band="1"><ColorInterp>Palette</ColorInterp><ColorTable>
+           <Entry c1="0" c2="0" c3="0" c4="0"/><Entry c1="0" c2="9" c3="0" c4="100"/>
+           <Entry c1="10" c2="20" c3="30" c4="255"/></ColorTable><SimpleSource>
+           <SourceFilename>SOURCE</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"#,
+    );
+    let colour = |(band, value): (usize, u8)| {
+        format!(
+            r#"<VRTRasterBand dataType="Byte" band="{}"><ComplexSource><SourceFilename>SOURCE</SourceFilename>
+               <SourceBand>1</SourceBand><LUT>0:0,1:0,2:{value}</LUT></ComplexSource></VRTRasterBand>"#,
+            band + 1
+        )
+    };
+    vrt("black.png", &[10, 20, 30].into_iter().enumerate().map(colour).collect::<String>());
+    for (name, placing) in ["palette.png", "black.png"].into_iter().flat_map(|name| {
+        [None, Some(STRAIGHT), Some(SLANTED)].map(|corners| (name, corners.map(Placing::Corners)))
+    }) {
+        let (scene, working) = ingested(folder.path(), &at(name), placing.clone());
+        assert_eq!((scene.info.bands, scene.info.has_mask), (3, true), "{name}");
+        for size_px in [128, 1_300] {
+            let (tile, _) = middle(&working, &Render::plain(size_px));
+            let row = &tile.rgba[(tile.rows / 2 * tile.cols) as usize * 4..][..tile.cols as usize * 4];
+            let pixels = [2, 4, 7].map(|tenth| &row[tile.cols as usize * tenth / 10 * 4..][..4]);
+            let alphas = pixels.map(|pixel| pixel[3]);
+            assert_eq!(
+                (alphas, pixels[2]),
+                ([0, 0, 255], &[10, 20, 30, 255][..]),
+                "{name} {placing:?} {size_px}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_mask_stays_with_an_image_that_is_placed() {
     let folder = tempfile::tempdir().unwrap();
     let (rows, cols) = (96_u32, 128_u32);
