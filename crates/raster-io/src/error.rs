@@ -122,6 +122,20 @@ pub enum RasterError {
         /// Most pixels a side.
         max: u32,
     },
+    /// A picture would be drawn from too many pixels.
+    #[error(
+        "{path}: a picture of it is drawn from more than {max} px; its coarsest overview has {cols}x{rows} px"
+    )]
+    PictureTooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Columns of its coarsest overview.
+        cols: usize,
+        /// Rows of its coarsest overview.
+        rows: usize,
+        /// Most pixels.
+        max: usize,
+    },
     /// A coordinate reference system that cannot be used.
     #[error("the coordinate reference system {crs} cannot be used: {cause}")]
     Crs {

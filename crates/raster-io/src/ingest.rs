@@ -11,6 +11,8 @@ use crate::{
     perspective::{Canvas, draw},
     placement::spatial_ref,
     placing::{Fitted, Mapping, Placing, PlacingError},
+    plain,
+    sampling::is_measured,
     source::{Piece, Source, SourceInfo, open},
 };
 
@@ -60,9 +62,10 @@ pub(crate) fn make_working_copy(
     let beside = |extension: &str| request.output.with_extension(extension);
     let [partial, tiled, placed] = ["partial.tif", "tiled.tif", "placed.tif"].map(beside);
     let made = source
-        .with_dataset(|dataset| {
-            let Some(fitted) = fitted else { return copy(dataset, &partial) };
-            copy(&place(dataset, &source, fitted, &tiled, &placed)?, &partial)
+        .with_dataset(|dataset| match fitted {
+            Some(fitted) => copy(&place(dataset, &source, fitted, &tiled, &placed)?, &partial),
+            None if source.masks_are_copied() => copy(dataset, &partial),
+            None => copy(&plain::copy(dataset, &source, &tiled)?, &partial),
         })
         .and_then(|()| {
             std::fs::rename(&partial, &request.output)
@@ -88,7 +91,8 @@ fn copy(dataset: &Dataset, partial: &Path) -> Result<(), RasterError> {
         "LEVEL=6",
         "BLOCKSIZE=512",
         "BIGTIFF=IF_SAFER",
-        "OVERVIEWS=AUTO",
+        // those of the file may show something else than its pixels
+        "OVERVIEWS=IGNORE_EXISTING",
         "RESAMPLING=AVERAGE",
         "NUM_THREADS=2",
     ]);
@@ -120,13 +124,16 @@ fn place(
         return Err(RasterError::Placing { path: source.path.clone(), fault });
     }
     let fails = RasterError::gdal(&source.path, "placed");
-    let options = RasterCreationOptions::from_iter(drivers::TILES);
-    let image = dataset.create_copy(&drivers::writer("GTiff", tiled)?, tiled, &options).map_err(&fails)?;
+    let in_tiles = || {
+        let options = RasterCreationOptions::from_iter(drivers::TILES);
+        dataset.create_copy(&drivers::writer("GTiff", tiled)?, tiled, &options).map_err(&fails)
+    };
     let (mut lying, affine) = match &fitted.mapping {
-        Mapping::Affine(affine) => (image, affine),
+        Mapping::Affine(affine) if source.masks_are_copied() => (in_tiles()?, affine),
+        Mapping::Affine(affine) => (plain::copy(dataset, source, tiled)?, affine),
         Mapping::Perspective { affine, cols, rows, back } => {
             let canvas = Canvas { cols: *cols, rows: *rows, back: *back };
-            (draw(&image, source, canvas, placed)?, affine)
+            (draw(&in_tiles()?, source, canvas, placed)?, affine)
         }
     };
     lying.set_geo_transform(affine).map_err(&fails)?;
@@ -151,7 +158,7 @@ fn stretch(dataset: &Dataset, source: &Source) -> Result<Vec<[f64; 2]>, RasterEr
             let mut seen: Vec<f32> = (0..values.len())
                 .filter(|&at| observed(at))
                 .map(|at| values.data()[at])
-                .filter(|value| value.is_finite())
+                .filter(|value| is_measured(*value))
                 .collect();
             Ok(percentiles(&mut seen))
         })

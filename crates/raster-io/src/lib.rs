@@ -20,6 +20,7 @@ mod pair;
 mod perspective;
 mod placement;
 mod placing;
+mod plain;
 mod reprojection;
 mod sampling;
 mod source;

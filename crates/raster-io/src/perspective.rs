@@ -7,14 +7,13 @@
 
 use std::{ops::Range, path::Path};
 
-use gdal::{
-    Dataset,
-    raster::{Buffer, ColorInterpretation, GdalDataType, RasterCreationOptions},
-};
+use gdal::{Dataset, raster::GdalType};
 
 use crate::{
     RasterError, drivers,
     placing::Homography,
+    plain::{self, From},
+    sampling::is_measured,
     source::{Colours, Piece, Source},
 };
 
@@ -22,8 +21,10 @@ use crate::{
 const BLOCK_PX: usize = 512;
 /// Most pixels of the image that are read for one block; a block that wants more is drawn in quarters.
 const WINDOW_PX_MAX: usize = 16 << 20;
-/// Value of the alpha band where the image shows something.
-const OPAQUE: u8 = 255;
+/// Tiles of the canvas that nothing is drawn on take no place and read as not observed.
+const SPARSE: &str = "SPARSE_OK=TRUE";
+/// Value of the mask where the image shows something.
+const OBSERVED: u8 = 255;
 /// Least value of a mask that counts as observed.
 const MASK_MIN: u8 = 128;
 
@@ -36,13 +37,6 @@ pub(crate) struct Canvas {
     pub(crate) back: Homography,
 }
 
-/// What a band of the canvas is drawn from: a band of the image, or one colour of its palette.
-#[derive(Clone, Copy)]
-enum From {
-    Band(usize),
-    Palette { band: usize, colour: usize },
-}
-
 /// A rectangle of pixels.
 #[derive(Clone, Debug, PartialEq)]
 struct Rectangle {
@@ -50,7 +44,7 @@ struct Rectangle {
     rows: Range<usize>,
 }
 
-/// The image on the canvas, written to `target`, with an alpha band that says where it shows something: bilinear
+/// The image on the canvas, written to `target`, with a mask that says where it shows something: bilinear
 /// between the centres of observed pixels, the outermost half pixel as its neighbour. `dataset` is the image in tiles.
 pub(crate) fn draw(
     dataset: &Dataset,
@@ -58,8 +52,10 @@ pub(crate) fn draw(
     canvas: Canvas,
     target: &Path,
 ) -> Result<Dataset, RasterError> {
-    let bands = shown_bands(dataset, source)?;
-    let drawn = empty(dataset, source, &canvas, &bands, target)?;
+    let bands = plain::bands(dataset, source)?;
+    let size = (canvas.cols as usize, canvas.rows as usize);
+    let layout = drivers::TILES.into_iter().chain([SPARSE]);
+    let drawn = plain::empty(dataset, source, &bands, size, target, layout)?;
     let drawing = Drawing { dataset, source, canvas, bands, drawn };
     let whole = Rectangle { cols: 0..canvas.cols as usize, rows: 0..canvas.rows as usize };
     whole.blocks().try_for_each(|block| drawing.block(&block))?;
@@ -75,7 +71,7 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    /// Draws a block of every band; one that the image does not reach stays as it was made, transparent.
+    /// Draws a block of every band; one that the image does not reach stays as it was made, not observed.
     fn block(&self, block: &Rectangle) -> Result<(), RasterError> {
         let places = self.places(block);
         let Some(window) = self.window(&places) else { return Ok(()) };
@@ -89,8 +85,9 @@ impl Drawing<'_> {
             self.write(index + 1, block, sampled.collect())?;
         }
         let shown = |at: [f64; 2]| observed.as_ref().is_none_or(|mask| mask[window.nearest(at)] >= MASK_MIN);
-        let alpha = places.iter().map(|at| if at.is_some_and(shown) { OPAQUE } else { 0 });
-        self.write(self.bands.len() + 1, block, alpha.collect())
+        let mask = places.iter().map(|at| if at.is_some_and(shown) { OBSERVED } else { 0 });
+        let (place, size) = block.place_and_size();
+        plain::write_mask(&self.drawn, &self.source.path, place, size, mask.collect())
     }
 
     /// Where the centre of each pixel of a block lies in the image, row by row; `None` outside.
@@ -136,20 +133,18 @@ impl Drawing<'_> {
         Ok(values)
     }
 
-    fn write<T: gdal::raster::GdalType + Copy>(
+    fn write<T: GdalType + Copy>(
         &self,
         band: usize,
         block: &Rectangle,
         values: Vec<T>,
     ) -> Result<(), RasterError> {
-        let fails = RasterError::gdal(&self.source.path, "placed");
         let (place, size) = block.place_and_size();
-        let mut target = self.drawn.rasterband(band).map_err(&fails)?;
-        target.write(place, size, &mut Buffer::new(size, values)).map_err(&fails)
+        plain::write_band(&self.drawn, &self.source.path, band, place, size, values)
     }
 }
 
-/// The value between the centres of the four pixels around a place; those that were not observed, or hold no number,
+/// The value between the centres of the four pixels around a place; those that were not observed, or not measured,
 /// have no say.
 fn mixed(at: [f64; 2], window: &Rectangle, values: &[f32], observed: &Option<Vec<u8>>) -> f32 {
     let ((left, right, over), (top, bottom, down)) =
@@ -163,7 +158,7 @@ fn mixed(at: [f64; 2], window: &Rectangle, values: &[f32], observed: &Option<Vec
     let (mut sum, mut weight) = (0.0, 0.0);
     for (row, col, share) in corners {
         let at = row * window.cols.len() + col;
-        let seen = observed.as_ref().is_none_or(|mask| mask[at] >= MASK_MIN) && values[at].is_finite();
+        let seen = observed.as_ref().is_none_or(|mask| mask[at] >= MASK_MIN) && is_measured(values[at]);
         if seen && share > 0.0 {
             sum += values[at] * share;
             weight += share;
@@ -220,61 +215,6 @@ impl Rectangle {
             .flat_map(|rows| cols.iter().map(|cols| Rectangle { cols: cols.clone(), rows: rows.clone() }));
         parts.filter(|part| part.len() > 0).collect()
     }
-}
-
-fn shown_bands(dataset: &Dataset, source: &Source) -> Result<Vec<From>, RasterError> {
-    if let Colours::Palette(band, _) = &source.colours {
-        return Ok((0..3).map(|colour| From::Palette { band: *band, colour }).collect());
-    }
-    let fails = RasterError::gdal(&source.path, "read");
-    let mut bands = Vec::new();
-    for index in 1..=dataset.raster_count() {
-        let band = dataset.rasterband(index).map_err(&fails)?;
-        if band.color_interpretation() != ColorInterpretation::AlphaBand {
-            bands.push(From::Band(index));
-        }
-    }
-    Ok(bands)
-}
-
-/// The canvas before anything is drawn on it: tiles that are not written take no place and read as transparent.
-fn empty(
-    dataset: &Dataset,
-    source: &Source,
-    canvas: &Canvas,
-    bands: &[From],
-    target: &Path,
-) -> Result<Dataset, RasterError> {
-    let fails = RasterError::gdal(&source.path, "placed");
-    let driver = drivers::writer("GTiff", target)?;
-    let (cols, rows, count) = (canvas.cols as usize, canvas.rows as usize, bands.len() + 1);
-    let options = RasterCreationOptions::from_iter(drivers::TILES.into_iter().chain(["SPARSE_OK=TRUE"]));
-    let drawn = match dataset.rasterband(1).map_err(&fails)?.band_type() {
-        GdalDataType::UInt8 => {
-            driver.create_with_band_type_with_options::<u8, _>(target, cols, rows, count, &options)
-        }
-        GdalDataType::UInt16 => {
-            driver.create_with_band_type_with_options::<u16, _>(target, cols, rows, count, &options)
-        }
-        GdalDataType::Int16 => {
-            driver.create_with_band_type_with_options::<i16, _>(target, cols, rows, count, &options)
-        }
-        _ => driver.create_with_band_type_with_options::<f32, _>(target, cols, rows, count, &options),
-    }
-    .map_err(&fails)?;
-    for (index, from) in bands.iter().enumerate() {
-        let meaning = match from {
-            From::Band(band) => dataset.rasterband(*band).map_err(&fails)?.color_interpretation(),
-            From::Palette { colour: 0, .. } => ColorInterpretation::RedBand,
-            From::Palette { colour: 1, .. } => ColorInterpretation::GreenBand,
-            From::Palette { .. } => ColorInterpretation::BlueBand,
-        };
-        let mut band = drawn.rasterband(index + 1).map_err(&fails)?;
-        band.set_color_interpretation(meaning).map_err(&fails)?;
-    }
-    let mut alpha = drawn.rasterband(count).map_err(&fails)?;
-    alpha.set_color_interpretation(ColorInterpretation::AlphaBand).map_err(&fails)?;
-    Ok(drawn)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RasterError,
+    header::{Header, HeaderLimits, SIDE_PX_MAX},
     placement::{Affine, TURN_DEG, beside, spatial_ref, transform, transform_points, utm_code},
 };
 
@@ -85,11 +86,15 @@ pub enum PlacingError {
     },
     /// The image would be too large to be drawn anew.
     #[error(
-        "the footprint is no parallelogram and its image would have {pixels:.0} px, and {PERSPECTIVE_PX_MAX:.0} px is the most"
+        "the footprint is no parallelogram and its image would have {got:.0} {what}, and {most:.0} is the most"
     )]
     TooLarge {
-        /// Pixels that it would have.
-        pixels: f64,
+        /// How many it would have.
+        got: f64,
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        most: f64,
     },
     /// Too few or too many points.
     #[error("there are {got} control points but must be {CONTROL_POINTS_MIN} to {CONTROL_POINTS_MAX}")]
@@ -343,14 +348,28 @@ fn perspective(places: &[[f64; 2]; 4], pixels: &[[f64; 2]; 4]) -> Result<Mapping
     let bounds = geo::BoundingRect::bounding_rect(&Polygon::new(LineString::new(ring), Vec::new()))
         .ok_or(nowhere.clone())?;
     let (cols, rows) = ((bounds.width() / pixel_m).ceil(), (bounds.height() / pixel_m).ceil());
-    if cols.is_nan() || rows.is_nan() || cols * rows > PERSPECTIVE_PX_MAX {
-        return Err(PlacingError::TooLarge { pixels: cols * rows });
-    }
+    must_be_at_most(cols * rows, "px", PERSPECTIVE_PX_MAX)?;
+    must_be_at_most(cols.max(rows), "px a side", SIDE_PX_MAX as f64)?;
     let (left, top) = (bounds.min().x, bounds.max().y);
     let to_local = Homography([pixel_m, 0.0, left, 0.0, -pixel_m, top, 0.0, 0.0, 1.0]);
     let back = Homography::between(&local, pixels).ok_or(nowhere)?.after(&to_local);
     let affine = [middle[0] + left, pixel_m, 0.0, middle[1] + top, 0.0, -pixel_m];
     Ok(Mapping::Perspective { affine, cols: cols as u32, rows: rows as u32, back })
+}
+
+fn must_be_at_most(got: f64, what: &'static str, most: f64) -> Result<(), PlacingError> {
+    // what is no number is not at most anything
+    if got <= most { Ok(()) } else { Err(PlacingError::TooLarge { got, what, most }) }
+}
+
+impl Fitted {
+    /// Asks that the image of a file, where it is drawn anew, would not have more bytes than any may have.
+    pub(crate) fn must_be_taken(&self, header: &Header, limits: &HeaderLimits) -> Result<(), PlacingError> {
+        let Mapping::Perspective { cols, rows, .. } = &self.mapping else { return Ok(()) };
+        let bytes_a_px = header.decoded_bytes as f64 / (f64::from(header.cols) * f64::from(header.rows));
+        let bytes = bytes_a_px * f64::from(*cols) * f64::from(*rows);
+        must_be_at_most(bytes, "bytes", limits.decoded_bytes_max as f64)
+    }
 }
 
 impl Homography {
@@ -677,6 +696,7 @@ mod tests {
                 if let Mapping::Perspective { cols, rows, .. } = fitted.mapping {
                     proptest::prop_assert!(cols > 0 && rows > 0);
                     proptest::prop_assert!(f64::from(cols) * f64::from(rows) <= PERSPECTIVE_PX_MAX);
+                    proptest::prop_assert!(u64::from(cols.max(rows)) <= SIDE_PX_MAX);
                 }
             }
         }
@@ -727,6 +747,26 @@ mod tests {
         assert!(matches!(same, PlacingError::Folded { .. }), "{same}");
         let flat = [[127.60198, 39.902], [127.602, 39.902], [127.604, 39.9], [127.60, 39.9]];
         assert!(matches!(fit(&Placing::Corners(flat), COLS, ROWS), Err(PlacingError::Slanted { .. })));
+    }
+
+    #[test]
+    fn an_image_that_would_be_too_large_when_drawn_anew_is_told_before_it_is_drawn() {
+        use crate::header::Format;
+        // 20 km long and 2 m high, narrower at one end
+        let thin = [[128.883, 39.900018], [129.117, 39.900009], [129.117, 39.9], [128.883, 39.9]];
+        let told = fit(&Placing::Corners(thin), 140_000, 40).unwrap_err();
+        assert!(matches!(told, PlacingError::TooLarge { what: "px a side", .. }), "{told}");
+        assert_eq!(told.parameter(), "footprint");
+        let slanted = [[127.6010, 39.902], [127.6030, 39.902], [127.604, 39.9], [127.60, 39.9]];
+        let (cols, rows) = (4_000, 3_000);
+        let fitted = fit(&Placing::Corners(slanted), cols, rows).unwrap();
+        let of = |bands: u32, bits: u32| {
+            let decoded_bytes = u64::from(cols) * u64::from(rows) * u64::from(bands * bits / 8);
+            let header = Header { format: Format::Tiff, cols, rows, bands, bits, decoded_bytes };
+            fitted.must_be_taken(&header, &HeaderLimits::default())
+        };
+        assert_eq!(of(3, 8), Ok(()));
+        assert!(matches!(of(64, 64), Err(PlacingError::TooLarge { what: "bytes", .. })));
     }
 
     #[test]

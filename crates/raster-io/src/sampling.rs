@@ -360,7 +360,8 @@ impl Block {
     }
 }
 
-fn is_measured(value: f32) -> bool {
+/// Whether a value was measured: it is a number, and none that nobody measures.
+pub(crate) fn is_measured(value: f32) -> bool {
     value.abs() <= VALUE_MAX
 }
 

@@ -30,11 +30,11 @@ pub struct SourceInfo {
     pub bands: u32,
     /// `uint8`, `uint16`, `float32`, ... as the STAC raster extension names them.
     pub sample_type: &'static str,
-    /// Whether some pixels are marked as not observed (mask band, alpha or nodata value).
+    /// Whether some pixels are marked as not observed (mask band, opacity of a band or a colour, nodata value).
     pub has_mask: bool,
     /// Authority code such as `EPSG:32652`, where the CRS has one.
     pub crs: Option<String>,
-    /// WKT of the CRS; `None` without georeference.
+    /// WKT of the CRS; `None` without georeference, as are images in axes of their own (a local CRS).
     pub wkt: Option<String>,
     /// Affine transform in GDAL's order; `None` without georeference.
     pub geotransform: Option<[f64; 6]>,
@@ -53,10 +53,22 @@ pub struct Source {
     pub(crate) colours: Colours,
     /// Columns and rows of its overviews, in its own order.
     pub(crate) overviews: Vec<[u32; 2]>,
-    /// The bands whose masks say together what was observed: a pixel is, if it is in one of them.
-    masked: Vec<usize>,
+    masks: Masks,
     /// Handles that no thread uses at the moment; a handle must not be used by two at a time.
     idle: Mutex<Vec<Dataset>>,
+}
+
+/// What says which pixels were observed: one was, if all of this says so.
+#[derive(Debug)]
+struct Masks {
+    /// Bands whose masks say it together: a pixel was observed, if it is in one of them.
+    bands: Vec<usize>,
+    /// Bands of opacity, each with the least value that counts.
+    alphas: Vec<(usize, f32)>,
+    /// Which colours of the palette are opaque, where some are not.
+    opaque: Option<Vec<bool>>,
+    /// Whether GDAL takes all of it along into a copy of the file and into its overviews.
+    are_copied: bool,
 }
 
 /// Which bands make up the picture, counted from 1.
@@ -86,12 +98,12 @@ pub fn open(path: &Path) -> Result<Source, RasterError> {
     let dataset = drivers::open_checked(path, header.format)?;
     let placement = placement(&dataset, path)?;
     let colours = colours(&dataset, path)?;
-    let info = info(&dataset, path, header.format, placement.as_ref())?;
-    let (overviews, masked) = (overviews(&dataset, path)?, masked(&dataset, path, &colours)?);
+    let (overviews, masks) = (overviews(&dataset, path)?, masks(&dataset, path, &colours)?);
+    let info = info(&dataset, path, header.format, placement.as_ref(), &masks)?;
     // a file that is cut off behind its header is told now, not in the middle of the work
     read_last_pixel(&dataset, path)?;
     let idle = Mutex::new(vec![dataset]);
-    Ok(Source { path: path.to_owned(), info, placement, colours, overviews, masked, idle })
+    Ok(Source { path: path.to_owned(), info, placement, colours, overviews, masks, idle })
 }
 
 impl Source {
@@ -121,8 +133,9 @@ impl Source {
             return Ok(None);
         }
         let fails = RasterError::gdal(&self.path, "read");
-        let mut observed = vec![0; shape.0 * shape.1];
-        for index in &self.masked {
+        let nothing_says = if self.masks.bands.is_empty() { u8::MAX } else { 0 };
+        let mut observed = vec![nothing_says; shape.0 * shape.1];
+        for index in &self.masks.bands {
             let band = self.band(dataset, *index, piece.overview)?;
             let mask = band.open_mask_band().map_err(&fails)?;
             let mask = mask.read_as::<u8>(piece.place, piece.size, shape, None).map_err(&fails)?;
@@ -130,7 +143,26 @@ impl Source {
                 *seen |= *mask;
             }
         }
+        for (index, least) in &self.masks.alphas {
+            let band = self.band(dataset, *index, piece.overview)?;
+            let opacity = band.read_as::<f32>(piece.place, piece.size, shape, None).map_err(&fails)?;
+            for (seen, opacity) in observed.iter_mut().zip(opacity.data()) {
+                *seen &= if opacity >= least { u8::MAX } else { 0 };
+            }
+        }
+        if let (Some(opaque), Colours::Palette(index, _)) = (&self.masks.opaque, &self.colours) {
+            let band = self.band(dataset, *index, piece.overview)?;
+            let colours = band.read_as::<u16>(piece.place, piece.size, shape, None).map_err(&fails)?;
+            for (seen, colour) in observed.iter_mut().zip(colours.data()) {
+                *seen &= if opaque.get(usize::from(*colour)) == Some(&false) { 0 } else { u8::MAX };
+            }
+        }
         Ok(Some(observed))
+    }
+
+    /// Whether GDAL takes what says which pixels were observed along into a copy of the file and into its overviews.
+    pub(crate) fn masks_are_copied(&self) -> bool {
+        self.masks.are_copied
     }
 
     /// The values of a piece, row by row: one plane of grey, or red, green and blue.
@@ -188,6 +220,11 @@ fn placement(dataset: &Dataset, path: &Path) -> Result<Option<Placement>, Raster
     if wkt.is_empty() {
         return Ok(None);
     }
+    let crs = spatial_ref(&wkt)?;
+    // a plan's own axes lie nowhere on Earth until somebody says where
+    if !(crs.is_projected() || crs.is_geographic()) {
+        return Ok(None);
+    }
     let affine = Affine(transform);
     if affine.inverse().is_none() {
         return Err(RasterError::Header {
@@ -197,7 +234,6 @@ fn placement(dataset: &Dataset, path: &Path) -> Result<Option<Placement>, Raster
             wanted: "finite and not flat".to_owned(),
         });
     }
-    let crs = spatial_ref(&wkt)?;
     let code = crs.authority().ok();
     Ok(Some(Placement { affine, wkt, code }))
 }
@@ -207,24 +243,20 @@ fn info(
     path: &Path,
     format: Format,
     placement: Option<&Placement>,
+    masks: &Masks,
 ) -> Result<SourceInfo, RasterError> {
     let fails = RasterError::gdal(path, "read");
     let (cols, rows) = dataset.raster_size();
     let (cols, rows) = (side(path, cols)?, side(path, rows)?);
     let band = dataset.rasterband(1).map_err(&fails)?;
-    let flags = band.mask_flags().map_err(&fails)?;
-    let alphas = (1..=dataset.raster_count())
-        .filter_map(|index| dataset.rasterband(index).ok())
-        .filter(|band| band.color_interpretation() == ColorInterpretation::AlphaBand)
-        .count();
     let degrees = spatial_ref("EPSG:4326")?;
     Ok(SourceInfo {
         format,
         cols,
         rows,
-        bands: (dataset.raster_count() - alphas) as u32,
+        bands: shown_bands(dataset, path)?.len() as u32,
         sample_type: sample_type(band.band_type()),
-        has_mask: !flags.is_all_valid(),
+        has_mask: masks.are_there(),
         crs: placement.and_then(|placement| placement.code.clone()),
         wkt: placement.map(|placement| placement.wkt.clone()),
         geotransform: placement.map(|placement| placement.affine.0),
@@ -275,8 +307,24 @@ fn colours(dataset: &Dataset, path: &Path) -> Result<Colours, RasterError> {
     if let [Some(red), Some(green), Some(blue)] = named {
         return Ok(Colours::Rgb([red, green, blue]));
     }
-    let plain = meanings.iter().filter(|meaning| **meaning != ColorInterpretation::AlphaBand).count();
-    Ok(if plain >= 3 { Colours::Rgb([1, 2, 3]) } else { Colours::Grey(1) })
+    Ok(match shown_bands(dataset, path)?[..] {
+        [first, second, third, ..] => Colours::Rgb([first, second, third]),
+        [first, ..] => Colours::Grey(first),
+        [] => Colours::Grey(1),
+    })
+}
+
+/// All bands but those of opacity, counted from 1.
+pub(crate) fn shown_bands(dataset: &Dataset, path: &Path) -> Result<Vec<usize>, RasterError> {
+    let fails = RasterError::gdal(path, "read");
+    let mut shown = Vec::new();
+    for index in 1..=dataset.raster_count() {
+        let band = dataset.rasterband(index).map_err(&fails)?;
+        if band.color_interpretation() != ColorInterpretation::AlphaBand {
+            shown.push(index);
+        }
+    }
+    Ok(shown)
 }
 
 /// Sizes of the overviews of the first band.
@@ -292,15 +340,62 @@ fn overviews(dataset: &Dataset, path: &Path) -> Result<Vec<[u32; 2]>, RasterErro
         .collect()
 }
 
-/// The bands to ask what was observed. A nodata value makes a mask for each band, and a colour may have that value in
+/// What to ask which pixels were observed. A nodata value makes a mask for each band, and a colour may have that value in
 /// one of them; any other mask is of the whole image.
-fn masked(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Vec<usize>, RasterError> {
+fn masks(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Masks, RasterError> {
     let fails = RasterError::gdal(path, "read");
     let flags = dataset.rasterband(1).map_err(&fails)?.mask_flags().map_err(&fails)?;
-    Ok(match colours {
+    let bands = match colours {
+        _ if flags.is_all_valid() || flags.is_alpha() => Vec::new(),
         Colours::Rgb(bands) if flags.is_nodata() && !flags.is_per_dataset() => bands.to_vec(),
         _ => vec![1],
-    })
+    };
+    let mut alphas = Vec::new();
+    for index in 1..=dataset.raster_count() {
+        let band = dataset.rasterband(index).map_err(&fails)?;
+        if band.color_interpretation() == ColorInterpretation::AlphaBand {
+            alphas.push((index, opaque_from(band.band_type())));
+        }
+    }
+    let of_bytes = dataset.rasterband(1).map_err(&fails)?.band_type() == GdalDataType::UInt8;
+    let opaque = opaque_colours(dataset, path, colours)?;
+    // GDAL knows an alpha band as a mask where it is the last of two or four, and holds 255 for what is opaque; a GeoTIFF's
+    // palette has no opacity; and of a colour that means nodata, not one value a band, overviews do not know
+    let of_one_colour = flags.is_nodata() && flags.is_per_dataset();
+    let are_copied =
+        (alphas.is_empty() || (flags.is_alpha() && of_bytes)) && opaque.is_none() && !of_one_colour;
+    Ok(Masks { bands, alphas, opaque, are_copied })
+}
+
+/// Which colours of a palette are opaque; `None` where all are, or there is no palette.
+fn opaque_colours(
+    dataset: &Dataset,
+    path: &Path,
+    colours: &Colours,
+) -> Result<Option<Vec<bool>>, RasterError> {
+    let Colours::Palette(index, _) = colours else { return Ok(None) };
+    let band = dataset.rasterband(*index).map_err(RasterError::gdal(path, "read"))?;
+    let Some(table) = band.color_table() else { return Ok(None) };
+    let is_opaque = |entry| {
+        table.entry_as_rgb(entry).is_none_or(|rgb| f32::from(rgb.a) >= opaque_from(GdalDataType::UInt8))
+    };
+    let opaque: Vec<bool> = (0..table.entry_count()).map(is_opaque).collect();
+    Ok(opaque.contains(&false).then_some(opaque))
+}
+
+impl Masks {
+    fn are_there(&self) -> bool {
+        !(self.bands.is_empty() && self.alphas.is_empty() && self.opaque.is_none())
+    }
+}
+
+/// The least opacity that counts as observed: half of 255, which programs write into bands of more bits too, or half
+/// of 1 in numbers with a point.
+fn opaque_from(kind: GdalDataType) -> f32 {
+    match kind {
+        GdalDataType::Float32 | GdalDataType::Float64 => 0.5,
+        _ => 128.0,
+    }
 }
 
 fn read_last_pixel(dataset: &Dataset, path: &Path) -> Result<(), RasterError> {

@@ -292,6 +292,16 @@ fn nodata_and_alpha_are_not_observed() {
     let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
     assert_eq!(read.after().valid().iter().filter(|valid| !**valid).count(), 640);
     assert!(read.before().valid().iter().all(|valid| *valid));
+    // opacity that GDAL does not take for a mask
+    let other = folder.path().join("other.tif");
+    let five = ["-b", "1", "-b", "2", "-b", "3", "-b", "1", "-b", "4"];
+    let meanings = ["-colorinterp", "red,green,blue,undefined,alpha"];
+    for arguments in [&["-ot", "UInt16"][..], &["-ot", "Float32"], &[&five[..], &meanings].concat()] {
+        run("gdal_translate", &[&["-q"], arguments, &[text(&holed), text(&other)]].concat());
+        let pair = ScenePair::open(&path, &other, &CommonGridOptions::default()).unwrap();
+        let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+        assert_eq!(read.after().valid().iter().filter(|valid| !**valid).count(), 640, "{arguments:?}");
+    }
 }
 
 #[test]

@@ -110,6 +110,73 @@ fn a_coarser_level_is_the_mean_of_the_pixels_under_it() {
     assert!(apart / 65_536.0 < 0.8, "{} grey values apart", apart / 65_536.0);
 }
 
+#[test]
+fn overviews_that_a_file_brings_along_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forged.tif");
+    let shape = ["-outsize", "1200", "1200", "-bands", "1", "-burn", "40"];
+    run("gdal_create", &[&shape[..], &[text(&file)]].concat());
+    let own = std::fs::metadata(&file).unwrap().len() as usize;
+    run("gdaladdo", &["-q", text(&file), "2", "4", "8"]);
+    // its pixels change, its overviews do not
+    let mut bytes = std::fs::read(&file).unwrap();
+    let pixels = bytes.windows(1_200).position(|row| row.iter().all(|byte| *byte == 40)).unwrap();
+    bytes[pixels..own].iter_mut().filter(|byte| **byte == 40).for_each(|byte| *byte = 200);
+    std::fs::write(&file, bytes).unwrap();
+    let reader =
+        TileReader::open(&ingested(&folder, &file), &Arc::new(BlockCache::new(BLOCK_BYTES))).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!(pixel(&tile, 50, 50), [200, 200, 200, 255]);
+}
+
+#[test]
+fn a_picture_is_drawn_from_so_many_pixels_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let (long, plain) = (folder.path().join("long.tif"), folder.path().join("plain.tif"));
+    let place =
+        ["-a_srs", "EPSG:32652", "-bands", "1", "-burn", "90", "-co", "COMPRESS=DEFLATE", "-co", "TILED=YES"];
+    // pixels of 4 cm by 20 m: the whole is a tile of 45 million pixels if none of its rows is left out
+    let shape = ["-outsize", "150000", "300", "-a_ullr", "551000", "4417000", "557000", "4411000"];
+    run("gdal_create", &[&place[..], &shape, &[text(&long)]].concat());
+    let cache = Arc::new(BlockCache::new(BLOCK_BYTES));
+    let reader = TileReader::open(&ingested(&folder, &long), &cache).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!(pixel(&tile, 100, 100), [90, 90, 90, 255]);
+    assert!(cache.state().missed < 150_000 / 512, "{:?}", cache.state());
+    // a file that is no working copy, without any overview
+    let shape = ["-outsize", "6000", "6000", "-a_ullr", "551000", "4417000", "554000", "4414000"];
+    run("gdal_create", &[&place[..], &shape, &[text(&plain)]].concat());
+    let reader = TileReader::open(&plain, &cache).unwrap();
+    let told = reader.thumbnail(&Render::plain(256)).unwrap_err().to_string();
+    assert!(told.contains("its coarsest overview has 6000x6000 px"), "{told}");
+}
+
+#[test]
+fn a_fill_value_that_nothing_declares_neither_stretches_a_picture_nor_is_seen_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [bytes, table, filled] =
+        ["bytes.tif", "filled.vrt", "filled.tif"].map(|name| folder.path().join(name));
+    let plain = scene(256, 256, 0);
+    let values = (0..256 * 256).map(|at| if at % 256 < 100 { 0.0 } else { 1.0 + (at % 7) as f32 }).collect();
+    write_geotiff(&bytes, &Raster::new(plain.grid().clone(), 1, values, vec![true; 256 * 256]).unwrap())
+        .unwrap();
+    let band = format!(
+        r#"<VRTRasterBand dataType="Float32" band="1"><ComplexSource><SourceFilename>{}</SourceFilename>
+           <SourceBand>1</SourceBand><LUT>0:-3.4e38,1:1,255:255</LUT></ComplexSource></VRTRasterBand>"#,
+        text(&bytes)
+    );
+    std::fs::write(&table, format!(r#"<VRTDataset rasterXSize="256" rasterYSize="256">{band}</VRTDataset>"#))
+        .unwrap();
+    run("gdal_translate", &["-q", text(&table), text(&filled)]);
+    let output = folder.path().join("working.tif");
+    let worker = IngestWorker::new(env!("CARGO_BIN_EXE_ingest-worker").into(), "", WorkerLimits::default());
+    let request = IngestRequest { input: filled, output: output.clone(), placing: None };
+    assert_eq!(worker.ingest(&request).unwrap().stretch, [[1.0, 7.0]]);
+    let reader = TileReader::open(&output, &Arc::new(BlockCache::new(BLOCK_BYTES))).unwrap();
+    let tile = reader.native_tile(0, 0, 0, &Render::plain(256)).unwrap().unwrap();
+    assert_eq!([pixel(&tile, 128, 50)[3], pixel(&tile, 128, 150)[3]], [0, 255]);
+}
+
 /// Holds a tile that the scene covers against the working copy as GDAL's own tool warps it.
 fn must_be_as_gdalwarp_makes_it(folder: &TempDir, reader: &TileReader, [zoom, col, row]: [u32; 3]) {
     let tile = reader.web_mercator_tile(zoom, col, row, &Render::plain(256)).unwrap().unwrap();

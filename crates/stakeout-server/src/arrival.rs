@@ -99,7 +99,7 @@ fn derive(
     let request = IngestRequest { input: original.to_owned(), output: output.clone(), placing };
     let made = app.ingest_worker.ingest(&request).map_err(|error| match error {
         RasterError::Placing { fault, .. } => scene_properties::placing_fault(fault),
-        error => ApiError::from(error).naming(original, file_name),
+        error => ApiError::image(&error).naming(original, file_name),
     })?;
     Ok((made, app.store.blobs().receive_file(&output)?))
 }

@@ -57,7 +57,7 @@ pub struct Config {
     pub tile_jpeg_quality: u8,
     /// Working copies kept open for tiles.
     pub open_scenes_max: usize,
-    /// Bounds on resumable uploads.
+    /// Bounds on uploads that are no scene yet.
     pub uploads: UploadLimits,
     /// Files that are decoded at the same time, each in a process of its own.
     pub ingests_parallel: usize,

@@ -1,5 +1,7 @@
 //! Every error as RFC 9457 `application/problem+json` with a stable type.
 
+use std::io::ErrorKind;
+
 use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -128,6 +130,15 @@ impl ApiError {
         self
     }
 
+    /// An image that cannot be taken.
+    pub(crate) fn image(error: &RasterError) -> ApiError {
+        if matches!(error, RasterError::Write { .. }) {
+            return ApiError::internal(error);
+        }
+        let title = "The image cannot be taken";
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-image", title, causes(error))
+    }
+
     /// Something broke here; the cause is logged, not told.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
         tracing::error!(error = %causes(error), "a request failed");
@@ -135,9 +146,22 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
     }
 
+    /// Something could not be written: a full disk is told with what became of what had come, all else is logged.
+    pub(crate) fn unwritten(error: &std::io::Error, became: &str) -> ApiError {
+        if !is_full(error) {
+            return ApiError::internal(error);
+        }
+        let detail = format!("the disk of the server is full; {became}");
+        ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// An error with all that caused it, on one line.
@@ -224,6 +248,9 @@ impl From<RecordError> for ApiError {
                 "The GeoJSON cannot be taken",
                 detail,
             ),
+            RecordError::Io { source, .. } if is_full(&source) => {
+                ApiError::unwritten(&source, "nothing of the request is kept")
+            }
             other => ApiError::internal(&other),
         }
     }
@@ -235,19 +262,13 @@ impl From<record::geojson::GeoJsonError> for ApiError {
     }
 }
 
+/// What goes wrong with our own files is no fault of who asks; what is wrong with one that is sent is told by
+/// [`ApiError::image`].
 impl From<RasterError> for ApiError {
     fn from(error: RasterError) -> ApiError {
-        match &error {
-            RasterError::Write { .. } | RasterError::Encode(_) | RasterError::EncodeJpeg(_) => {
-                ApiError::internal(&error)
-            }
-            RasterError::Placing { fault, .. } => crate::scene_properties::placing_fault(fault.clone()),
-            _ => ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid-image",
-                "The image cannot be taken",
-                causes(&error),
-            ),
+        match error {
+            RasterError::Crs { .. } => ApiError::image(&error),
+            other => ApiError::internal(&other),
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use imagery_diff::{DetectOptions, Progress, Stage};
-use record::{Comparison, Job, JobStatus, NewComparison, RecordError, SceneId, geojson::Coordinates};
+use record::{Comparison, Job, JobId, JobStatus, NewComparison, RecordError, SceneId, geojson::Coordinates};
 use serde_json::json;
 
 use crate::{
@@ -24,11 +25,18 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// A worker looks for work at least this often, should a ring have been missed.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// A job that failed, before that is written down.
+struct Failed {
+    job: JobId,
+    cause: String,
+}
+
 /// Runs jobs until the process ends.
 pub(crate) async fn work(app: App) {
+    let unwritten = Arc::new(Mutex::new(None));
     loop {
-        let own = app.clone();
-        let worked = tokio::task::spawn_blocking(move || run_next(&own)).await;
+        let (own, kept) = (app.clone(), Arc::clone(&unwritten));
+        let worked = tokio::task::spawn_blocking(move || run_next(&own, &kept)).await;
         match worked {
             Ok(Ok(true)) => continue,
             Ok(Ok(false)) => {}
@@ -41,8 +49,13 @@ pub(crate) async fn work(app: App) {
     }
 }
 
-/// Runs the job that waits longest; `false` when none waits.
-fn run_next(app: &App) -> Result<bool, RecordError> {
+/// Runs the job that waits longest; `false` when none waits. A failure that cannot be written down, on a full disk, is kept
+/// in `unwritten` and written the next time: until then its job would block its scenes.
+fn run_next(app: &App, unwritten: &Mutex<Option<Failed>>) -> Result<bool, RecordError> {
+    let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failed) = unwritten.take() {
+        tell(app, &write(app, failed, &mut unwritten)?);
+    }
     let Some(job) = app.store.claim_job()? else { return Ok(false) };
     tell(app, &job);
     // a job that breaks fails; it does not take its worker along
@@ -50,10 +63,38 @@ fn run_next(app: &App) -> Result<bool, RecordError> {
     let ended = match ran {
         Ok(finished) => finished,
         Err(JobError::Detection(DetectionError::Cancelled)) => app.store.job(&job.id)?,
-        Err(error) => app.store.fail_job(&job.id, &causes(&error))?,
+        Err(error) => {
+            let cause = naming_scenes(app, &job, causes(&error));
+            write(app, Failed { job: job.id, cause }, &mut unwritten)?
+        }
     };
     tell(app, &ended);
     Ok(true)
+}
+
+/// Writes a failure down; one that cannot be is kept.
+fn write(app: &App, failed: Failed, unwritten: &mut Option<Failed>) -> Result<Job, RecordError> {
+    let written = app.store.fail_job(&failed.job, &failed.cause);
+    if written.is_err() {
+        *unwritten = Some(failed);
+    }
+    written
+}
+
+/// What went wrong with the scenes of a job, which people know by their ids, in the place of the files of this machine.
+fn naming_scenes(app: &App, job: &Job, mut cause: String) -> String {
+    let ids =
+        ["before", "after"].map(|name| SceneId(job.input[name].as_str().unwrap_or_default().to_owned()));
+    for id in ids {
+        if let Ok(path) = working_copy(app, &id) {
+            cause = cause.replace(&*path.to_string_lossy(), &format!("scene {id}"));
+        }
+    }
+    cause
+}
+
+fn working_copy(app: &App, id: &SceneId) -> Result<PathBuf, RecordError> {
+    app.store.blobs().path(&app.store.scene(id)?.facts.working)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +122,7 @@ struct DetectInput {
 /// Compares, and ends the job with what it found.
 fn run(app: &App, job: &Job) -> Result<Job, JobError> {
     let input: DetectInput = serde_json::from_value(job.input.clone())?;
-    let working = |id: &SceneId| -> Result<_, RecordError> {
-        app.store.blobs().path(&app.store.scene(id)?.facts.working)
-    };
-    let (before, after) = (working(&input.before)?, working(&input.after)?);
+    let (before, after) = (working_copy(app, &input.before)?, working_copy(app, &input.after)?);
     let model = input.model.as_deref().unwrap_or(&app.config.model);
     let detector = detection::detector(model, app.config.onnx_runtime.as_deref())?;
     let last_told = Mutex::new(Instant::now() - PROGRESS_EVERY);
@@ -153,4 +191,47 @@ pub(crate) fn tell(app: &App, job: &Job) {
         "result": job.result,
     });
     app.notify("job", state);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use record::{Actor, Role};
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn a_failure_that_cannot_be_written_down_is_written_as_soon_as_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = Actor { name: "me".to_owned(), role: Role::Admin };
+        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        let sql = |text: &str| {
+            let database = folder.path().join("stakeout.sqlite");
+            assert!(
+                Command::new("ogrinfo")
+                    .arg("-q")
+                    .arg(database)
+                    .args(["-sql", text])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        };
+        // as a full disk would
+        sql("CREATE TRIGGER full BEFORE UPDATE ON job WHEN NEW.status = 'failed'
+             BEGIN SELECT RAISE(ABORT, 'full'); END");
+        let job = app.store.enqueue(&me, DETECT, json!({"before": "none"})).unwrap();
+        let unwritten = Mutex::new(None);
+        let status = || app.store.job(&job.id).unwrap().status;
+        for _ in 0..2 {
+            assert!(run_next(&app, &unwritten).is_err());
+            assert_eq!(status(), JobStatus::Running);
+        }
+        sql("DROP TRIGGER full");
+        assert!(!run_next(&app, &unwritten).unwrap(), "no other job waits");
+        assert_eq!(status(), JobStatus::Failed);
+        assert!(unwritten.lock().unwrap().is_none());
+    }
 }

@@ -1,11 +1,13 @@
 //! Files on their way in, piece by piece, across lost connections and restarts.
 //!
 //! ```text
-//! DIR/uploads/ID.part    what has come so far; its length is the offset
-//! DIR/uploads/ID.json    what was announced
+//! DIR/uploads/ID.part       what has come so far; its length is the offset
+//! DIR/uploads/ID.json       what was announced
+//! DIR/uploads/ID.unchecked  the offset at which a piece began whose checksum is not held against it yet
 //! ```
 //!
-//! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends.
+//! Nothing of it is in memory alone: after a power loss an upload goes on where its file ends. Files that come in forms,
+//! in one piece, lie in `incoming/` and do not go on; they count to the same bounds.
 
 use std::{
     collections::HashSet,
@@ -41,9 +43,9 @@ pub(crate) struct Announced {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadLimits {
-    /// Uploads that are announced and not yet a scene.
+    /// Uploads that are no scene yet, in pieces and in forms.
     pub open_max: usize,
-    /// Bytes of all of them together, as announced.
+    /// Bytes of all of them together, as announced or as their forms have.
     pub bytes_max: u64,
     /// Time after the last piece until an upload is removed, seconds.
     pub expires_s: u64,
@@ -61,12 +63,29 @@ pub(crate) struct Uploads {
     folder: PathBuf,
     limits: UploadLimits,
     held: Arc<Mutex<HashSet<String>>>,
+    forms: Arc<Mutex<Forms>>,
+}
+
+/// Files that come in forms.
+#[derive(Debug, Default)]
+struct Forms {
+    open: usize,
+    /// Bytes that they have together at most.
+    bytes: u64,
+}
+
+/// The share that a file in a form has of what may be open, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    bytes: u64,
+    forms: Arc<Mutex<Forms>>,
 }
 
 /// An upload that nobody else writes to, reads or removes as long as this lives.
 #[derive(Debug)]
 pub(crate) struct HeldUpload {
     part: PathBuf,
+    unchecked: PathBuf,
     announcement: PathBuf,
     pub(crate) announced: Announced,
     expires: Duration,
@@ -82,7 +101,7 @@ struct Hold {
 
 impl Uploads {
     pub(crate) fn new(data: &Path, limits: UploadLimits) -> Uploads {
-        Uploads { folder: data.join("uploads"), limits, held: Arc::default() }
+        Uploads { folder: data.join("uploads"), limits, held: Arc::default(), forms: Arc::default() }
     }
 
     /// Announces a file; gives its id.
@@ -90,19 +109,9 @@ impl Uploads {
         let failed = |error: std::io::Error| ApiError::internal(&error);
         fs::create_dir_all(&self.folder).map_err(failed)?;
         self.sweep();
-        let open = self.open();
-        let bytes: u64 = open.iter().map(|(_, announced)| announced.length).sum();
-        if open.len() >= self.limits.open_max
-            || bytes.saturating_add(announced.length) > self.limits.bytes_max
-        {
-            let detail = format!(
-                "{} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
-                open.len(),
-                self.limits.open_max,
-                self.limits.bytes_max
-            );
-            return Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail));
-        }
+        // held until the announcement counts
+        let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        self.must_fit(announced.length, &forms)?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let part = File::create_new(self.part(&id)).map_err(failed)?;
         part.sync_all().map_err(failed)?;
@@ -115,6 +124,32 @@ impl Uploads {
             .and_then(|()| File::open(&self.folder)?.sync_all())
             .map_err(failed)?;
         Ok(id)
+    }
+
+    /// The share of a file in a form that has so many bytes at most.
+    pub(crate) fn share(&self, bytes: u64) -> Result<Share, ApiError> {
+        self.sweep();
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        self.must_fit(bytes, &forms)?;
+        forms.open += 1;
+        forms.bytes = forms.bytes.saturating_add(bytes);
+        Ok(Share { bytes, forms: Arc::clone(&self.forms) })
+    }
+
+    /// Asks that one more file of so many bytes is within what may be open.
+    fn must_fit(&self, more: u64, forms: &Forms) -> Result<(), ApiError> {
+        let announced = self.open();
+        let open = announced.len() + forms.open;
+        let bytes =
+            announced.iter().map(|(_, announced)| announced.length).fold(forms.bytes, u64::saturating_add);
+        if open < self.limits.open_max && bytes.saturating_add(more) <= self.limits.bytes_max {
+            return Ok(());
+        }
+        let detail = format!(
+            "{open} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
+            self.limits.open_max, self.limits.bytes_max
+        );
+        Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail))
     }
 
     /// Takes hold of an upload of `by`.
@@ -134,11 +169,13 @@ impl Uploads {
         let announcement = self.announcement(id);
         let announced = read(&announcement).filter(|announced| announced.by == by).ok_or_else(missing)?;
         let expires = Duration::from_secs(self.limits.expires_s);
-        let held = HeldUpload { part: self.part(id), announcement, announced, expires, hold };
+        let (part, unchecked) = (self.part(id), self.folder.join(format!("{id}.unchecked")));
+        let held = HeldUpload { part, unchecked, announcement, announced, expires, hold };
         if held.has_expired() {
             held.remove();
             return Err(missing());
         }
+        held.drop_unchecked().map_err(|error| ApiError::internal(&error))?;
         Ok(held)
     }
 
@@ -157,7 +194,7 @@ impl Uploads {
         for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = file.path();
             let is_remnant = match path.extension().and_then(|extension| extension.to_str()) {
-                Some("part") => !path.with_extension("json").exists(),
+                Some("part" | "unchecked") => !path.with_extension("json").exists(),
                 Some("writing") => true,
                 _ => false,
             };
@@ -212,6 +249,38 @@ impl HeldUpload {
         fs::metadata(&self.part).map(|part| part.len()).map_err(|error| ApiError::internal(&error))
     }
 
+    /// Notes that what comes from `offset` on does not count until it was checked, whatever happens meanwhile.
+    pub(crate) async fn begin_unchecked(&self, offset: u64) -> std::io::Result<()> {
+        tokio::fs::write(&self.unchecked, format!("{offset}\n")).await?;
+        tokio::fs::File::open(&self.unchecked).await?.sync_all().await?;
+        self.sync_folder().await
+    }
+
+    /// Notes that what has come counts.
+    pub(crate) async fn end_unchecked(&self) -> std::io::Result<()> {
+        tokio::fs::remove_file(&self.unchecked).await?;
+        self.sync_folder().await
+    }
+
+    async fn sync_folder(&self) -> std::io::Result<()> {
+        tokio::fs::File::open(raster_io::folder_of(&self.unchecked)).await?.sync_all().await
+    }
+
+    /// Drops what came of a piece that was not checked when its request, or the server, ended.
+    fn drop_unchecked(&self) -> std::io::Result<()> {
+        let noted = match fs::read_to_string(&self.unchecked) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            noted => noted?,
+        };
+        // a note that is not whole was made before anything of its piece was written
+        if let Some(Ok(offset)) = noted.strip_suffix('\n').map(str::parse::<u64>) {
+            let part = File::options().write(true).open(&self.part)?;
+            part.set_len(offset.min(part.metadata()?.len()))?;
+            part.sync_all()?;
+        }
+        fs::remove_file(&self.unchecked)
+    }
+
     /// When it is removed unless another piece comes.
     pub(crate) fn expires(&self) -> SystemTime {
         let touched = fs::metadata(&self.part).and_then(|part| part.modified());
@@ -224,7 +293,7 @@ impl HeldUpload {
 
     /// Removes it.
     pub(crate) fn remove(self) {
-        for path in [&self.announcement, &self.part] {
+        for path in [&self.announcement, &self.part, &self.unchecked] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     tracing::warn!(upload = self.hold.id, %error, "an upload could not be removed");
@@ -232,6 +301,14 @@ impl HeldUpload {
                 _ => {}
             }
         }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        forms.open -= 1;
+        forms.bytes = forms.bytes.saturating_sub(self.bytes);
     }
 }
 
@@ -270,8 +347,13 @@ mod tests {
         let uploads = Uploads::new(folder.path(), limits.clone());
         uploads.announce(&announced(60)).unwrap();
         assert!(uploads.announce(&announced(60)).is_err(), "over the bytes");
+        assert!(uploads.share(60).is_err(), "over the bytes, in a form");
+        let share = uploads.share(30).unwrap();
+        assert!(uploads.announce(&announced(1)).is_err(), "over the count, with a form");
+        drop(share);
         uploads.announce(&announced(30)).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count");
+        assert!(uploads.share(1).is_err(), "over the count, in a form");
         let later = Uploads::new(folder.path(), UploadLimits { expires_s: 0, ..limits });
         std::thread::sleep(Duration::from_millis(5));
         for remnant in ["a.part", "b.writing"] {

@@ -32,11 +32,12 @@ fn tiff(entries: &[(u16, u16, u32, u32)], next: u32, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// One grey pixel in a strip behind the directory, with one more entry.
+/// One grey pixel in a strip behind the directory, with one more entry, or one in the place of its own.
 fn pixel(more: (u16, u16, u32, u32), next: u32, rest: &[u8]) -> Vec<u8> {
     let at = 8 + 2 + 6 * 12 + 4;
-    let entries = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 8), (273, 4, 1, at), (279, 4, 1, 1), more];
-    tiff(&entries, next, &[&[7], rest].concat())
+    let own = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 8), (273, 4, 1, at), (279, 4, 1, 1)];
+    let others = own.into_iter().filter(|(tag, ..)| *tag != more.0);
+    tiff(&others.chain([more]).collect::<Vec<_>>(), next, &[&[7], rest].concat())
 }
 
 /// A GeoTIFF whose metadata in the domain that GDAL acts on names a file.
@@ -106,6 +107,7 @@ fn attacks(folder: &Path, listener: &str, canary: &str) -> Vec<(&'static str, Ve
         ("beyond.tif", pixel((305, 2, 1, 0), u32::MAX, &[]), "cut short"),
         ("absurd.tif", pixel((258, 3, u32::MAX, 8), 0, &[]), "cut short"),
         ("deep.tif", pixel((258, 3, 1, 4096), 0, &[]), "4096 bits"),
+        ("twice.tif", tiff(&[(256, 4, 1, 1), (256, 4, 1, 100_000)], 0, &[]), "twice in a directory"),
         ("empty.tif", Vec::new(), "empty"),
         ("page.tif", b"II*\0<html><script>alert(1)</script></html>".to_vec(), "cut short"),
         ("archive.png", b"\x89PNG\r\n\x1a\nPK\x03\x04".to_vec(), ""),
@@ -212,6 +214,9 @@ fn what_is_too_large_or_too_much_is_refused_with_its_limit() {
     let (status, detail) = server.announce_by_tus(1_001);
     assert_eq!(status, 507, "{detail}");
     assert!(detail.contains("3000 bytes"), "{detail}");
+    let told = upload(&server, "form.tif", &[0; 1_001]);
+    assert_eq!((told.status, told.body["type"].as_str()), (507, Some("/problems/quota")), "{}", told.body);
     assert_eq!(server.announce_by_tus(1).0, 201);
     assert_eq!(server.announce_by_tus(1).0, 507, "two are open");
+    assert_eq!(upload(&server, "form.tif", b"II*").status, 507, "two are open");
 }

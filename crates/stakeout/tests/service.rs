@@ -478,3 +478,40 @@ fn draw(url: &str) -> Option<String> {
     let made: Value = serde_json::from_str(&text).ok()?;
     made["id"].as_str().map(str::to_owned)
 }
+
+#[test]
+fn what_goes_wrong_with_files_of_the_server_is_told_without_their_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let (before, after) = rendered_pair(folder.path());
+    let elsewhere = folder.path().join("elsewhere.tif");
+    let corners = ["-a_ullr", "600000", "4300192", "600192", "4300000"];
+    let moved = Command::new("gdal_translate").arg("-q").args(corners).args([&after, &elsewhere]).status();
+    assert!(moved.unwrap().success());
+    let (first, second) = server.add_plant((before, elsewhere));
+    let ended = server.wait_for(&server.compare(&first, &second));
+    let told = ended["message"].as_str().unwrap();
+    assert_eq!(ended["status"], "failed");
+    assert!(told.starts_with(&format!("scene {second} does not overlap scene {first}: ")), "{told}");
+
+    let mut folders = vec![data.join("blobs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                std::fs::remove_file(&entry).unwrap();
+                std::fs::write(&entry, "no picture").unwrap();
+            }
+        }
+    }
+    let broken = server.get(&format!("/tiles/{first}/native/0/0/0.png"));
+    assert_eq!(
+        (broken.status, broken.body["type"].as_str()),
+        (500, Some("/problems/internal")),
+        "{}",
+        broken.body
+    );
+    assert!(!broken.body.to_string().contains(text(&data)), "{}", broken.body);
+}

@@ -4,7 +4,12 @@
 
 mod support;
 
-use std::process::Command;
+use std::{
+    io::Write,
+    net::TcpStream,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use support::{Server, rendered_pair, text};
@@ -110,6 +115,56 @@ fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
         (status, header(&headers, "tus-extension")),
         (204, "creation,checksum,expiration,termination")
     );
+}
+
+/// Sends the head of a piece with the SHA-1 of "hello" as its checksum, and some bytes of it.
+fn begin_piece(server: &Server, path: &str, length: usize, bytes: &[u8]) -> TcpStream {
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {host}\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
+         content-type: application/offset+octet-stream\r\ncontent-length: {length}\r\n\
+         upload-checksum: sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+#[test]
+fn a_piece_whose_checksum_was_not_seen_to_fit_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let wait_until = |done: &dyn Fn() -> bool| {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !done() {
+            assert!(Instant::now() < until, "it did not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let server = Server::start(&data);
+    let path = announce(&server, 1_000);
+    let id = path.rsplit('/').next().unwrap();
+    let has_come = || std::fs::metadata(data.join("uploads").join(format!("{id}.part"))).unwrap().len();
+    let stream = begin_piece(&server, &path, 1_000, &[7; 600]);
+    wait_until(&|| has_come() == 600);
+    server.kill();
+    drop(stream);
+
+    let server = Server::start(&data);
+    let state = |server: &Server, path: &str| tus("HEAD", &format!("{}{path}", server.url), &[], b"");
+    assert_eq!(header(&state(&server, &path).1, "upload-offset"), "0", "the server was killed meanwhile");
+
+    // the client goes away when all has come, while it is hashed
+    let bytes = vec![7; 48 << 20];
+    let path = announce(&server, bytes.len());
+    let id = path.rsplit('/').next().unwrap();
+    let part = data.join("uploads").join(format!("{id}.part"));
+    drop(begin_piece(&server, &path, bytes.len(), &bytes));
+    wait_until(&|| std::fs::metadata(&part).unwrap().len() > 0);
+    wait_until(&|| state(&server, &path).0 == 200);
+    assert_eq!(header(&state(&server, &path).1, "upload-offset"), "0", "the client left meanwhile");
+    assert_eq!(std::fs::read_dir(data.join("uploads")).unwrap().count(), 4, "two uploads and nothing else");
 }
 
 #[test]

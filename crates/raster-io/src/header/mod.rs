@@ -383,6 +383,18 @@ mod tests {
     }
 
     #[test]
+    fn a_tiff_that_says_something_twice_is_refused() {
+        let at = 8 + 2 + 6 * 12 + 4;
+        let own = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (273, 4, 1, at), (279, 4, 1, 16)];
+        let with = |more| checked(&tiff_of(&[&own[..], &[more]].concat(), 0, &[7; 16]));
+        assert!(with((305, 2, 1, 0)).is_ok());
+        // libtiff would take the first, which is not what is checked last
+        for more in [(257, 4, 1, 4), (258, 3, 1, 16), (273, 4, 1, at), (324, 4, 1, at), (325, 4, 1, 16)] {
+            assert!(matches!(with(more), Err(Refusal::Broken { .. })), "{more:?}");
+        }
+    }
+
+    #[test]
     fn directories_in_a_circle_are_refused() {
         assert!(matches!(checked(&small(8)), Err(Refusal::DirectoryLoop { offset: 8 })));
     }

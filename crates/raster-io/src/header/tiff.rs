@@ -137,8 +137,18 @@ impl Directory {
         view.read_at(WHAT, offset + count_bytes as u64, &mut table)?;
         let (entries, next) = table.split_at(count as usize * entry_bytes);
         let mut directory = Directory { next: layout.number(next), ..Directory::default() };
+        let mut tags = HashSet::new();
         for entry in entries.chunks_exact(entry_bytes) {
-            directory.take(view, layout, &Entry::read(layout, entry))?;
+            let entry = Entry::read(layout, entry);
+            // of two values one would be checked here and the other decoded
+            if !tags.insert(entry.tag) {
+                return Err(Refusal::Broken { what: "a tag that is there twice in a directory" });
+            }
+            directory.take(view, layout, &entry)?;
+        }
+        let any = |of: [u16; 2]| of.iter().any(|tag| tags.contains(tag));
+        if any([STRIP_OFFSETS, STRIP_BYTE_COUNTS]) && any([TILE_OFFSETS, TILE_BYTE_COUNTS]) {
+            return Err(Refusal::Broken { what: "both strips and tiles" });
         }
         Ok(directory)
     }

@@ -9,6 +9,9 @@ use crate::{RasterError, lattice::Lattice, sampling::Placed, source::Source};
 
 /// Pixels of a level per pixel of the picture that bilinear mixing still sees all of.
 const LEVEL_PX_MAX: f64 = 1.5;
+/// Most pixels of a level that one picture is drawn from: a tenth of them is usual, more are asked for by scenes whose
+/// pixels are far from square.
+const WINDOW_PX_MAX: usize = 16 << 20;
 /// Most samples along a side of a pixel, where the coarsest level is much finer than the picture.
 const SAMPLES_MAX: usize = 16;
 /// Share of a pixel's neighbours that must have been observed; the rest is rounding.
@@ -30,28 +33,48 @@ pub(super) fn draw(
 ) -> Result<Tile, RasterError> {
     let canvas = Canvas { lattice, placed, cols: cols as usize, rows: rows as usize };
     let source_px = canvas.source_px();
-    let (level, scale) = level(pyramid.levels(), source_px);
+    let levels = pyramid.levels();
     let mut tile = Tile::empty(cols, rows);
-    let Some([across, down]) = canvas.extent(&pyramid.levels()[level], scale) else { return Ok(tile) };
+    let fine_enough = level(levels, source_px);
+    let small_enough = (fine_enough..levels.len())
+        .map(|level| (level, canvas.extent(&levels[level], scale(levels, level))))
+        .find(|(_, window)| {
+            window.as_ref().is_none_or(|[across, down]| across.len() * down.len() <= WINDOW_PX_MAX)
+        });
+    let Some((level, window)) = small_enough else { return Err(too_large(source, levels)) };
+    let Some([across, down]) = window else { return Ok(tile) };
+    let scale = scale(levels, level);
     let Some(window) = window::read(source, pyramid, level, across, down, picture)? else { return Ok(tile) };
     let coarser = source_px / scale[0].max(scale[1]);
     let samples = if coarser <= LEVEL_PX_MAX { 1 } else { (coarser.round() as usize).min(SAMPLES_MAX) };
-    let view = View { window: &window, shape: pyramid.levels()[level], scale };
+    let view = View { window: &window, shape: levels[level], scale };
     canvas.paint(&view, samples, &Tone::of(render), &mut tile);
     Ok(tile)
 }
 
-/// The coarsest level that is fine enough, and its source pixels per pixel along both axes.
-fn level(levels: &[Level], source_px: f64) -> (usize, [f64; 2]) {
-    let scale = |level: &Level| {
-        [levels[0].cols as f64 / level.cols as f64, levels[0].rows as f64 / level.rows as f64]
-    };
-    let fine_enough = |level: &Level| {
-        let [across, down] = scale(level);
+/// The coarsest level that is fine enough.
+fn level(levels: &[Level], source_px: f64) -> usize {
+    let fine_enough = |level: &usize| {
+        let [across, down] = scale(levels, *level);
         across.max(down) * LEVEL_PX_MAX / 2.0 < source_px
     };
-    let index = (1..levels.len()).rev().find(|index| fine_enough(&levels[*index])).unwrap_or(0);
-    (index, scale(&levels[index]))
+    (1..levels.len()).rev().find(fine_enough).unwrap_or(0)
+}
+
+/// Source pixels per pixel of a level along both axes.
+fn scale(levels: &[Level], level: usize) -> [f64; 2] {
+    let (whole, level) = (levels[0], levels[level]);
+    [whole.cols as f64 / level.cols as f64, whole.rows as f64 / level.rows as f64]
+}
+
+fn too_large(source: &Source, levels: &[Level]) -> RasterError {
+    let coarsest = levels[levels.len() - 1];
+    RasterError::PictureTooLarge {
+        path: source.path.clone(),
+        cols: coarsest.cols,
+        rows: coarsest.rows,
+        max: WINDOW_PX_MAX,
+    }
 }
 
 /// Where the pixels of the picture lie.
@@ -232,7 +255,7 @@ mod tests {
     #[test]
     fn the_coarsest_level_that_is_fine_enough_is_read() {
         let levels = halving(4_096);
-        let chosen = [0.3, 1.0, 1.4, 1.6, 2.0, 3.2, 4.0, 50.0].map(|source_px| level(&levels, source_px).0);
+        let chosen = [0.3, 1.0, 1.4, 1.6, 2.0, 3.2, 4.0, 50.0].map(|source_px| level(&levels, source_px));
         assert_eq!(chosen, [0, 0, 0, 1, 1, 2, 2, 2]);
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::blocks::{Block, Level, MASK, Pyramid, Samples};
-use crate::{RasterError, source::Source};
+use crate::{RasterError, sampling::is_measured, source::Source};
 
 /// Red, green, blue, and 1 where the pixel was observed or 0 where not: four lanes that are mixed as one.
 pub(super) type Colour = [f32; 4];
@@ -80,7 +80,7 @@ impl Window {
                         Samples::Words(samples) => {
                             self.copy(&shape, at, &block, samples, lane, |value| f32::from(*value));
                         }
-                        Samples::Floats(samples) => self.copy_finite(&shape, at, &block, samples, lane),
+                        Samples::Floats(samples) => self.copy_measured(&shape, at, &block, samples, lane),
                         Samples::Uniform(_) => unreachable!("only masks are uniform"),
                     }
                 }
@@ -148,12 +148,12 @@ impl Window {
         }
     }
 
-    /// What is no number was not observed.
-    fn copy_finite(&mut self, shape: &Level, at: [usize; 2], block: &Block, samples: &[f32], lane: usize) {
+    /// What was not measured was not observed.
+    fn copy_measured(&mut self, shape: &Level, at: [usize; 2], block: &Block, samples: &[f32], lane: usize) {
         self.copy(shape, at, block, samples, lane, |value| *value);
         let (cols, rows) = self.shared(shape, at);
         for row in rows {
-            for pixel in self.row(row, &cols).iter_mut().filter(|pixel| !pixel[lane].is_finite()) {
+            for pixel in self.row(row, &cols).iter_mut().filter(|pixel| !is_measured(pixel[lane])) {
                 pixel[lane] = 0.0;
                 pixel[3] = 0.0;
             }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RasterError, checked_file,
+    header::HeaderLimits,
     ingest::{IngestRequest, IngestedScene, make_working_copy},
     placing::{Fitted, fit},
     source::{Source, open},
@@ -98,7 +99,10 @@ impl IngestWorker {
         let fitted = request
             .placing
             .as_ref()
-            .map(|placing| fit(placing, header.cols, header.rows))
+            .map(|placing| {
+                let fitted = fit(placing, header.cols, header.rows)?;
+                fitted.must_be_taken(&header, &HeaderLimits::of_working_copies()).map(|()| fitted)
+            })
             .transpose()
             .map_err(|fault| RasterError::Placing { path: request.input.clone(), fault })?;
         let residual_m = fitted.as_ref().map(|fitted| fitted.residual_m);
@@ -130,6 +134,7 @@ impl IngestWorker {
             tables: tables(),
             limits: self.limits.clone(),
         };
+        let begun = Instant::now();
         let mut child = self.start().map_err(|error| {
             refused(request, format!("the process that decodes it did not start: {error}"))
         })?;
@@ -146,7 +151,7 @@ impl IngestWorker {
         match (status, serde_json::from_slice(&said)) {
             (Some(status), Ok(Report::Stretch(stretch))) if status.success() => Ok(stretch),
             (Some(_), Ok(Report::Refused(cause))) => Err(refused(request, cause)),
-            (Some(status), _) => Err(refused(request, self.death(status))),
+            (Some(status), _) => Err(refused(request, self.death(status, begun.elapsed()))),
             (None, _) => Err(refused(
                 request,
                 format!("decoding it took more than {} s and was stopped", self.limits.wall_s),
@@ -167,9 +172,16 @@ impl IngestWorker {
             .spawn()
     }
 
-    fn death(&self, status: ExitStatus) -> String {
+    fn death(&self, status: ExitStatus, after: Duration) -> String {
         use std::os::unix::process::ExitStatusExt;
+        // the kernel ends one whose time is up as it ends one when memory is short, but not before all cores could use it
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        let used_s_max = (after.as_secs() + 1).saturating_mul(cores);
         match status.signal() {
+            Some(libc::SIGKILL) if used_s_max < self.limits.cpu_s => format!(
+                "the process that decoded it was killed, probably because this machine ran out of memory; it may use {} bytes",
+                self.limits.memory_bytes
+            ),
             Some(libc::SIGXCPU | libc::SIGKILL) => {
                 format!(
                     "decoding it took more than {} s of processor time and was stopped",
@@ -277,4 +289,20 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn processor_time_is_told_only_where_so_much_could_be_used() {
+        let worker = IngestWorker::new("/bin/false".into(), "", WorkerLimits::default());
+        let told = |signal, after_s| worker.death(ExitStatus::from_raw(signal), Duration::from_secs(after_s));
+        assert!(told(libc::SIGKILL, 5).contains("ran out of memory"));
+        assert!(told(libc::SIGKILL, 3_600).contains("more than 3600 s of processor time"));
+        assert!(told(libc::SIGXCPU, 5).contains("more than 3600 s of processor time"));
+    }
 }

@@ -30,7 +30,7 @@ use crate::{
     path::Path,
     ranges::{self, Wanted},
     stac,
-    uploads::HeldUpload,
+    uploads::{HeldUpload, Share},
     wmts,
 };
 
@@ -44,6 +44,16 @@ const EXTENSION_BYTES_MAX: usize = 10;
 const MEMBERS: [&str; 4] = ["upload", "scene", "properties", "world_file"];
 /// Bytes read from a blob at a time when it is sent.
 const SEND_BYTES: usize = 256 << 10;
+
+/// Where a file is until it is a scene.
+pub(super) enum Came {
+    /// Among the resumable uploads.
+    Upload(HeldUpload),
+    /// In a form, with its share of what may be open.
+    Form(Share),
+    /// It is the original of a scene already.
+    Before,
+}
 
 pub(crate) async fn add(
     State(app): State<App>,
@@ -61,17 +71,26 @@ pub(crate) async fn add(
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| media_type.starts_with("application/json"));
-    let (arrival, upload) = if is_json {
+    let (arrival, came) = if is_json {
         named_file(&app, &actor, request).await?
     } else {
+        let bytes_max = app.config.upload_bytes_max;
+        // the other parts are small
+        let bytes = length(request.headers()).map_or(bytes_max, |body| body.min(bytes_max));
         let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
             let detail =
                 "send multipart/form-data with file and properties, or JSON with upload and properties";
             ApiError::body(format!("{detail}: {error}"))
         })?;
-        (receive(&app, multipart).await?, None)
+        let share = app.blocking(move |app| app.uploads.share(bytes)).await?;
+        (receive(&app, multipart).await?, Came::Form(share))
     };
-    take_in(&app, actor, site, arrival, upload, &base).await
+    take_in(&app, actor, site, arrival, came, &base).await
+}
+
+/// Bytes of a body, where its sender says so.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Decodes what has come, when it is its turn, and records the scene.
@@ -80,7 +99,7 @@ pub(super) async fn take_in(
     actor: Actor,
     site: SiteId,
     arrival: Arrival,
-    upload: Option<HeldUpload>,
+    came: Came,
     base: &Base,
 ) -> Result<Response, ApiError> {
     let turn = app.ingest_turn().await;
@@ -88,9 +107,11 @@ pub(super) async fn take_in(
         .blocking(move |app| {
             let _turn = turn;
             let scene = record_scene(app, &actor, &site, &arrival)?;
-            // a file that was refused stays, so that it can be sent again with other properties
-            if let Some(upload) = upload {
-                upload.remove();
+            match came {
+                // one that was refused stays, so that it can be sent again with other properties
+                Came::Upload(upload) => upload.remove(),
+                Came::Form(share) => drop(share),
+                Came::Before => {}
             }
             app.notify("scene", json!({"id": scene.id, "site": scene.site}));
             Ok(scene)
@@ -102,11 +123,7 @@ pub(super) async fn take_in(
 
 /// A file that is here already: `{"upload": ID, "properties": {...}}` names a finished upload, `{"scene": ID, ...}`
 /// the original of a scene. A world file comes along as `world_file`, its text.
-async fn named_file(
-    app: &App,
-    actor: &Actor,
-    request: Request,
-) -> Result<(Arrival, Option<HeldUpload>), ApiError> {
+async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arrival, Came), ApiError> {
     let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
@@ -136,11 +153,11 @@ async fn named_file(
                 Ok(Arrival { original: path, file_name, id: None, properties, world_file, folder })
             })
             .await?;
-        return Ok((arrival, None));
+        return Ok((arrival, Came::Before));
     }
     let (mut arrival, held) = finished_upload(app, actor, &given["upload"], "upload", properties).await?;
     arrival.world_file = world_file;
-    Ok((arrival, Some(held)))
+    Ok((arrival, Came::Upload(held)))
 }
 
 /// The file of a finished resumable upload, by its id or its whole address.
@@ -213,7 +230,7 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
 }
 
 async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Result<(), ApiError> {
-    let failed = |error: std::io::Error| ApiError::internal(&error);
+    let failed = |error: std::io::Error| ApiError::unwritten(&error, "nothing of the file is kept");
     let mut file = std::fs::File::create(path).map_err(failed)?;
     let mut bytes = 0;
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {

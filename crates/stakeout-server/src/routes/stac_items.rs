@@ -69,7 +69,7 @@ pub(crate) async fn create(
     let (mut arrival, upload) =
         scenes::finished_upload(&app, &actor, &given["assets"]["original"]["href"], href, properties).await?;
     arrival.id = id;
-    scenes::take_in(&app, actor, SiteId(site), arrival, Some(upload), &base).await
+    scenes::take_in(&app, actor, SiteId(site), arrival, scenes::Came::Upload(upload), &base).await
 }
 
 fn must_be_item(given: &Value, site: &str) -> Result<(), ApiError> {

@@ -1,7 +1,5 @@
 //! Resumable uploads: tus 1.0 with creation, checksum, expiration and termination.
 
-use std::io::ErrorKind;
-
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -155,8 +153,14 @@ pub(crate) async fn append(
         return Err(ApiError::new(StatusCode::CONFLICT, "offset", "The offset is another", detail)
             .at("Upload-Offset"));
     }
-    let offset = receive(&held, offset, request.into_body(), checksum).await?;
-    Ok(answer(StatusCode::NO_CONTENT, [(OFFSET, offset.into()), (EXPIRES, date(held.expires()))]))
+    let body = request.into_body();
+    // done to its end also where the client goes away: what it leaves is checked or dropped
+    let received = tokio::spawn(async move {
+        let offset = receive(&held, offset, body, checksum).await?;
+        Ok::<_, ApiError>((offset, held.expires()))
+    });
+    let (offset, expires) = received.await.map_err(|panic| ApiError::internal(&panic))??;
+    Ok(answer(StatusCode::NO_CONTENT, [(OFFSET, offset.into()), (EXPIRES, date(expires))]))
 }
 
 pub(crate) async fn remove(
@@ -188,6 +192,9 @@ async fn receive(
     let failed = |error: std::io::Error| ApiError::internal(&error);
     let mut file =
         tokio::fs::File::options().read(true).append(true).open(held.path()).await.map_err(failed)?;
+    if checksum.is_some() {
+        held.begin_unchecked(offset).await.map_err(|error| unwritten(&error))?;
+    }
     let mut pieces = body.into_data_stream();
     let (mut end, mut broken) = (offset, None);
     while let Some(piece) = pieces.next().await {
@@ -214,6 +221,7 @@ async fn receive(
     if let Err(error) = file.flush().await {
         broken = broken.or_else(|| Some(unwritten(&error)));
     }
+    let is_unchecked = checksum.is_some();
     if let Some(checksum) = checksum {
         let matches = broken.is_none() && checksum.is_of(&mut file, offset).await.map_err(failed)?;
         if !matches {
@@ -222,18 +230,15 @@ async fn receive(
         }
     }
     file.sync_data().await.map_err(failed)?;
+    if is_unchecked {
+        held.end_unchecked().await.map_err(failed)?;
+    }
     broken.map_or(Ok(end), Err)
 }
 
 /// What is told when a piece cannot be written.
 fn unwritten(error: &std::io::Error) -> ApiError {
-    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-        let detail =
-            "the disk of the server is full; what came of the piece is kept unless it has a checksum";
-        let status = StatusCode::INSUFFICIENT_STORAGE;
-        return ApiError::new(status, "disk-full", "The disk is full", detail.to_owned());
-    }
-    ApiError::internal(error)
+    ApiError::unwritten(error, "what came of the piece is kept unless it has a checksum")
 }
 
 /// `460 Checksum Mismatch`, as the extension numbers it.
