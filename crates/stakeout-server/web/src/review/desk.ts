@@ -6,8 +6,9 @@ import { newKey } from "../shell/browser";
 import { attempt, faultWords, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { KeptOutlines, browserDrawer } from "./kept";
-import { type Entry, Outbox, browserShelf, isForLater } from "./outbox";
+import { type Entry, Outbox, isForLater } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
+import { browserShelf } from "./shelf";
 import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
 import { giveBackWords } from "./words";
 

@@ -37,20 +37,6 @@ export interface Shelf {
   write(entries: readonly Entry[]): void;
 }
 
-const SHELF = "stakeout-outbox";
-
-let known: { readonly text: string; readonly entries: readonly Entry[] } = { text: "[]", entries: [] };
-
-/** Entries in the browser's own storage: they outlive the page. They are read anew where another tab has changed them. */
-export const browserShelf: Shelf = {
-  read: () => {
-    const text = localStorage.getItem(SHELF) ?? "[]";
-    if (text !== known.text) known = { text, entries: JSON.parse(text) as Entry[] };
-    return known.entries;
-  },
-  write: (entries) => localStorage.setItem(SHELF, JSON.stringify(entries)),
-};
-
 /** Whether an entry is not sent before the person has decided what becomes of it. */
 export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
 

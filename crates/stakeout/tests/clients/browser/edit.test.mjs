@@ -16,7 +16,7 @@ const lastReview = async (id) => (await json(`/api/candidates/${id}/reviews`)).r
 const drawn = async () => (await json(`/ogc/collections/candidates/items?filter=${encodeURIComponent("score IS NULL")}&limit=100`)).features;
 const state = async (id) => (await candidate(id)).properties.state;
 const annotationOf = async (id) => (await json(`/ogc/collections/annotations/items?candidate=${id}`)).features[0];
-const settled = () => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).length === 0);
+const settled = () => page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("stakeout-outbox/")));
 const key = async (name, times = 1) => {
   await page.locator("#map").focus();
   for (let at = 0; at < times; at += 1) await page.keyboard.press(name);

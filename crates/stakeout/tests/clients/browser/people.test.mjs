@@ -35,7 +35,7 @@ async function enter(page, name) {
 
 const current = (page) => page.locator('#queue [aria-current="true"]').getAttribute("data-candidate");
 const choose = (page, id) => page.locator(`#queue [data-candidate="${id}"]`).click();
-const settled = (page) => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).filter((entry) => !entry.conflict).length === 0);
+const settled = (page) => page.waitForFunction(() => !Object.entries(localStorage).some(([name, text]) => name.startsWith("stakeout-outbox/") && !JSON.parse(text).entry.conflict));
 const press = async (page, key) => {
   await page.locator("#map").focus();
   await page.keyboard.press(key);

@@ -21,7 +21,7 @@ const key = async (name) => {
   await page.locator("#map").focus();
   await page.keyboard.press(name);
 };
-const settled = () => page.waitForFunction(() => (JSON.parse(localStorage.getItem("stakeout-outbox") ?? "[]")).length === 0);
+const settled = () => page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("stakeout-outbox/")));
 
 before(async () => {
   server = await (await Server.onCopy()).start();
