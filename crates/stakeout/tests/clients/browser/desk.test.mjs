@@ -367,7 +367,7 @@ test("an image without a georeference is placed by its corners and a matched poi
   assert.equal(await own.locator("#scene-time").inputValue(), "2025-03-10T00:00");
   await own.getByRole("button", { name: "Add the scene" }).click();
   await own.locator("#placing").waitFor();
-  const image = await own.locator(".placed-image").boundingBox();
+  const image = await restingImage(own);
   const centre = [image.x + image.width / 2, image.y + image.height / 2];
   // the lower right corner goes out, the upper left one stays
   await own.mouse.move(image.x + image.width, image.y + image.height);
@@ -456,6 +456,15 @@ function plainTiff(side_px) {
 }
 
 /** Where a placed image lies once it is drawn so many pixels to the right of where it lay: with the map's next frame. */
+/** Where the image that is being placed lies on the screen, once the map has come to rest. */
+const restingImage = async (own) => {
+  for (let before = null; ; ) {
+    const box = await own.locator(".placed-image").boundingBox();
+    if (JSON.stringify(box) === JSON.stringify(before)) return box;
+    before = box;
+    await own.waitForTimeout(150);
+  }
+};
 const movedBy = async (own, began, px) => {
   await own.waitForFunction((x) => Math.abs(document.querySelector(".placed-image").getBoundingClientRect().x - x) < 2, began.x + px);
   return own.locator(".placed-image").boundingBox();
@@ -480,7 +489,7 @@ test("a scene that was stored without a place is placed later from its card, by 
   await own.getByRole("button", { name: "Place it: the scene of 2025-04-01" }).focus();
   await own.keyboard.press("Enter");
   await own.locator("#placing").waitFor();
-  const began = await own.locator(".placed-image").boundingBox();
+  const began = await restingImage(own);
   for (let step = 0; step < 5; step += 1) await own.keyboard.press("ArrowRight");
   const moved = await movedBy(own, began, 40);
   await own.keyboard.press("v");
@@ -538,7 +547,7 @@ test("a scene that was placed by hand is placed anew, from where it lies", async
   const [west, , , north] = scene.bbox;
   await placeAnew(own, "2025-05-01").click();
   await own.locator("#placing").waitFor();
-  const began = await own.locator(".placed-image").boundingBox();
+  const began = await restingImage(own);
   const [lon, lat] = await ground(own, began.x + 1, began.y + 1);
   assert.ok(Math.abs(lon - west) < 5e-5 && Math.abs(lat - north) < 5e-5, `it begins at ${[lon, lat]}, not at ${[west, north]}`);
   await shot(own, "place-anew-1280-light");
