@@ -338,8 +338,8 @@ fn measure(place: &Place) -> Measured {
         let what = if asked[*truth] { Touches::AskedFor } else { Touches::SetAside };
         touches[*found] = touches[*found].max(what);
     }
-    let judged: Vec<bool> = touches.iter().map(|what| *what != Touches::SetAside).collect();
-    let (found, truth) = (count(&judged), count(&asked));
+    let found = touches.iter().filter(|what| **what != Touches::SetAside).count() as u64;
+    let truth = asked.iter().filter(|asked| **asked).count() as u64;
     let mut measured = Measured {
         pixels: pixel_counts(place),
         set_aside: place.truth.len() as u64 - truth,
@@ -374,10 +374,6 @@ fn measure(place: &Place) -> Measured {
     });
     measured.scored = place.found.iter().map(|region| region.score).zip(proved).collect();
     measured
-}
-
-fn count(flags: &[bool]) -> u64 {
-    flags.iter().filter(|flag| **flag).count() as u64
 }
 
 fn size_class(area_m2: f64) -> usize {

@@ -64,19 +64,17 @@ fn copy_piece(
     plain: &Dataset,
 ) -> Result<(), RasterError> {
     let (path, Piece { place, size, .. }) = (&source.path, piece);
-    for (index, from) in bands.iter().enumerate() {
-        match from {
-            From::Band(band) => {
-                // holds each whole number and each fraction that a band may have
-                let values = source.band(dataset, *band, None)?.read_as::<f64>(place, size, size, None);
-                let values = values.map_err(RasterError::gdal(path, "read"))?.into_shape_and_vec().1;
-                write_band(plain, path, index + 1, place, size, values)?;
-            }
-            From::Palette { colour, .. } => {
-                let values = source.planes(dataset, piece)?.swap_remove(*colour);
-                write_band(plain, path, index + 1, place, size, values)?;
-            }
+    if let Colours::Palette(..) = &source.colours {
+        for (index, colour) in source.planes(dataset, piece)?.into_iter().enumerate() {
+            write_band(plain, path, index + 1, place, size, colour)?;
         }
+    }
+    for (index, from) in bands.iter().enumerate() {
+        let From::Band(band) = from else { continue };
+        // holds each whole number and each fraction that a band may have
+        let values = source.band(dataset, *band, None)?.read_as::<f64>(place, size, size, None);
+        let values = values.map_err(RasterError::gdal(path, "read"))?.into_shape_and_vec().1;
+        write_band(plain, path, index + 1, place, size, values)?;
     }
     let observed = source.observed(dataset, piece)?.unwrap_or_else(|| vec![u8::MAX; size.0 * size.1]);
     write_mask(plain, path, place, size, observed)

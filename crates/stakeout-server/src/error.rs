@@ -126,7 +126,7 @@ impl ApiError {
 
     /// Says `name` where the detail names a path of this machine.
     pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> ApiError {
-        self.detail = self.detail.replace(&*path.to_string_lossy(), name);
+        self.detail = naming(&self.detail, path, name);
         self
     }
 
@@ -158,6 +158,11 @@ impl ApiError {
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
+}
+
+/// A text that says `name` where it names a path of this machine.
+pub(crate) fn naming(text: &str, path: &std::path::Path, name: &str) -> String {
+    text.replace(&*path.to_string_lossy(), name)
 }
 
 fn is_full(error: &std::io::Error) -> bool {

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     App,
     detection::{self, DetectionError},
-    error::causes,
+    error::{causes, naming},
 };
 
 /// The one process that is offered.
@@ -87,7 +87,7 @@ fn naming_scenes(app: &App, job: &Job, mut cause: String) -> String {
         ["before", "after"].map(|name| SceneId(job.input[name].as_str().unwrap_or_default().to_owned()));
     for id in ids {
         if let Ok(path) = working_copy(app, &id) {
-            cause = cause.replace(&*path.to_string_lossy(), &format!("scene {id}"));
+            cause = naming(&cause, &path, &format!("scene {id}"));
         }
     }
     cause

@@ -221,8 +221,7 @@ async fn receive(
     if let Err(error) = file.flush().await {
         broken = broken.or_else(|| Some(unwritten(&error)));
     }
-    let is_unchecked = checksum.is_some();
-    if let Some(checksum) = checksum {
+    if let Some(checksum) = &checksum {
         let matches = broken.is_none() && checksum.is_of(&mut file, offset).await.map_err(failed)?;
         if !matches {
             file.set_len(offset).await.map_err(failed)?;
@@ -230,7 +229,7 @@ async fn receive(
         }
     }
     file.sync_data().await.map_err(failed)?;
-    if is_unchecked {
+    if checksum.is_some() {
         held.end_unchecked().await.map_err(failed)?;
     }
     broken.map_or(Ok(end), Err)

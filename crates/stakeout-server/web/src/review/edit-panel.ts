@@ -76,7 +76,8 @@ export class EditPanel {
     return pieces.map((geometry) => ({ geometry, ...said, seen: this.seen(comparison) }));
   }
 
-  private seen(comparison = this.desk.comparison): Record<string, unknown> {
+  /** What the person sees: it is recorded with what they say. */
+  seen(comparison = this.desk.comparison): Record<string, unknown> {
     return { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
   }
 

@@ -1,11 +1,12 @@
 // What the record holds on the current candidate: what each person said, side by side where they disagree, and the
 // revisions of its annotation, any of which can be brought back.
 
-import { type Feature, checked, get, write } from "../api";
+import { type Feature, get } from "../api";
 import { make } from "../dom";
 import { attempt, tell } from "../shell/tell";
 import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
+import { restore } from "./revisions";
 import type { Recorded } from "./send";
 import { clock } from "./times";
 import { typeLabel } from "./words";
@@ -116,19 +117,20 @@ export class History {
   private versionRow(version: Version, isNow: boolean, { etag }: Versions, current: Candidate): HTMLElement {
     const { revision, title, structure_type, status, area_m2 } = version.change.feature.properties;
     const what = `${title ?? "no title"}, ${typeLabel(structure_type)}, ${Math.round(area_m2)} m²`;
-    const restore = make("button", { type: "button", "data-restore": revision, onclick: () => void attempt(() => this.restore(current, revision, etag)) }, `Restore revision ${revision}`);
+    const button = make("button", { type: "button", "data-restore": revision, onclick: () => void attempt(() => this.restore(current, revision, etag)) }, `Restore revision ${revision}`);
     return make(
       "li",
       { "data-revision": revision },
       make("strong", {}, `${version.actor} ${version.kind.replace("annotation.", "")} it`),
       make("span", {}, `${what}; ${status}`),
       make("time", { datetime: version.time }, clock(version.time)),
-      isNow ? make("small", {}, `revision ${revision}, as it is now`) : restore,
+      isNow ? make("small", {}, `revision ${revision}, as it is now`) : button,
     );
   }
 
-  private async restore(current: Candidate, revision: number, etag: string): Promise<void> {
-    await checked(await write("POST", `/api/annotations/${current.annotation?.id}/restore`, { revision }, { "if-match": etag }));
+  private async restore({ annotation }: Candidate, revision: number, etag: string): Promise<void> {
+    if (!annotation) return;
+    await restore(annotation.id, revision, etag);
     tell(`revision ${revision} is back, as a new revision`);
     await this.desk.load();
     await this.load(true);

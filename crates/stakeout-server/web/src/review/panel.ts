@@ -195,8 +195,7 @@ export class ReviewPanel {
   }
 
   private body(id: string, verdict: Verdict, several: boolean, said: Words): ReviewBody {
-    const { comparison } = this.desk;
-    const seen = { before: comparison?.before, after: comparison?.after, ...this.stage.seen() };
+    const seen = this.edit.seen();
     if (verdict !== "confirm") return { verdict, seen, ...(said.note ? { note: said.note } : {}) };
     // a title names one structure
     const { title, ...rest } = said;

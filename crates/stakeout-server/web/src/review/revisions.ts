@@ -64,6 +64,11 @@ export async function revise(annotation: string, patch: Patch, etag?: string): P
 export async function bringBack({ annotation, from, to }: Revised): Promise<number> {
   const stands = await getTagged<Feature<Changed>>(path(annotation));
   if (stands.body.properties.revision !== to) throw new Problem(412, "somebody has changed it since: its history has every revision");
-  const answer = await checked(await write("POST", `/api/annotations/${annotation}/restore`, { revision: from }, { "if-match": stands.etag }));
+  return restore(annotation, from, stands.etag);
+}
+
+/** Makes a revision of an annotation what stands, as a new one; gives its number. */
+export async function restore(annotation: string, revision: number, etag: string): Promise<number> {
+  const answer = await checked(await write("POST", `/api/annotations/${annotation}/restore`, { revision }, { "if-match": etag }));
   return ((await answer.json()) as Feature<Changed>).properties.revision;
 }
