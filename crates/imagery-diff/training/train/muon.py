@@ -25,13 +25,22 @@ STEP = 0.2
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """A matrix [M,N] with its singular vectors and with singular values near one."""
+    """A matrix [M,N] with its singular vectors and with singular values near one.
+
+    Every round multiplies from the left by a polynomial of the matrix times its transpose, so that the rounds are
+    worked out on the small square alone and the long matrix is multiplied once.
+    """
     flat = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
     flat = flat / (flat.norm() + 1e-7)
     first, third, fifth = POLYNOMIAL
+    square = flat @ flat.mT
+    one = torch.eye(len(square), dtype=flat.dtype, device=flat.device)
+    rounds = one
     for _ in range(ROUNDS):
-        square = flat @ flat.mT
-        flat = first * flat + (third * square + fifth * square @ square) @ flat
+        factor = first * one + third * square + fifth * square @ square
+        rounds = factor @ rounds
+        square = factor @ square @ factor
+    flat = rounds @ flat
     return flat.mT if matrix.shape[0] > matrix.shape[1] else flat
 
 

@@ -421,15 +421,14 @@ def cross_pair(first: Crop, second: Crop) -> np.ndarray:
     return uncertain
 
 
-def blank_blocks(rng: Rng, images: list[np.ndarray]) -> np.ndarray:
-    """Nodata in one or both dates; returns its mask."""
+def blank_block(rng: Rng, images: list[np.ndarray]) -> np.ndarray:
+    """Ground that a date does not show, black on both as a detector makes it; returns its mask."""
     gone = np.zeros((SIDE, SIDE), np.uint8)
     corner = rng.uniform(-20, SIDE + 20, 2)
     shape = draw.rectangle(corner, *rng.uniform(40, 260, 2), rng.choice([0.0, rng.uniform(0, np.pi)]))
     cv2.fillPoly(gone, [np.round(shape).astype(np.int32)], 255)
-    value = 255 if chance(rng, 0.15) else 0
     for image in images:
-        image[gone > 0] = value
+        image[gone > 0] = 0
     return gone
 
 
@@ -473,8 +472,7 @@ def finish(rng: Rng, before: Crop, after: Crop, uncertain: np.ndarray, strength:
         hidden = cloud(rng, images[rng.integers(2)])
         weights = [weight & ~hidden for weight in weights]
     if chance(rng, 0.12):
-        which = rng.integers(3)
-        gone = blank_blocks(rng, images if which == 2 else [images[which]])
+        gone = blank_block(rng, images)
         # Nothing may be called new or removed where a date has no pixels; buildings there are not asked for.
         for only in onlys:
             only[gone > 0] = 0
