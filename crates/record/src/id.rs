@@ -58,8 +58,16 @@ ids! {
 
 random_ids!(SceneId, ComparisonId, CandidateId, ReviewId, AnnotationId, JobId, TokenId);
 
-/// Longest slug of a site.
-pub const SITE_ID_LEN_MAX: usize = 64;
+/// Longest slug.
+pub const SLUG_LEN_MAX: usize = 64;
+
+/// Whether a text is a slug: 1 to [`SLUG_LEN_MAX`] of `a-z`, `0-9` and `-`, not beginning or ending with `-`.
+pub(crate) fn is_slug(text: &str) -> bool {
+    (1..=SLUG_LEN_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
 
 impl SiteId {
     /// A slug given by a person.
@@ -67,17 +75,13 @@ impl SiteId {
     /// # Errors
     /// When it is not a slug.
     pub fn new(slug: &str) -> Result<SiteId, RecordError> {
-        let fits = (1..=SITE_ID_LEN_MAX).contains(&slug.len())
-            && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !slug.starts_with('-')
-            && !slug.ends_with('-');
-        if fits {
+        if is_slug(slug) {
             return Ok(SiteId(slug.to_owned()));
         }
         Err(RecordError::Invalid {
             field: "id",
             got: format!("{slug:?}"),
-            wanted: format!("1 to {SITE_ID_LEN_MAX} of a-z, 0-9 and -, not beginning or ending with -"),
+            wanted: format!("1 to {SLUG_LEN_MAX} of a-z, 0-9 and -, not beginning or ending with -"),
         })
     }
 
@@ -93,7 +97,7 @@ impl SiteId {
                 slug.push('-');
             }
         }
-        slug.truncate(SITE_ID_LEN_MAX - 4);
+        slug.truncate(SLUG_LEN_MAX - 4);
         let slug = slug.trim_end_matches('-');
         SiteId(if slug.is_empty() { "site".to_owned() } else { slug.to_owned() })
     }

@@ -47,5 +47,5 @@ pub use store::{
     Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery,
     SeenReviews, SiteSummary, SortKey, Standing, Store,
 };
-pub use taxonomy::StructureType;
+pub use taxonomy::{StructureType, Taxonomy};
 pub use token::{NewToken, Token};

@@ -4,8 +4,8 @@
 //! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
 //! ```
 //!
-//! Not looked at: jobs, the structure types, the secrets' hashes of tokens, and the columns by which features are found,
-//! except whether they are hidden.
+//! Not looked at: jobs, the structure types before their first change, the secrets' hashes of tokens, and the columns by
+//! which features are found, except whether they are hidden.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -273,7 +273,7 @@ impl AllLeft {
             "token" if event.kind == "token.revoked" => {
                 self.states.entry(subject).and_modify(|token| token.gone = true);
             }
-            "token" => self.leave(event, subject, &change, false),
+            "token" | "taxonomy" => self.leave(event, subject, &change, false),
             "scene" => {
                 for sha256 in [&change["original"]["sha256"], &change["working"]] {
                     let sha256 = sha256.as_str().and_then(|hex| Sha256Hex::parse(hex).ok());
@@ -304,7 +304,7 @@ fn subject_of(thing: &str, state: &Value) -> String {
 }
 
 /// Every table of things that events tell of: subject, state as JSON, and whether it is gone.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "SELECT CASE collection WHEN 'sites' THEN 'site/' WHEN 'candidates' THEN 'candidate/' ELSE 'annotation/' END || id,
             feature, hidden FROM item",
     "SELECT 'scene/' || id, document, hidden FROM scene",
@@ -312,6 +312,10 @@ const TABLES: [&str; 5] = [
     "SELECT 'review/' || id, document, undone FROM review",
     "SELECT 'token/' || id, json_object('id', id, 'name', name, 'role', role, 'created', created, 'revoked', NULL),
             revoked IS NOT NULL FROM token",
+    "SELECT subject, json_object('types', json((
+                SELECT json_group_array(json_object('id', id, 'label', label, 'key', key) ORDER BY position)
+                FROM structure_type))), 0
+     FROM event WHERE subject = 'taxonomy/structure-types' LIMIT 1",
 ];
 
 fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> Result<u64, VerifyError> {

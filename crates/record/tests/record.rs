@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use record::{
     Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, ComparisonId, Cursor, Detector,
     Drawing, Filter, Fit, IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart,
-    Query, RasterFacts, RecordError, Role, Seen, Sha256Hex, SiteId, Store, Timestamp, Verdict,
+    Query, RasterFacts, RecordError, Role, Seen, Sha256Hex, SiteId, Store, StructureType, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
     verify::{Mark, VerifyError, verify},
 };
@@ -556,6 +556,51 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::ChangedBlob { .. })));
     std::fs::remove_file(&blob).unwrap();
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::MissingBlob { .. })));
+}
+
+#[test]
+fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let (ann, ida) = (actor("ann", Role::Analyst), actor("ida", Role::Admin));
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let first = store.taxonomy().unwrap();
+    assert_eq!((first.revision, first.types.len()), (1, 14));
+
+    let kind = |id: &str, label: &str, key: Option<&str>| StructureType {
+        id: id.to_owned(),
+        label: label.to_owned(),
+        key: key.map(str::to_owned),
+    };
+    let types = vec![kind("radar", "Radar", Some("r")), kind("warehouse", "Store house", None)];
+    let change = |actor: &Actor, based_on: u64, types: &[StructureType]| {
+        store.change_taxonomy(actor, IfMatch::Revision(based_on), types.to_vec())
+    };
+    assert!(matches!(change(&ann, 1, &types), Err(RecordError::Forbidden { .. })));
+    let used = change(&ida, 1, &types[..1]).unwrap_err();
+    assert!(matches!(&used, RecordError::Conflict { id, .. } if id == "warehouse"), "{used}");
+    let changed = change(&ida, 1, &types).unwrap();
+    assert_eq!((changed.revision, &changed.types), (2, &types));
+    assert!(matches!(change(&ida, 1, &types), Err(RecordError::Stale { current: 2, .. })));
+    assert_eq!(store.taxonomy().unwrap(), changed);
+
+    let of = |kind: &str| NewReview { structure_type: Some(kind.to_owned()), ..verdict(Verdict::Confirm) };
+    assert!(store.add_review(&ann, &candidates[1], IfMatch::Any, of("shed"), None).is_err());
+    store.add_review(&ann, &candidates[1], IfMatch::Any, of("radar"), None).unwrap();
+    drop(store);
+    assert_eq!(Store::open(folder.path()).unwrap().taxonomy().unwrap(), changed);
+    assert!(verify(folder.path(), None).is_ok());
+    for sql in [
+        "UPDATE structure_type SET label = 'Tower' WHERE id = 'radar'",
+        "UPDATE structure_type SET position = 2 - position",
+        "DELETE FROM structure_type",
+    ] {
+        let copy = copy_of(folder.path());
+        tamper(copy.path(), sql);
+        let error = verify(copy.path(), None).expect_err(sql);
+        let is_told = matches!(&error, VerifyError::ChangedState { subject, .. } if subject.starts_with("taxonomy/"));
+        assert!(is_told, "{sql}: {error}");
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub struct Inner {
 /// Something that listeners of `/api/events` are told.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Notice {
-    /// `job`, `candidate`, `annotation`, `scene` or `site`.
+    /// `job`, `candidate`, `annotation`, `scene`, `site` or `taxonomy`.
     pub(crate) kind: &'static str,
     pub(crate) data: serde_json::Value,
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::{Server, rendered_pair, run, text};
+use support::{Server, heard, rendered_pair, run, text};
 
 const ROLES: [&str; 4] = ["viewer", "analyst", "reviewer", "admin"];
 
@@ -90,6 +90,45 @@ fn each_role_may_do_its_part_and_no_more() {
         let status = ask(&server, "POST", sites, Some(token), &site(&format!("site-{rank}"))).0;
         assert_eq!(status, if rank < 3 { 403 } else { 201 }, "a site by {}", ROLES[rank]);
     }
+}
+
+#[test]
+fn the_taxonomy_is_changed_by_an_admin_and_open_pages_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let [viewer, _, reviewer, admin] = ROLES.map(|role| token(&data, role));
+    let server = Server::start(&data);
+    let old = server.get_as(&viewer, "/api/taxonomy");
+    assert_eq!(old.body["types"].as_array().unwrap().len(), 14);
+    let put = |token: &str, condition: &[(&str, &str)], body: &Value| {
+        let authorization = format!("Bearer {token}");
+        let headers = [&[("authorization", authorization.as_str())], condition].concat();
+        server.put("/api/taxonomy", body, &headers)
+    };
+    let based_on = [("if-match", old.etag.as_str())];
+    let types = json!({"types": [
+        {"id": "radar", "label": "Radar", "key": "r"},
+        {"id": "warehouse", "label": "Store house", "key": null},
+    ]});
+    assert_eq!(put(&admin, &[], &types).status, 428);
+    assert_eq!(put(&admin, &[("if-match", "\"another\"")], &types).status, 412);
+    assert_eq!(put(&reviewer, &based_on, &types).status, 403);
+    for (body, parameter) in [
+        (json!({"types": []}), "types"),
+        (json!({"types": [{"id": "radar", "labl": "Radar"}]}), "types"),
+        (json!({"types": [{"id": "Radar station", "label": "Radar"}]}), "types.id"),
+        (json!({"types": [{"id": "radar", "label": "Radar", "key": "F1"}]}), "types.key"),
+    ] {
+        let refused = put(&admin, &based_on, &body);
+        assert_eq!((refused.status, refused.body["parameter"].as_str()), (400, Some(parameter)), "{body}");
+    }
+
+    let mut stream = server.listen(&viewer);
+    let changed = put(&admin, &based_on, &types);
+    assert_eq!((changed.status, &changed.body), (200, &types), "{}", changed.body);
+    heard(&mut stream, "event: taxonomy");
+    let now = server.get_as(&viewer, "/api/taxonomy");
+    assert_eq!((now.body, now.etag), (types, changed.etag));
 }
 
 #[test]

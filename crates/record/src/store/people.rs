@@ -2,16 +2,16 @@
 
 use std::io::Read;
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::json;
 
-use super::{Change, Store, lock, writer::Transaction};
+use super::{Change, IfMatch, Store, lock, writer::Transaction};
 use crate::{
     blobs::Sha256Hex,
     error::RecordError,
     events::{Actor, Role},
     id::TokenId,
-    taxonomy::{StructureType, default_structure_types},
+    taxonomy::{self, StructureType, Taxonomy, default_structure_types},
     token::{NewToken, Token},
 };
 
@@ -108,18 +108,49 @@ impl Store {
         Ok(lock(&self.keys).prepare_cached("SELECT 1 FROM token WHERE revoked IS NULL LIMIT 1")?.exists([])?)
     }
 
-    /// The taxonomy in its order.
+    /// The taxonomy.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn structure_types(&self) -> Result<Vec<StructureType>, RecordError> {
+    pub fn taxonomy(&self) -> Result<Taxonomy, RecordError> {
         let reader = self.read()?;
-        let mut statement =
-            reader.prepare_cached("SELECT id, label, key FROM structure_type ORDER BY position")?;
-        let types = statement
-            .query_map([], |row| Ok(StructureType { id: row.get(0)?, label: row.get(1)?, key: row.get(2)? }))?
-            .collect::<Result<_, _>>()?;
-        Ok(types)
+        // revision and types of one state
+        let snapshot = reader.unchecked_transaction()?;
+        stored_taxonomy(&snapshot)
+    }
+
+    /// Puts other types, in this order, in the place of those of the taxonomy. A type that an annotation or a review
+    /// names stays, under whatever label.
+    ///
+    /// # Errors
+    /// When the taxonomy is at another revision, the types cannot stand together, one that is in use is left out, or the
+    /// role of the actor is less than admin.
+    pub fn change_taxonomy(
+        &self,
+        actor: &Actor,
+        if_match: IfMatch,
+        types: Vec<StructureType>,
+    ) -> Result<Taxonomy, RecordError> {
+        actor.must_be(Role::Admin, "changing the taxonomy")?;
+        let types = taxonomy::checked(types)?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            let old = stored_taxonomy(transaction)?;
+            match if_match {
+                IfMatch::Revision(given) if given != old.revision => {
+                    let (what, id) = ("taxonomy", "structure-types".to_owned());
+                    return Err(RecordError::Stale { what, id, current: old.revision, given });
+                }
+                _ => {}
+            }
+            for dropped in old.types.iter().filter(|kind| types.iter().all(|kept| kept.id != kind.id)) {
+                must_be_unused(transaction, dropped)?;
+            }
+            change.event(taxonomy::SUBJECT, "taxonomy.changed", &json!({"types": types}))?;
+            transaction.execute("DELETE FROM structure_type", [])?;
+            insert_types(transaction, &types)?;
+            Ok(Taxonomy { revision: old.revision + 1, types })
+        })
     }
 }
 
@@ -127,13 +158,47 @@ pub(super) fn fill_taxonomy(transaction: &Transaction<'_>) -> Result<(), RecordE
     if transaction.prepare("SELECT 1 FROM structure_type LIMIT 1")?.exists([])? {
         return Ok(());
     }
-    for (position, kind) in default_structure_types().iter().enumerate() {
-        transaction.execute(
-            "INSERT INTO structure_type (id, position, label, key) VALUES (?1, ?2, ?3, ?4)",
-            (&kind.id, position, &kind.label, &kind.key),
-        )?;
+    insert_types(transaction, &default_structure_types())
+}
+
+fn insert_types(transaction: &Transaction<'_>, types: &[StructureType]) -> Result<(), RecordError> {
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO structure_type (id, position, label, key) VALUES (?1, ?2, ?3, ?4)")?;
+    for (position, kind) in types.iter().enumerate() {
+        insert.execute((&kind.id, position, &kind.label, &kind.key))?;
     }
     Ok(())
+}
+
+fn stored_taxonomy(connection: &Connection) -> Result<Taxonomy, RecordError> {
+    let changes: u64 = connection
+        .prepare_cached("SELECT count(*) FROM event WHERE subject = ?1")?
+        .query_row([taxonomy::SUBJECT], |row| row.get(0))?;
+    let types = connection
+        .prepare_cached("SELECT id, label, key FROM structure_type ORDER BY position")?
+        .query_map([], |row| Ok(StructureType { id: row.get(0)?, label: row.get(1)?, key: row.get(2)? }))?
+        .collect::<Result<_, _>>()?;
+    Ok(Taxonomy { revision: changes + 1, types })
+}
+
+/// Asks that nothing rests on a type: no annotation, withdrawn ones too, which can be restored, and no review.
+fn must_be_unused(transaction: &Transaction<'_>, kind: &StructureType) -> Result<(), RecordError> {
+    let is_used = transaction
+        .prepare_cached(
+            "SELECT 1 FROM item WHERE collection = 'annotations'
+                 AND json_extract(feature, '$.properties.structure_type') = ?1 UNION ALL
+             SELECT 1 FROM review WHERE json_extract(document, '$.structure_type') = ?1 LIMIT 1",
+        )?
+        .exists([&kind.id])?;
+    if !is_used {
+        return Ok(());
+    }
+    Err(RecordError::Conflict {
+        what: "structure type",
+        id: kind.id.clone(),
+        state: "named by annotations or reviews".to_owned(),
+        change: "leaving it out",
+    })
 }
 
 fn random_secret() -> Result<String, RecordError> {

@@ -4,24 +4,29 @@ use std::convert::Infallible;
 
 use axum::{
     extract::State,
-    http::{StatusCode, request::Parts},
+    http::{HeaderMap, StatusCode, request::Parts},
     response::{
         Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
 use futures_util::{Stream, StreamExt};
-use record::{SiteId, TokenId};
+use record::{Sha256Hex, SiteId, StructureType, Taxonomy, TokenId};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::json as answer;
 use crate::{
     ApiError, App,
+    body::JsonBody,
+    etag,
     guard::{self, Who},
     parameters::{NoParameters, Parameters},
     path::Path,
 };
+
+const JSON: &str = "application/json";
 
 /// What the page is to know of the configuration.
 pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
@@ -40,10 +45,48 @@ pub(crate) async fn sites(
     Ok(answer(&json!({"sites": sites})))
 }
 
-pub(crate) async fn taxonomy(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+pub(crate) async fn taxonomy(
+    State(app): State<App>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let types = app.blocking(|app| Ok(app.store.structure_types()?)).await?;
-    Ok(answer(&json!({"types": types})))
+    let taxonomy = app.blocking(|app| Ok(app.store.taxonomy()?)).await?;
+    Ok(etag::answer(&headers, JSON, told(&taxonomy)))
+}
+
+fn told(taxonomy: &Taxonomy) -> String {
+    json!({"types": taxonomy.types}).to_string()
+}
+
+/// A taxonomy as clients send it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenTaxonomy {
+    types: Vec<StructureType>,
+}
+
+/// Replaces the taxonomy as a whole.
+pub(crate) async fn change_taxonomy(
+    State(app): State<App>,
+    Who(actor): Who,
+    _: NoParameters,
+    headers: HeaderMap,
+    sent: JsonBody,
+) -> Result<Response, ApiError> {
+    let given: GivenTaxonomy = serde_json::from_value(sent.value()?)
+        .map_err(|error| ApiError::body(format!("the body is no taxonomy: {error}")).at("types"))?;
+    let changed = app
+        .blocking(move |app| {
+            let old = app.store.taxonomy()?;
+            let tag = Sha256Hex::of(told(&old).as_bytes());
+            let if_match = etag::if_match_tag(&headers, "the taxonomy", tag.as_str(), old.revision)?;
+            let changed = app.store.change_taxonomy(&actor, if_match, given.types)?;
+            app.notify("taxonomy", json!({"revision": changed.revision}));
+            Ok(changed)
+        })
+        .await?;
+    Ok(etag::answer(&HeaderMap::new(), JSON, told(&changed)))
 }
 
 pub(crate) async fn comparisons(
@@ -66,8 +109,8 @@ pub(crate) async fn comparisons(
     Ok(answer(&json!({"comparisons": described})))
 }
 
-/// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`; `lagged` when some were
-/// missed. Ends where there is something to tell and the listener may not come in any more.
+/// Server-sent events: `open` at first, then `job`, `scene`, `candidate`, `annotation`, `site`, `taxonomy`; `lagged` when
+/// some were missed. Ends where there is something to tell and the listener may not come in any more.
 pub(crate) async fn events(
     State(app): State<App>,
     _: NoParameters,

@@ -155,7 +155,7 @@ fn api_routes() -> Router<App> {
         .route("/api/session", get(session::session).post(session::sign_in).delete(session::sign_out))
         .route("/api/settings", get(api::settings))
         .route("/api/sites", get(api::sites))
-        .route("/api/taxonomy", get(api::taxonomy))
+        .route("/api/taxonomy", get(api::taxonomy).put(api::change_taxonomy))
         .route("/api/comparisons", get(api::comparisons))
         .route("/api/candidates/{candidate}/reviews", post(reviews::add).get(reviews::list))
         .route("/api/comparisons/{comparison}/candidates", post(reviews::draw))

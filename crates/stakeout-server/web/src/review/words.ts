@@ -2,6 +2,7 @@
 
 import { get } from "../api";
 import { element, make } from "../dom";
+import { hear, onBroken } from "../shell/events";
 import { register } from "../shell/keys";
 import { NOTHING, type Own, Written } from "./written";
 
@@ -11,6 +12,8 @@ export interface Words { readonly structure_type?: string; readonly confidence?:
 
 export const CONFIDENCES = ["low", "moderate", "high"] as const;
 let types: readonly StructureType[] = [];
+/** Keys of the types: the list is changed in place, since it is registered once. */
+const typeKeys: string[] = [];
 const written = new Written();
 
 export const typeLabel = (id: string | null | undefined) => types.find((type) => type.id === id)?.label ?? id ?? "not said";
@@ -88,7 +91,7 @@ function palette(): { readonly box: HTMLElement; readonly open: () => void; read
   };
   const open = () => {
     box.replaceChildren(
-      ...types.map((type) => make("button", { type: "button", "data-type": type.id, onclick: () => pick(type.id) }, type.label, type.key && make("kbd", {}, type.key.toUpperCase()))),
+      ...types.map((type) => make("button", { type: "button", "data-type": type.id, "data-key": type.key ?? "", onclick: () => pick(type.id) }, type.label, type.key && make("kbd", {}, type.key.toUpperCase()))),
     );
     box.hidden = false;
   };
@@ -111,11 +114,26 @@ export async function mountWords(form: HTMLElement): Promise<void> {
     const target = event.target as HTMLElement;
     if (event.key === "Escape" || (event.key === "Enter" && target.matches("input"))) element("map").focus();
   });
+  register(
+    { keys: typeKeys, does: "", group: "Types", when: () => !box.hidden, press: (key) => box.querySelector<HTMLElement>(`[data-key="${key}"]`)?.click() },
+    { keys: ["Escape"], does: "", group: "Types", when: () => !box.hidden, press: close },
+  );
+  await loadTypes();
+  const again = () => {
+    close();
+    // without a connection those of before stay
+    loadTypes().catch(() => {});
+  };
+  hear("taxonomy", again);
+  onBroken({ missed: again, lost: () => {} });
+}
+
+/** Shows the types as they are now; what is chosen stays. */
+async function loadTypes(): Promise<void> {
   types = (await get<{ types: StructureType[] }>("/api/taxonomy")).types;
-  element("structure-type").replaceChildren(...typeOptions());
-  const keyed = types.filter((type) => type.key);
-  for (const type of keyed) {
-    register({ keys: [type.key as string], does: "", group: "Types", when: () => !box.hidden, press: () => box.querySelector<HTMLElement>(`[data-type="${type.id}"]`)?.click() });
-  }
-  register({ keys: ["Escape"], does: "", group: "Types", when: () => !box.hidden, press: close });
+  typeKeys.splice(0, Infinity, ...types.flatMap((type) => type.key ?? []));
+  const select = element<HTMLSelectElement>("structure-type");
+  const was = select.value;
+  select.replaceChildren(...typeOptions());
+  select.value = types.some((type) => type.id === was) ? was : "";
 }
