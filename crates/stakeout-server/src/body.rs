@@ -30,6 +30,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| ApiError::body(format!("the body is no JSON: {error}")))
 }
 
+/// Refuses members that are not among `known`: what is dropped in silence is lost. `within` is what stands before their
+/// names, such as `inputs.`.
+///
+/// # Errors
+/// 400 with the first such member.
+pub(crate) fn only(value: &Value, within: &str, known: &[&str]) -> Result<(), ApiError> {
+    let unknown = value.as_object().into_iter().flatten().find(|(name, _)| !known.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |(name, _)| Err(ApiError::unknown_parameter(&format!("{within}{name}"), known)))
+}
+
 /// Asks that a body says what it is, and is one of these media types.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use raster_io::RasterError;
-use record::RecordError;
+use record::{RecordError, geojson::GeoJsonError};
 use serde_json::json;
 
 use crate::detection::DetectionError;
@@ -64,6 +64,14 @@ impl ApiError {
         let detail = format!("{name} is not a parameter of this resource; it has {has}");
         ApiError::new(StatusCode::BAD_REQUEST, "unknown-parameter", "A parameter is not known", detail)
             .at(name)
+    }
+
+    /// A fault with a thing that a request names beside its address: one that is not there is a wrong value.
+    pub(crate) fn of_reference(error: RecordError, parameter: &str) -> ApiError {
+        match error {
+            RecordError::NotFound { .. } => ApiError::wrong_parameter(parameter, error.to_string()),
+            other => other.into(),
+        }
     }
 
     /// A body that cannot be taken.
@@ -247,12 +255,10 @@ impl From<RecordError> for ApiError {
             RecordError::TooSlow { .. } => {
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", detail)
             }
-            RecordError::GeoJson(_) => ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "invalid-geojson",
-                "The GeoJSON cannot be taken",
-                detail,
-            ),
+            RecordError::GeoJson(fault) => {
+                let title = "The GeoJSON cannot be taken";
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid-geojson", title, detail).at(member_of(&fault))
+            }
             RecordError::Io { source, .. } if is_full(&source) => {
                 ApiError::unwritten(&source, "nothing of the request is kept")
             }
@@ -261,8 +267,16 @@ impl From<RecordError> for ApiError {
     }
 }
 
-impl From<record::geojson::GeoJsonError> for ApiError {
-    fn from(error: record::geojson::GeoJsonError) -> ApiError {
+/// The member at fault; what is wrong with rings and positions is wrong with the geometry.
+fn member_of(fault: &GeoJsonError) -> &str {
+    match fault {
+        GeoJsonError::Malformed { member, .. } | GeoJsonError::Member { member, .. } => member,
+        _ => "geometry",
+    }
+}
+
+impl From<GeoJsonError> for ApiError {
+    fn from(error: GeoJsonError) -> ApiError {
         RecordError::from(error).into()
     }
 }

@@ -143,6 +143,93 @@ fn a_write_says_in_which_media_type_it_comes() {
 }
 
 #[test]
+fn a_member_that_is_not_known_is_refused_and_not_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let items = "/ogc/collections/annotations/items";
+    let drawn = annotation([127.6, 39.9], [Value::Null, Value::Null]);
+    let made = server.post(items, &drawn, &[]);
+    let own = format!("{items}/{}", made.body["id"].as_str().unwrap());
+    let refused = |answer: support::Answer, parameter: &str| {
+        assert_eq!(
+            (answer.status, answer.body["parameter"].as_str()),
+            (400, Some(parameter)),
+            "{}",
+            answer.body
+        );
+    };
+    let any = [("if-match", "*")];
+    for (patch, parameter) in [
+        (json!({"properties": {"titel": "Hall"}}), "properties.titel"),
+        (json!({"properties": {"title": "Hall", "Note": null}}), "properties.Note"),
+        (json!({"title": "Hall"}), "title"),
+    ] {
+        refused(server.patch(&own, &patch, &any), parameter);
+    }
+    let mut wrong = drawn;
+    wrong["properties"]["colour"] = json!("red");
+    refused(server.post(items, &wrong, &[]), "properties.colour");
+    refused(server.put(&own, &wrong, &any), "properties.colour");
+    let site = json!({"properties": {"title": "Plant"}});
+    refused(server.patch("/ogc/collections/sites/items/plant", &site, &any), "properties.title");
+    let said = json!({"verdict": "confirm", "confidense": "high"});
+    refused(server.post("/api/candidates/nothing/reviews", &said, &any), "confidense");
+    let mut outline = json!({"geometry": made.body["geometry"], "tittle": "Hall"});
+    refused(server.post("/api/comparisons/nothing/candidates", &outline, &[]), "tittle");
+    outline["verdict"] = json!("reject");
+    refused(server.post("/api/comparisons/nothing/candidates", &outline, &[]), "verdict");
+
+    // what was read may be sent back, with all that the server set
+    let read = server.get(&own);
+    assert_eq!(read.body["properties"]["revision"], 1, "nothing was changed so far");
+    assert_eq!(server.put(&own, &read.body, &[("if-match", &read.etag)]).status, 200);
+}
+
+#[test]
+fn what_is_named_and_not_there_is_a_wrong_value_of_its_member() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let (sites, annotations) = ("/ogc/collections/sites/items", "/ogc/collections/annotations/items");
+    let mut drawn = annotation([127.6, 39.9], [Value::Null, Value::Null]);
+    let made = server.post(annotations, &drawn, &[]);
+    drawn["properties"]["site"] = json!("nope");
+    let below = json!({"type": "Feature", "geometry": made.body["geometry"], "properties": {"name": "Hall", "parent": "nope"}});
+    let nameless = json!({"type": "Feature", "geometry": made.body["geometry"], "properties": {}});
+    let again = json!({"scene": "nope", "properties": {"datetime": "2024-01-01T00:00:00Z"}});
+    let any = [("if-match", "*")];
+    for (answer, parameter) in [
+        (server.post(annotations, &drawn, &[]), "properties.site"),
+        (server.post(sites, &below, &[]), "properties.parent"),
+        (
+            server.patch(&format!("{sites}/plant"), &json!({"properties": {"parent": "nope"}}), &any),
+            "properties.parent",
+        ),
+        (server.post(sites, &nameless, &[]), "properties.name"),
+        (server.post("/api/sites/plant/scenes", &again, &[]), "scene"),
+        (server.get("/api/comparisons?site=nope"), "site"),
+        (server.get("/api/agreement?site=nope"), "site"),
+        (server.get("/api/queue?comparison=nope"), "comparison"),
+    ] {
+        assert_eq!(
+            (answer.status, answer.body["parameter"].as_str()),
+            (400, Some(parameter)),
+            "{}",
+            answer.body
+        );
+    }
+    // an address that is not there is one
+    for answer in [
+        server.patch(&format!("{sites}/nope"), &json!({"properties": {}}), &any),
+        server.put(&format!("{annotations}/nope"), &made.body, &any),
+        server.post("/api/sites/nope/scenes", &again, &[]),
+    ] {
+        assert_eq!(answer.status, 404, "{}", answer.body);
+    }
+}
+
+#[test]
 fn a_patch_moves_no_feature_to_another_id() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

@@ -228,6 +228,7 @@ fn bad_geojson_is_told_with_the_place_of_the_fault() {
         let answer = server.post("/ogc/collections/sites/items", &feature, &[]);
         assert_eq!(answer.status, 400, "{}", answer.body);
         assert!(answer.body["detail"].as_str().unwrap().contains(words), "{}", answer.body);
+        assert!(answer.body["parameter"].is_string(), "{}", answer.body);
     }
     assert_eq!(server.count("sites"), 0);
 }

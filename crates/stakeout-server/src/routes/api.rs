@@ -97,7 +97,9 @@ pub(crate) async fn comparisons(
     parameters.only(&["site"])?;
     let site = parameters.get("site").ok_or_else(|| ApiError::parameter("site", "", "the id of a site"))?;
     let site = SiteId(site.to_owned());
-    let comparisons = app.blocking(move |app| Ok(app.store.comparisons(actor.reader(), &site)?)).await?;
+    let unknown = |error| ApiError::of_reference(error, "site");
+    let comparisons =
+        app.blocking(move |app| app.store.comparisons(actor.reader(), &site).map_err(unknown)).await?;
     let described: Vec<Value> = comparisons
         .iter()
         .map(|(comparison, pending)| {

@@ -48,6 +48,8 @@ const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
 /// What a change of a feature in part is sent as.
 const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
+/// Members of a patch; what a feature has beside its geometry and its properties stays as it is.
+const PATCHED: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "links"];
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Methods of what never changes.
@@ -337,14 +339,17 @@ pub(crate) async fn create(
     let item = app
         .blocking(move |app| {
             let feature = crs.way()?.read(feature)?;
+            must_be_known(collection, &feature)?;
             let id = match collection {
                 Collection::Sites => {
-                    let site = app.store.create_site(&actor, geojson::read_site(&feature)?)?;
+                    let made = app.store.create_site(&actor, geojson::read_site(&feature)?);
+                    let site = made.map_err(|error| named_site(error, "", "properties.parent"))?;
                     app.notify("site", json!({"id": site.id}));
                     site.id.to_string()
                 }
                 _ => {
-                    let annotation = app.store.create_annotation(&actor, drawn(&feature)?)?;
+                    let made = app.store.create_annotation(&actor, drawn(&feature)?);
+                    let annotation = made.map_err(|error| named_site(error, "", "properties.site"))?;
                     tell(app, &actor, &annotation)?;
                     annotation.id.to_string()
                 }
@@ -401,13 +406,15 @@ async fn change(
     let item = app
         .blocking(move |app| {
             let given = crs.way()?.read(given)?;
+            must_be_known(collection, &given)?;
             let old = app.store.item_seen_by(actor.reader(), collection, &id)?;
             let if_match = etag::based_on(app, &headers, collection, &old)?;
             let feature = next(old.value(), given)?;
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
-                    let site = app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft)?;
+                    let changed = app.store.update_site(&actor, &SiteId(id.clone()), if_match, draft);
+                    let site = changed.map_err(|error| named_site(error, &id, "properties.parent"))?;
                     app.notify("site", json!({"id": id}));
                     Ok(Item::of(&id, site.revision, &geojson::site_feature(&site)))
                 }
@@ -425,9 +432,26 @@ async fn change(
     Ok(in_crs(answer, FeatureCrs::Crs84))
 }
 
+/// A site that a feature names and that is not there is a wrong value; the feature itself is an address.
+fn named_site(error: RecordError, own: &str, parameter: &str) -> ApiError {
+    match &error {
+        RecordError::NotFound { what: "site", id } if id != own => ApiError::of_reference(error, parameter),
+        _ => error.into(),
+    }
+}
+
+/// Refuses properties that the collection does not have. Those that the server sets may come along, as programs send
+/// back what they read, and mean nothing.
+fn must_be_known(collection: Collection, feature: &Value) -> Result<(), ApiError> {
+    let names = schema::properties(collection).iter().map(|property| property.name);
+    let known: Vec<&str> = std::iter::once("id").chain(names).collect();
+    body::only(&feature["properties"], "properties.", &known)
+}
+
 /// A JSON Merge Patch (RFC 7396), but for the geometry, which is given whole: its members mean nothing alone.
 fn merged(mut old: Value, patch: Value) -> Result<Value, ApiError> {
     let wrong = |member: &str| ApiError::body(format!("{member} of a patch must be an object")).at(member);
+    body::only(&patch, "", &PATCHED)?;
     let Value::Object(members) = patch else { return Err(wrong("the body")) };
     for (name, value) in members {
         match (name.as_str(), value) {

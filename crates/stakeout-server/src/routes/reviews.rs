@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{created, geojson as geojson_answer, json as answer};
 use crate::{
     ApiError, App,
-    body::JsonBody,
+    body::{self, JsonBody},
     etag,
     guard::Who,
     links::Base,
@@ -20,6 +20,10 @@ use crate::{
 
 /// Largest description of what the reviewer saw, bytes.
 const SEEN_BYTES_MAX: usize = 16 << 10;
+/// Members of a review.
+const REVIEW: [&str; 7] = ["verdict", "structure_type", "confidence", "title", "note", "geometry", "seen"];
+/// Members of a drawing.
+const DRAWING: [&str; 7] = ["geometry", "change", "structure_type", "confidence", "title", "note", "seen"];
 
 pub(crate) async fn add(
     State(app): State<App>,
@@ -95,11 +99,13 @@ fn new_drawing(comparison: ComparisonId, value: &Value) -> Result<Drawing, ApiEr
         let detail = "left out: who draws a structure says that it is there";
         return Err(ApiError::parameter("verdict", &value["verdict"].to_string(), detail));
     }
+    body::only(value, "", &DRAWING)?;
     let outline = geojson::read_polygon(&value["geometry"])?;
     Ok(Drawing { comparison, outline, change, said: said(value, Verdict::Confirm)? })
 }
 
 fn new_review(value: &Value) -> Result<NewReview, ApiError> {
+    body::only(value, "", &REVIEW)?;
     let verdict = serde_json::from_value(value["verdict"].clone()).map_err(|_| {
         ApiError::parameter(
             "verdict",
@@ -166,7 +172,8 @@ pub(crate) async fn queue(
         .get("comparison")
         .ok_or_else(|| ApiError::parameter("comparison", "", "the id of a comparison"))?;
     let id = ComparisonId(id.to_owned());
-    let queue = app.blocking(move |app| Ok(app.store.queue(actor.reader(), &id)?)).await?;
+    let unknown = |error| ApiError::of_reference(error, "comparison");
+    let queue = app.blocking(move |app| app.store.queue(actor.reader(), &id).map_err(unknown)).await?;
     let features: Vec<Value> = queue
         .entries
         .iter()
@@ -196,7 +203,8 @@ fn standing(entry: &QueueEntry) -> [(&'static str, Value); 3] {
 pub(crate) async fn agreement(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
     parameters.only(&["site"])?;
     let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
-    let agreement = app.blocking(move |app| Ok(app.store.agreement(site.as_ref())?)).await?;
+    let unknown = |error| ApiError::of_reference(error, "site");
+    let agreement = app.blocking(move |app| app.store.agreement(site.as_ref()).map_err(unknown)).await?;
     Ok(answer(&json!(agreement)))
 }
 

@@ -147,7 +147,9 @@ async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arriv
         let (scene, folder) = (SceneId(id.to_owned()), app.incoming()?);
         let arrival = app
             .blocking(move |app| {
-                let original = app.store.scene(&scene)?.facts.original;
+                let scene = app.store.scene(&scene);
+                let original =
+                    scene.map_err(|error| ApiError::of_reference(error, "scene"))?.facts.original;
                 let path = app.store.blobs().path(&original.sha256)?;
                 let file_name = original.file_name;
                 Ok(Arrival { original: path, file_name, id: None, properties, world_file, folder })
