@@ -243,7 +243,22 @@ fn comparisons_that_cannot_be_made_are_told() {
     let execute = |inputs: Value| server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[]);
     let same = execute(json!({"inputs": {"before": scene, "after": scene}}));
     assert_eq!((same.status, same.body["parameter"].as_str()), (400, Some("inputs.after")));
-    assert_eq!(execute(json!({"inputs": {"before": scene, "after": "nothing"}})).status, 404);
+    for (wrong, parameter) in [
+        (json!({"inputs": {"before": scene, "after": "nothing"}}), "inputs.after"),
+        (json!({"inputs": {"before": {"href": "https://other.example/scene.tif"}, "after": scene}}), "inputs.before"),
+        (json!({"inputs": {"before": {"href": format!("/tiles/{scene}")}, "after": scene}}), "inputs.before"),
+        (json!({"inputs": {"before": scene, "after": scene, "Model": "classical"}}), "inputs.Model"),
+        (json!({"inputs": {"before": scene, "after": scene}, "response": "raw"}), "response"),
+        (json!({"inputs": {"before": scene, "after": scene}, "outputs": {"tiles": {}}}), "outputs.tiles"),
+        (
+            json!({"inputs": {"before": scene, "after": scene}, "outputs": {"fit": {"transmissionMode": "reference"}}}),
+            "outputs.fit.transmissionMode",
+        ),
+        (json!({"inputs": {"before": scene, "after": scene}, "subscriber": {}}), "subscriber"),
+    ] {
+        let refused = execute(wrong.clone());
+        assert_eq!((refused.status, refused.body["parameter"].as_str()), (400, Some(parameter)), "{wrong}");
+    }
     let without = execute(json!({"inputs": {"before": scene}}));
     assert_eq!((without.status, without.body["parameter"].as_str()), (400, Some("inputs.after")));
     let file = execute(json!({"inputs": {"before": scene, "after": scene, "model": "/etc/passwd.onnx"}}));
@@ -256,6 +271,41 @@ fn comparisons_that_cannot_be_made_are_told() {
         assert_eq!(standard(path), format!("{named}no-such-job"));
     }
     assert_eq!(server.delete("/ogc/jobs/nothing", &[]).body["type"], format!("{named}no-such-job"));
+}
+
+#[test]
+fn a_comparison_of_items_gives_what_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    let (before, after) = server.add_plant(pair);
+    let item = |scene: &str| json!({"href": format!("{}/stac/collections/plant/items/{scene}", server.url)});
+    let asked = json!({
+        "inputs": {"before": item(&before), "after": {"href": format!("/stac/collections/plant/items/{after}")}},
+        "outputs": {"fit": {}, "comparison": {"transmissionMode": "value"}},
+        "response": "document",
+    });
+    let execution = "/ogc/processes/detect-new-structures/execution";
+    let made = server.post(execution, &asked, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let job = &made.location[server.url.len()..];
+    assert_eq!(server.wait_for(job)["status"], "successful");
+    let results = server.get(&format!("{job}/results")).body;
+    let given: Vec<&String> = results.as_object().unwrap().keys().collect();
+    assert_eq!(given, ["comparison", "fit"]);
+    let described = server.get("/ogc/processes/detect-new-structures").body;
+    assert!(described["outputs"].get("site").is_some(), "{described}");
+
+}
+
+#[test]
+fn a_list_of_processes_takes_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    for list in ["/ogc/processes", "/ogc/jobs"] {
+        assert_eq!(server.get(&format!("{list}?limit=10")).status, 200);
+        assert_eq!(server.get(&format!("{list}?limit=0")).body["parameter"], "limit");
+    }
 }
 
 #[test]

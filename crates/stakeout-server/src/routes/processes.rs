@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::{created, json as answer};
 use crate::{
     ApiError, App,
-    body::JsonBody,
+    body::{self, JsonBody},
     guard::Who,
     jobs::{self, DETECT},
     links::Base,
     parameters::{NoParameters, Parameters},
     path::Path,
+    stac,
 };
 
 /// Types of problems that the standard names (OGC 18-062r2, requirements `process-exception/no-such-process`,
@@ -23,13 +24,24 @@ const RESULT_NOT_READY: &str =
     "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready";
 /// Jobs in the list.
 const JOBS_LISTED: u32 = 100;
+/// Members of a request to run the process.
+const EXECUTION: [&str; 3] = ["inputs", "outputs", "response"];
+const INPUTS: [&str; 3] = ["before", "after", "model"];
+const OUTPUTS: [&str; 5] = ["comparison", "site", "fit", "cautions", "candidates"];
 
 pub(crate) async fn list(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    listed(&parameters)?;
     Ok(answer(&json!({
         "processes": [summary(&base)],
         "links": [base.link("self", "application/json", "/ogc/processes", "The processes")],
     })))
+}
+
+/// How many a list may have, where that is said (OGC 18-062r2, requirement `core/pl-limit-definition`).
+fn listed(parameters: &Parameters) -> Result<Option<u64>, ApiError> {
+    parameters.only(&["f", "limit"])?;
+    parameters.is_json()?;
+    parameters.number("limit", 1, u64::from(u32::MAX))
 }
 
 pub(crate) async fn describe(
@@ -49,6 +61,7 @@ pub(crate) async fn describe(
     });
     description["outputs"] = json!({
         "comparison": {"title": "Id of the comparison", "schema": {"type": "string"}},
+        "site": {"title": "Id of the site", "schema": {"type": "string"}},
         "fit": {"title": "How well the images fit", "schema": {"type": "object"}},
         "cautions": {
             "title": "What must be known before the candidates are believed, or that there are none",
@@ -93,18 +106,17 @@ pub(crate) async fn execute(
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     must_be_detect(&process)?;
-    let inputs = sent.value()?.get("inputs").cloned().unwrap_or_default();
+    let given = sent.value()?;
+    body::only(&given, "", &EXECUTION)?;
+    body::only(&given["inputs"], "inputs.", &INPUTS)?;
+    must_be_document(&given["response"])?;
+    let outputs = outputs(&given["outputs"])?;
+    let inputs = given["inputs"].clone();
+    let own = base.clone();
     let job = app
         .blocking(move |app| {
             let scene = |name: &str| -> Result<Scene, ApiError> {
-                let id = inputs[name].as_str().ok_or_else(|| {
-                    ApiError::parameter(
-                        &format!("inputs.{name}"),
-                        &inputs[name].to_string(),
-                        "the id of a scene",
-                    )
-                })?;
-                let scene = app.store.scene(&SceneId(id.to_owned()))?;
+                let scene = scene_of(app, &format!("inputs.{name}"), &inputs[name], &own)?;
                 if scene.facts.footprint.is_none() {
                     return Err(unplaced(name, &scene));
                 }
@@ -143,7 +155,11 @@ pub(crate) async fn execute(
                     ));
                 }
             };
-            let input = json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
+            let mut input =
+                json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
+            if let Some(outputs) = outputs {
+                input["outputs"] = json!(outputs);
+            }
             let job = app.store.enqueue(&actor, DETECT, input)?;
             app.job_added.notify_one();
             jobs::tell(app, &job);
@@ -151,6 +167,60 @@ pub(crate) async fn execute(
         })
         .await?;
     Ok(created(&base.to(&format!("/ogc/jobs/{}", job.id)), answer(&status(&job, &base))))
+}
+
+/// The scene of an input: by its id, or by reference to its item of this server. Nothing is fetched from elsewhere.
+fn scene_of(app: &App, input: &str, given: &Value, base: &Base) -> Result<Scene, ApiError> {
+    let href = given["href"].as_str();
+    let wrong = || {
+        let got = href.map_or_else(|| given.to_string(), str::to_owned);
+        ApiError::parameter(input, &got, "the id of a scene, or a link whose href is its STAC item here")
+    };
+    let path = href.map(|href| href.strip_prefix(&base.0).unwrap_or(href));
+    let id = path.map_or(given.as_str(), |path| path.rsplit('/').next()).ok_or_else(wrong)?;
+    let scene = app.store.scene(&SceneId(id.to_owned()));
+    let scene = scene.map_err(|error| ApiError::of_reference(error, input))?;
+    if path.is_some_and(|path| path != stac::path(&scene)) {
+        return Err(wrong());
+    }
+    Ok(scene)
+}
+
+/// Results come together: which of them are wanted is told by `outputs`.
+fn must_be_document(response: &Value) -> Result<(), ApiError> {
+    if response.is_null() || response == "document" {
+        return Ok(());
+    }
+    Err(ApiError::parameter("response", &response.to_string(), "document: results come as one JSON document"))
+}
+
+/// The outputs that are wanted; none where that is not said, which is all of them.
+fn outputs(given: &Value) -> Result<Option<Vec<String>>, ApiError> {
+    let wanted = match given {
+        Value::Null => return Ok(None),
+        Value::Object(wanted) => wanted,
+        other => return Err(ApiError::parameter("outputs", &other.to_string(), "an object of outputs")),
+    };
+    body::only(given, "outputs.", &OUTPUTS)?;
+    for (name, how) in wanted {
+        let must_be = |member: &str, value: &Value, only: &str| {
+            if value.is_null() || value == only {
+                return Ok(());
+            }
+            Err(ApiError::parameter(&format!("outputs.{name}.{member}"), &value.to_string(), only))
+        };
+        must_be("transmissionMode", &how["transmissionMode"], "value")?;
+        must_be("format.mediaType", &how["format"]["mediaType"], "application/json")?;
+    }
+    Ok((!wanted.is_empty()).then(|| wanted.keys().cloned().collect()))
+}
+
+/// The results that were asked for.
+fn wanted_of(mut result: Value, outputs: &Value) -> Value {
+    if let (Some(results), Some(wanted)) = (result.as_object_mut(), outputs.as_array()) {
+        results.retain(|name, _| wanted.iter().any(|output| output == name));
+    }
+    result
 }
 
 /// What was found in an image without a place would lie nowhere.
@@ -179,8 +249,8 @@ pub(crate) async fn jobs(
     parameters: Parameters,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    let jobs = app.blocking(|app| Ok(app.store.jobs(JOBS_LISTED)?)).await?;
+    let limit = listed(&parameters)?.unwrap_or(u64::from(JOBS_LISTED)).min(u64::from(JOBS_LISTED));
+    let jobs = app.blocking(move |app| Ok(app.store.jobs(limit as u32)?)).await?;
     Ok(answer(&json!({
         "jobs": jobs.iter().map(|job| status(job, &base)).collect::<Vec<_>>(),
         "links": [base.link("self", "application/json", "/ogc/jobs", "The jobs")],
@@ -223,7 +293,7 @@ pub(crate) async fn results(
     parameters.json_only()?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     match (job.status, job.result) {
-        (JobStatus::Successful, Some(result)) => Ok(answer(&result)),
+        (JobStatus::Successful, Some(result)) => Ok(answer(&wanted_of(result, &job.input["outputs"]))),
         (JobStatus::Failed, _) => {
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "job-failed", "The job failed", job.message))
         }

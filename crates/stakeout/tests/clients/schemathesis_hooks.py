@@ -20,8 +20,11 @@ schemathesis.serializer.alias("application/offset+octet-stream", "application/oc
 DOCUMENT = json.loads(Path("openapi.json").read_text())
 STAC_ITEM = DOCUMENT["components"]["schemas"]["StacItemPatch"]
 DESCRIPTIVE = STAC_ITEM["properties"]["properties"]["properties"].keys()
-# A scene that exists.
-SCENE = DOCUMENT["paths"]["/tiles/{scene}"]["get"]["parameters"][0]["example"]
+# What exists: what a request names and what is not there is refused.
+IDS = DOCUMENT["x-ids"]
+SCENE = IDS["scene"][0]
+NAMED = {"site": IDS["site"][0], "comparison": IDS["comparison"][0]}
+TYPES = [{"id": "warehouse", "label": "Warehouse", "key": "w"}, {"id": "other", "label": "Other"}]
 DEGREES_MAX = 80
 RING = [[127.6, 39.9], [127.61, 39.9], [127.61, 39.91], [127.6, 39.91], [127.6, 39.9]]
 # Within Web Mercator and each UTM zone.
@@ -89,6 +92,8 @@ def coordinates(kind: str, ring: list) -> list:
 
 def mend_query(case) -> None:
     query = case.query
+    if case.operation.path in ("/api/comparisons", "/api/agreement", "/api/queue"):
+        case.query = query = {name: NAMED.get(name, value) for name, value in query.items()}
     if "cursor" in query:
         query.pop("offset", None)
     if "filter" in query:
@@ -146,7 +151,16 @@ def mend_body(case) -> None:
     """Members that hang together: the order of times, one placement, a filter and its language."""
     body, path = case.body, case.operation.path
     properties = body.get("properties")
+    if path == "/api/taxonomy":
+        body["types"] = TYPES
+    if path.endswith("/execution"):
+        before, after = IDS["scene"]
+        body["inputs"] |= {"before": before, "after": {"href": f"/stac/collections/plant/items/{after}"}}
+    if "scene" in body:
+        body["scene"] = SCENE
     if isinstance(properties, dict):
+        for name in properties.keys() & {"site", "parent"}:
+            properties[name] = NAMED["site"] if name == "site" else None
         # a patch of one must suit the other as it is
         for name, time in (("start_datetime", "2000-01-01T00:00:00Z"), ("end_datetime", "2030-01-01T00:00:00Z")):
             if properties.get(name):
