@@ -85,8 +85,14 @@ pub fn export(
     let features = features(store, reader, site, collection)?;
     match format {
         ExportFormat::GeoJson => {
-            let text = json!({"type": "FeatureCollection", "features": features}).to_string();
-            write_whole(path, text.as_bytes())?;
+            let mut document = json!({"type": "FeatureCollection", "features": features});
+            if collection == Collection::Candidates {
+                // read after its candidates, so that none is without it
+                let comparisons =
+                    store.comparisons(reader, site)?.into_iter().map(|(comparison, _)| comparison);
+                document["comparisons"] = json!(comparisons.collect::<Vec<_>>());
+            }
+            write_whole(path, document.to_string().as_bytes())?;
         }
         ExportFormat::Table(format) => {
             write_table(path, format, &table(collection, &features)?, placemarks(collection))?;

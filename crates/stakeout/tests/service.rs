@@ -245,7 +245,10 @@ fn comparisons_that_cannot_be_made_are_told() {
     assert_eq!((same.status, same.body["parameter"].as_str()), (400, Some("inputs.after")));
     for (wrong, parameter) in [
         (json!({"inputs": {"before": scene, "after": "nothing"}}), "inputs.after"),
-        (json!({"inputs": {"before": {"href": "https://other.example/scene.tif"}, "after": scene}}), "inputs.before"),
+        (
+            json!({"inputs": {"before": {"href": "https://other.example/scene.tif"}, "after": scene}}),
+            "inputs.before",
+        ),
         (json!({"inputs": {"before": {"href": format!("/tiles/{scene}")}, "after": scene}}), "inputs.before"),
         (json!({"inputs": {"before": scene, "after": scene, "Model": "classical"}}), "inputs.Model"),
         (json!({"inputs": {"before": scene, "after": scene}, "response": "raw"}), "response"),
@@ -274,7 +277,7 @@ fn comparisons_that_cannot_be_made_are_told() {
 }
 
 #[test]
-fn a_comparison_of_items_gives_what_is_asked_for() {
+fn a_comparison_of_items_gives_what_is_asked_for_and_its_candidates_tell_its_fit() {
     let folder = tempfile::tempdir().unwrap();
     let pair = rendered_pair(folder.path());
     let server = Server::start(&folder.path().join("data"));
@@ -296,6 +299,19 @@ fn a_comparison_of_items_gives_what_is_asked_for() {
     let described = server.get("/ogc/processes/detect-new-structures").body;
     assert!(described["outputs"].get("site").is_some(), "{described}");
 
+    let comparison = results["comparison"].as_str().unwrap();
+    let candidates = "/ogc/collections/candidates/items";
+    let of_one = server.get(&format!("{candidates}?comparison={comparison}")).body;
+    let queue = server.get(&format!("/api/queue?comparison={comparison}")).body;
+    for collection in [&of_one, &queue] {
+        assert_eq!(collection["fit"], results["fit"]);
+        assert!(collection["cautions"].is_array() && collection["detector"]["name"].is_string());
+    }
+    assert_eq!(server.get(candidates).body.get("fit"), None);
+    let export = server.get("/api/sites/plant/export?format=geojson&collection=candidates").body;
+    assert_eq!(export["comparisons"][0]["id"], comparison);
+    assert_eq!(export["comparisons"][0]["fit"], results["fit"]);
+    assert_eq!(export["comparisons"][0]["cautions"], of_one["cautions"]);
 }
 
 #[test]

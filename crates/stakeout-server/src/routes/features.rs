@@ -6,8 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter,
-    FilterError, Item, PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Comparison, ComparisonId,
+    Confidence, Cursor, Filter, FilterError, Item, PageStart, PageText, Query, RecordError, Sha256Hex,
+    SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ const PARAMETERS: [&str; 11] = [
     "f",
 ];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
-const PAGE_FORM: u32 = 2;
+const PAGE_FORM: u32 = 3;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// What a feature is sent as.
@@ -81,7 +82,7 @@ pub(crate) async fn items(
         }
         let page = page_in(app, &query, crs)?;
         let tag = own.tag(&page.version);
-        let text = own.page(page);
+        let text = own.page(page, own.comparison(app, collection)?.as_ref());
         if format == Format::Html {
             let shown = serde_json::from_str(&text).map_err(|error| ApiError::internal(&error))?;
             return Ok(html::features(&own.base, &own.path, &own.as_format("json"), &name, &shown));
@@ -215,8 +216,17 @@ struct Own {
 }
 
 impl Own {
-    /// The page around its features.
-    fn page(&self, page: PageText) -> String {
+    /// The comparison whose candidates are asked for, if they are those of one.
+    fn comparison(&self, app: &App, collection: Collection) -> Result<Option<Comparison>, ApiError> {
+        let id = self.parameters.get("comparison").filter(|_| collection == Collection::Candidates);
+        match id.map(|id| app.store.comparison(&ComparisonId(id.to_owned()))) {
+            None | Some(Err(RecordError::NotFound { .. })) => Ok(None),
+            Some(found) => Ok(Some(found?)),
+        }
+    }
+
+    /// The page around its features, with what is said of all candidates of a comparison.
+    fn page(&self, page: PageText, comparison: Option<&Comparison>) -> String {
         let moved = |cursor: Cursor| {
             let rest = self.parameters.without(&["cursor", "offset"]);
             self.at(if rest.is_empty() {
@@ -237,8 +247,12 @@ impl Own {
         links.extend(
             page.previous.map(|cursor| self.base.link("prev", GEOJSON, &moved(cursor), "The page before")),
         );
+        let of_all = comparison.map_or(String::new(), |Comparison { fit, detector, cautions, .. }| {
+            let (fit, detector, cautions) = (json!(fit), json!(detector), json!(cautions));
+            format!("\"fit\":{fit},\"detector\":{detector},\"cautions\":{cautions},")
+        });
         let head = format!(
-            "{{\"type\":\"FeatureCollection\",\"numberMatched\":{},\"numberReturned\":{},\"links\":{},\"features\":[",
+            "{{\"type\":\"FeatureCollection\",{of_all}\"numberMatched\":{},\"numberReturned\":{},\"links\":{},\"features\":[",
             page.number_matched,
             page.number_returned,
             Value::Array(links)

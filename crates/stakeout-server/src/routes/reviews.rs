@@ -172,8 +172,13 @@ pub(crate) async fn queue(
         .get("comparison")
         .ok_or_else(|| ApiError::parameter("comparison", "", "the id of a comparison"))?;
     let id = ComparisonId(id.to_owned());
-    let unknown = |error| ApiError::of_reference(error, "comparison");
-    let queue = app.blocking(move |app| app.store.queue(actor.reader(), &id).map_err(unknown)).await?;
+    let (queue, comparison) = app
+        .blocking(move |app| {
+            let unknown = |error| ApiError::of_reference(error, "comparison");
+            let comparison = app.store.comparison(&id).map_err(unknown)?;
+            Ok((app.store.queue(actor.reader(), &id)?, comparison))
+        })
+        .await?;
     let features: Vec<Value> = queue
         .entries
         .iter()
@@ -185,9 +190,14 @@ pub(crate) async fn queue(
             feature
         })
         .collect();
-    Ok(geojson_answer(
-        &json!({"type": "FeatureCollection", "features": features, "standing": queue.standing}),
-    ))
+    Ok(geojson_answer(&json!({
+        "type": "FeatureCollection",
+        "fit": comparison.fit,
+        "detector": comparison.detector,
+        "cautions": comparison.cautions,
+        "features": features,
+        "standing": queue.standing,
+    })))
 }
 
 /// What changes about a candidate with its reviews, as the reader may know it.
