@@ -14,6 +14,8 @@ pub struct Config {
     /// Address under which clients reach the service, such as `https://stakeout.example`; else what the
     /// request says. Its host is accepted beside loopback.
     pub public_url: Option<String>,
+    /// Origins whose pages may read with a token of their own, such as `https://map.example`; none unless configured.
+    pub allowed_origins: Vec<String>,
     /// Detector for comparisons that name none.
     pub model: String,
     /// ONNX Runtime library that computes networks instead of pure Rust, such as `/usr/lib/libonnxruntime.so`; in builds
@@ -108,10 +110,16 @@ fn web_host(url: &str) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(plain)).then_some(host)
 }
 
+/// Whether a text is scheme, host and port, as browsers write them, and nothing else.
+fn is_origin(text: &str) -> bool {
+    web_host(text).is_some_and(|host| text.split_once("://").is_some_and(|(_, rest)| rest == host))
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             public_url: None,
+            allowed_origins: Vec::new(),
             model: imagery_diff::DEFAULT_DETECTOR.to_owned(),
             onnx_runtime: None,
             jobs_parallel: 1,
@@ -217,6 +225,9 @@ impl Config {
         if let Some(url) = self.public_url.as_ref().filter(|url| web_host(url).is_none()) {
             return Some(("public_url", format!("{url:?}"), "http://HOST or https://HOST"));
         }
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Some(("allowed_origins", format!("{origin:?}"), "http://HOST or https://HOST"));
+        }
         if !(1..=100).contains(&self.tile_jpeg_quality) {
             return Some(("tile_jpeg_quality", self.tile_jpeg_quality.to_string(), "1 to 100"));
         }
@@ -249,6 +260,11 @@ mod tests {
         for text in [r#"{"public_url": "stakeout.example"}"#, r#"{"public_url": "https://"}"#] {
             assert!(told(text).contains("has public_url"), "{}", told(text));
         }
+        for origin in ["*", "null", "map.example", "https://map.example/", "https://map.example/a"] {
+            let told = told(&serde_json::json!({"allowed_origins": [origin]}).to_string());
+            assert!(told.contains("has allowed_origins"), "{told}");
+        }
+        assert!(read(r#"{"allowed_origins": ["https://map.example", "http://localhost:5173"]}"#).is_ok());
         let told = told(r#"{"blocking_max": 0}"#);
         assert!(told.ends_with("has blocking_max 0 but 1 or more is wanted"), "{told}");
         assert!(

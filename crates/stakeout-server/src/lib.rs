@@ -9,6 +9,7 @@ mod arrival;
 mod body;
 pub mod config;
 mod connections;
+mod cors;
 mod crs;
 pub mod detection;
 mod error;

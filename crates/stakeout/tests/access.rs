@@ -132,6 +132,43 @@ fn the_taxonomy_is_changed_by_an_admin_and_open_pages_are_told() {
 }
 
 #[test]
+fn pages_of_origins_that_are_named_may_read_with_a_token_and_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let authorization = format!("Bearer {}", token(&data, "admin"));
+    let server = Server::start_configured(&data, &json!({"allowed_origins": ["https://map.example"]}));
+    let (map, other) = (("origin", "https://map.example"), ("origin", "https://other.example"));
+    let authorized = ("authorization", authorization.as_str());
+    let asks =
+        [("access-control-request-method", "GET"), ("access-control-request-headers", "authorization")];
+    let shared = "access-control-allow-origin";
+
+    let (status, told) = server.head_of("OPTIONS", "/ogc", &[asks[0], asks[1], map]);
+    assert_eq!((status, told[shared].as_str()), (204, map.1));
+    assert_eq!(told["access-control-allow-methods"], "GET, HEAD");
+    assert_eq!(told["access-control-allow-headers"], "Authorization");
+    assert!(!told.contains_key("access-control-allow-credentials"));
+    let (status, told) = server.head_of("OPTIONS", "/ogc", &[asks[0], asks[1], other]);
+    assert_eq!((status, told.get(shared)), (401, None));
+
+    let sites = "/ogc/collections/sites/items";
+    let (status, told) = server.head_of("GET", sites, &[authorized, map]);
+    assert_eq!((status, told[shared].as_str()), (200, map.1));
+    assert!(told["access-control-expose-headers"].contains("ETag"));
+    assert!(told["vary"].contains("Origin"), "{}", told["vary"]);
+    let (status, told) = server.head_of("GET", sites, &[authorized, other]);
+    assert_eq!((status, told.get(shared)), (200, None));
+    assert!(told["vary"].contains("Origin"));
+    // a refusal can be read too
+    let (status, told) = server.head_of("GET", sites, &[map]);
+    assert_eq!((status, told[shared].as_str()), (401, map.1));
+    // what an address takes is no question of a browser before a request
+    let (status, told) = server.head_of("OPTIONS", sites, &[authorized, map]);
+    assert!(status == 200 && told["allow"].contains("POST"), "{told:?}");
+    assert_eq!(server.head_of("POST", sites, &[authorized, map]).0, 403);
+}
+
+#[test]
 fn an_analyst_drafts_and_a_reviewer_confirms() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -34,7 +34,7 @@ use axum::{
 use serde_json::Value;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
 
-use crate::{ApiError, App, etag, guard, page, path::Path, rate, request_body};
+use crate::{ApiError, App, cors, etag, guard, page, path::Path, rate, request_body};
 
 /// The whole service as one value.
 pub fn router(app: App) -> Router {
@@ -70,6 +70,7 @@ pub fn router(app: App) -> Router {
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
         .method_not_allowed_fallback(not_taken)
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), cors::share))
         .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
         .layer(CatchPanicLayer::custom(broken))
         .layer(TraceLayer::new_for_http())
