@@ -361,7 +361,7 @@ fn jobs_survive_a_restart() {
     assert_eq!(store.job(&first.id).unwrap().progress, 40);
     drop(store);
     let store = Store::open(folder.path()).unwrap();
-    assert_eq!(store.requeue_jobs().unwrap(), 1);
+    assert_eq!(store.requeue_jobs("detect-new-structures", "stopped").unwrap(), 1);
     assert_eq!(store.claim_job().unwrap().unwrap().id, first.id);
     store.dismiss_job(&ann, &second.id).unwrap();
     assert_eq!(store.fail_job(&second.id, "too late").unwrap().status, JobStatus::Dismissed);
@@ -396,7 +396,11 @@ fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
         (job.status, job.progress, &job.result),
         (JobStatus::Successful, 100, &Some(json!({"comparison": made.id})))
     );
-    assert_eq!(store.requeue_jobs().unwrap(), 0, "a stop after that takes nothing up again");
+    assert_eq!(
+        store.requeue_jobs("detect-new-structures", "stopped").unwrap(),
+        0,
+        "a stop after that takes nothing up again"
+    );
     assert!(finish(&done).is_none() && recorded() == 1);
     // a comparison that cannot be recorded leaves the job running
     let broken = running();
@@ -598,7 +602,8 @@ fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
         let copy = copy_of(folder.path());
         tamper(copy.path(), sql);
         let error = verify(copy.path(), None).expect_err(sql);
-        let is_told = matches!(&error, VerifyError::ChangedState { subject, .. } if subject.starts_with("taxonomy/"));
+        let is_told =
+            matches!(&error, VerifyError::ChangedState { subject, .. } if subject.starts_with("taxonomy/"));
         assert!(is_told, "{sql}: {error}");
     }
 }

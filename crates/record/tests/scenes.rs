@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use record::{
-    Actor, Cursor, Detector, Filter, Fit, HandPlacement, IfMatch, NewComparison, NewPlacement, NewScene,
-    Placed, RasterFacts, RecordError, Role, Scene, SceneDescription, SceneDetails, SceneId, SceneQuery,
-    SiteId, SortKey, Store,
+    Actor, Cursor, Detector, Filter, Fit, HandPlacement, IfMatch, JobId, JobStatus, NewComparison,
+    NewPlacement, NewScene, Placed, RasterFacts, RecordError, Role, Scene, SceneDescription, SceneDetails,
+    SceneId, SceneQuery, Sha256Hex, SiteId, SortKey, Store,
     geojson::{read_polygon, read_site},
     scene::Original,
     verify::{VerifyError, verify},
@@ -264,7 +264,7 @@ fn what_is_said_and_placed_anew_is_an_event_and_the_old_stays_in_the_log() {
         Err(RecordError::Stale { current: 2, given: 1, .. })
     ));
     let placed =
-        store.place_scene(&ann(), &scene.id, IfMatch::Revision(2), elsewhere(&store, &scene)).unwrap();
+        store.place_scene(&ann(), &scene.id, IfMatch::Revision(2), elsewhere(&store, &scene), None).unwrap();
     assert_ne!(placed.facts.working, scene.facts.working);
     assert_eq!(days(&store, &SceneQuery { boxes: vec![[127.9, 39.0, 128.9, 40.0]], ..any() }), [9]);
     assert_eq!(days(&store, &SceneQuery { boxes: vec![[127.5, 39.0, 127.7, 40.0]], ..any() }), [0; 0]);
@@ -319,7 +319,7 @@ fn what_a_comparison_rests_on_does_not_change_under_it() {
     said.datetime = "2023-01-01T00:00:00Z".parse().unwrap();
     for refused in [
         store.describe_scene(&ann(), &before.id, IfMatch::Any, said),
-        store.place_scene(&ann(), &before.id, IfMatch::Any, elsewhere(&store, &before)),
+        store.place_scene(&ann(), &before.id, IfMatch::Any, elsewhere(&store, &before), None),
         store.withdraw_scene(&ann(), &before.id, IfMatch::Any),
     ] {
         assert!(refused.unwrap_err().to_string().contains("what a comparison rests on"));
@@ -336,7 +336,8 @@ fn a_scene_that_its_own_file_places_is_not_placed_by_hand() {
     let store = store(folder.path(), &["plant"]);
     let facts = NewScene { placement: None, ..facts(&store, 1, 127.6, None) };
     let scene = store.add_scene(&ann(), &SiteId("plant".to_owned()), facts).unwrap();
-    let refused = store.place_scene(&ann(), &scene.id, IfMatch::Any, elsewhere(&store, &scene)).unwrap_err();
+    let refused =
+        store.place_scene(&ann(), &scene.id, IfMatch::Any, elsewhere(&store, &scene), None).unwrap_err();
     assert!(refused.to_string().contains("placed by its own file"), "{refused}");
 }
 
@@ -356,13 +357,55 @@ fn the_files_of_a_scene_that_is_refused_are_not_kept() {
 
     let refused = received(b"another image");
     let (sha256, facts) = (refused.sha256.clone(), scene(&refused));
-    store.receive_scene(&ann(), &plant, Some(first.id), facts, [refused]).unwrap_err();
+    store.receive_scene(&ann(), &plant, Some(first.id), facts, [refused], None).unwrap_err();
     store.blobs().path(&sha256).unwrap_err();
 
     let taken = received(b"another image");
     let facts = scene(&taken);
-    store.receive_scene(&ann(), &plant, None, facts, [taken]).unwrap();
+    store.receive_scene(&ann(), &plant, None, facts, [taken], None).unwrap();
     assert_eq!(std::fs::read(store.blobs().path(&sha256).unwrap()).unwrap(), b"another image");
+}
+
+#[test]
+fn a_scene_and_the_end_of_the_job_that_made_it_are_one_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant"]);
+    let plant = SiteId("plant".to_owned());
+    let begin = || store.begin_job(&ann(), "prepare-scene", json!({"site": "plant"}), "prepares").unwrap();
+    let job = begin();
+    assert!(store.claim_job().unwrap().is_none(), "its work is done elsewhere");
+    let receive = |bytes: &'static [u8], job: &JobId| {
+        let received = store.blobs().receive(bytes).unwrap();
+        let facts = facts(&store, 2, 127.6, None);
+        let (sha256, bytes) = (received.sha256.clone(), received.bytes);
+        let original = Original { sha256, bytes, ..facts.original.clone() };
+        store.receive_scene(&ann(), &plant, None, NewScene { original, ..facts }, [received], Some(job))
+    };
+    let scene = receive(b"another image", &job.id).unwrap();
+    let done = store.job(&job.id).unwrap();
+    assert_eq!((done.status, done.progress), (JobStatus::Successful, 100));
+    assert_eq!(done.result, Some(json!({"scene": scene.id, "site": "plant"})));
+
+    let dismissed = begin();
+    store.dismiss_job(&ann(), &dismissed.id).unwrap();
+    let refused = receive(b"a third image", &dismissed.id).unwrap_err();
+    assert!(matches!(refused, RecordError::Conflict { what: "job", .. }), "{refused}");
+    assert_eq!(store.scenes(&plant).unwrap().len(), 1);
+    store.blobs().path(&Sha256Hex::of(b"a third image")).unwrap_err();
+
+    let placing = begin();
+    store.place_scene(&ann(), &scene.id, IfMatch::Any, elsewhere(&store, &scene), Some(&placing.id)).unwrap();
+    assert_eq!(store.job(&placing.id).unwrap().status, JobStatus::Successful);
+
+    // the work of one that was begun ends with the server
+    let begun = begin();
+    let waiting = store.enqueue(&ann(), "detect", json!({})).unwrap();
+    store.claim_job().unwrap();
+    assert_eq!(store.requeue_jobs("detect", "the server was stopped").unwrap(), 1);
+    assert_eq!(store.job(&waiting.id).unwrap().status, JobStatus::Accepted);
+    let failed = store.job(&begun.id).unwrap();
+    assert_eq!((failed.status, failed.message.as_str()), (JobStatus::Failed, "the server was stopped"));
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -373,7 +416,7 @@ fn verification_hashes_the_working_copies_of_earlier_placements_too() {
     let facts =
         NewScene { working: working.clone(), working_bytes: Some(bytes), ..facts(&store, 1, 127.6, None) };
     let scene = store.add_scene(&ann(), &SiteId("plant".to_owned()), facts).unwrap();
-    store.place_scene(&ann(), &scene.id, IfMatch::Revision(1), elsewhere(&store, &scene)).unwrap();
+    store.place_scene(&ann(), &scene.id, IfMatch::Revision(1), elsewhere(&store, &scene), None).unwrap();
     assert_eq!(verify(folder.path(), None).unwrap().blobs, 3);
     std::fs::write(store.blobs().path(&working).unwrap(), b"another").unwrap();
     let error = verify(folder.path(), None).unwrap_err();

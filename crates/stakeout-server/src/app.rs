@@ -6,7 +6,9 @@ use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
-use crate::{config::Config, error::ApiError, jobs, rate::Rates, tile_cache::TileCache, uploads::Uploads};
+use crate::{
+    config::Config, error::ApiError, jobs, preparation, rate::Rates, tile_cache::TileCache, uploads::Uploads,
+};
 
 /// Notices that a slow listener may lag behind before it has to start anew.
 const NOTICES_KEPT: usize = 256;
@@ -85,14 +87,15 @@ impl App {
         Ok(App { inner: Arc::new(inner) })
     }
 
-    /// Takes up what a stop interrupted: jobs that ran go back into the queue, files that were on their way are removed.
+    /// Takes up what a stop interrupted: comparisons that ran go back into the queue, scenes that were prepared have
+    /// failed, files that were on their way are removed.
     /// Then starts the workers that run jobs. Call once, inside the runtime, when the address is this process's own: a
     /// second one that was started by mistake takes nothing from the first.
     ///
     /// # Errors
     /// When the database fails or a file cannot be removed.
     pub fn start(&self) -> Result<(), RecordError> {
-        self.store.requeue_jobs()?;
+        self.store.requeue_jobs(jobs::DETECT, preparation::STOPPED)?;
         let folder = self.incoming_folder();
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

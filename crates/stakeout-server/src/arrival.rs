@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use raster_io::{IngestRequest, IngestedScene, Placing, RasterError};
 use record::{
-    Actor, HandPlacement, IfMatch, Incoming, NewPlacement, NewScene, RasterFacts, Scene, SceneId, SiteId,
-    scene::Original,
+    Actor, HandPlacement, IfMatch, Incoming, NewPlacement, NewScene, RasterFacts, Scene, SceneDescription,
+    SceneId, SiteId, scene::Original,
 };
 use serde_json::Value;
 
-use crate::{ApiError, App, scene_properties};
+use crate::{ApiError, App, preparation::Promise, scene_properties};
 
 /// A file that has come whole, with what is said of it.
 pub(crate) struct Arrival {
@@ -24,15 +24,26 @@ pub(crate) struct Arrival {
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// Ingests a file and records the scene; nothing is recorded where anything fails.
+/// What is said of a file: what it shows, and where it lies if it does not say so itself.
+pub(crate) type Said = (SceneDescription, Option<Placing>);
+
+/// Reads what is said of a file, before anybody looks into it.
+pub(crate) fn said(arrival: &Arrival) -> Result<Said, ApiError> {
+    let description = scene_properties::description(&arrival.properties)?;
+    let placing = scene_properties::placing(&arrival.properties, arrival.world_file.as_deref())?;
+    Ok((description, placing))
+}
+
+/// Ingests a file and records the scene, with the end of the job that was promised; nothing is recorded where anything
+/// fails.
 pub(crate) fn record_scene(
     app: &App,
     actor: &Actor,
     site: &SiteId,
     arrival: &Arrival,
+    (said, placing): Said,
+    promise: &Promise,
 ) -> Result<Scene, ApiError> {
-    let said = scene_properties::description(&arrival.properties)?;
-    let placing = scene_properties::placing(&arrival.properties, arrival.world_file.as_deref())?;
     let placed = placing.as_ref().map(scene_properties::placed);
     let (made, working) = derive(app, &arrival.original, &arrival.file_name, arrival.folder.path(), placing)?;
     let original = app.store.blobs().receive_file(&arrival.original)?;
@@ -55,7 +66,8 @@ pub(crate) fn record_scene(
         working: working.sha256.clone(),
         working_bytes: Some(working.bytes),
     };
-    Ok(app.store.receive_scene(actor, site, arrival.id.clone(), facts, [original, working])?)
+    let (id, files) = (arrival.id.clone(), [original, working]);
+    Ok(promise.keep(|job| app.store.receive_scene(actor, site, id, facts, files, job))?)
 }
 
 /// Derives the working copy of a scene again, where it was put anew; nothing is derived that would not be taken.
@@ -65,6 +77,7 @@ pub(crate) fn place_anew(
     scene: &Scene,
     if_match: IfMatch,
     placing: Placing,
+    promise: &Promise,
 ) -> Result<Scene, ApiError> {
     app.store.check_placeable(actor, &scene.id, if_match)?;
     let original = app.store.blobs().path(&scene.facts.original.sha256)?;
@@ -79,7 +92,7 @@ pub(crate) fn place_anew(
         raster: raster_facts(&made),
         working,
     };
-    let scene = app.store.place_scene(actor, &scene.id, if_match, placement)?;
+    let scene = promise.keep(|job| app.store.place_scene(actor, &scene.id, if_match, placement, job))?;
     app.tiles.forget(&scene.id);
     Ok(scene)
 }

@@ -184,6 +184,7 @@ fn note(app: &App, job: &Job, progress: Progress, last_told: &Mutex<Instant>) ->
 pub(crate) fn tell(app: &App, job: &Job) {
     let state = json!({
         "id": job.id,
+        "kind": job.kind,
         "status": job.status,
         "progress": job.progress,
         "message": job.message,

@@ -24,6 +24,7 @@ mod onnx_runtime;
 mod page;
 mod parameters;
 mod path;
+mod preparation;
 mod ranges;
 mod rate;
 mod request_body;

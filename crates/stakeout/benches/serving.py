@@ -12,6 +12,7 @@ from pathlib import Path
 
 START_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 3600
+JOB_LOOK_S = 0.5
 AREA = [[[127.5, 39.7], [127.8, 39.7], [127.8, 40.0], [127.5, 40.0], [127.5, 39.7]]]
 TUS = {"Tus-Resumable": "1.0.0"}
 MARKS = "<!-- {name}: written by `make {name}` -->", "<!-- {name}: end -->"
@@ -93,9 +94,15 @@ class Stakeout(Running):
         return upload
 
     def add_scene(self, upload: str) -> str:
-        """Makes a scene of an upload; gives its id."""
+        """Makes a scene of an upload; gives its id. One that takes long is what comes of a job."""
         scene = {"upload": upload, "properties": {"datetime": "2023-05-14T02:10:00Z"}}
-        return self.post("/api/sites/bench/scenes", scene)["id"]
+        answer = self.post("/api/sites/bench/scenes", scene)
+        if "jobID" not in answer:
+            return answer["id"]
+        job = f"{self.url}/ogc/jobs/{answer['jobID']}"
+        while json.loads(get(job))["status"] == "running":
+            time.sleep(JOB_LOOK_S)
+        return json.loads(get(f"{job}/results"))["id"]
 
 
 def write_between_marks(page: Path, name: str, written: str) -> None:

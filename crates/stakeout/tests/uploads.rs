@@ -84,6 +84,46 @@ fn an_upload_goes_on_after_a_power_loss_and_becomes_a_scene() {
 }
 
 #[test]
+fn who_would_not_wait_is_told_of_a_job_whose_result_is_the_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let ask = |bytes: &[u8]| {
+        let upload = server.upload_by_tus(bytes);
+        let body = json!({"upload": upload, "properties": {"datetime": "2023-05-14T02:10:00Z"}});
+        let told = server.post("/api/sites/plant/scenes", &body, &[("prefer", "wait=5, respond-async")]);
+        assert_eq!(told.status, 202, "{}", told.body);
+        assert_eq!(told.body["status"], "running");
+        assert_eq!(told.body.get("processID"), None, "no process that is offered makes scenes");
+        told.location[server.url.len()..].to_owned()
+    };
+    let scenes = || server.get("/api/sites/plant/scenes").body["scenes"].as_array().unwrap().clone();
+    // what is said of it is read before there is a job
+    let upload = server.upload_by_tus(b"this is no image");
+    let wrong = json!({"upload": upload, "properties": {"datetime": "yesterday"}});
+    let told = server.post("/api/sites/plant/scenes", &wrong, &[("prefer", "respond-async")]);
+    assert_eq!(
+        (told.status, server.get("/ogc/jobs").body["jobs"].clone()),
+        (400, json!([])),
+        "{}",
+        told.body
+    );
+    let job = ask(&std::fs::read(before).unwrap());
+    let done = server.wait_for(&job);
+    assert_eq!((&done["status"], &done["progress"]), (&json!("successful"), &json!(100)), "{done}");
+    let item = server.get(&format!("{job}/results")).body;
+    assert_eq!(item["type"], "Feature", "{item}");
+    assert_eq!(scenes(), [item]);
+
+    let job = ask(b"this is no image");
+    let failed = server.wait_for(&job);
+    assert_eq!(failed["status"], "failed", "{failed}");
+    assert_eq!(server.get(&format!("{job}/results")).body["detail"], failed["message"]);
+    assert_eq!(scenes().len(), 1);
+}
+
+#[test]
 fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

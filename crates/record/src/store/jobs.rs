@@ -18,6 +18,8 @@ use crate::{
 
 /// Most jobs that may wait at a time.
 const JOBS_WAITING_MAX: u64 = 1_000;
+/// Most jobs that may run at a time whose work began with a request.
+const JOBS_BEGUN_MAX: u64 = 1_000;
 
 impl Store {
     /// Puts a job in the queue.
@@ -28,39 +30,28 @@ impl Store {
         actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
-            let waiting: u64 =
-                transaction
-                    .query_row("SELECT count(*) FROM job WHERE status = 'accepted'", [], |row| row.get(0))?;
-            if waiting >= JOBS_WAITING_MAX {
-                return Err(RecordError::Conflict {
-                    what: "queue",
-                    id: "of jobs".to_owned(),
-                    state: format!("full ({waiting} jobs wait)"),
-                    change: "adding another",
-                });
-            }
-            let job = Job {
-                id: JobId::random(),
-                kind: kind.to_owned(),
-                input,
-                actor: actor.name.clone(),
-                status: JobStatus::Accepted,
-                progress: 0,
-                message: "waits for its turn".to_owned(),
-                result: None,
-                created: change.time,
-                started: None,
-                finished: None,
-            };
-            change.event(
-                &format!("job/{}", job.id),
-                "job.accepted",
-                &serde_json::to_value(&job).expect("plain data"),
-            )?;
-            transaction
-                .prepare_cached("INSERT INTO job (id, status, message, document) VALUES (?1, ?2, ?3, ?4)")?
-                .execute((job.id.as_str(), job.status.as_str(), &job.message, document(&job)))?;
-            Ok(job)
+            must_have_room(transaction, JobStatus::Accepted, JOBS_WAITING_MAX)?;
+            added(&change, new(&change, kind, input, JobStatus::Accepted, "waits for its turn"))
+        })
+    }
+
+    /// Keeps a job whose work has begun already, with a request that it outlasts: no worker takes it up.
+    ///
+    /// # Errors
+    /// When too many run or the role is less than analyst.
+    pub fn begin_job(
+        &self,
+        actor: &Actor,
+        kind: &str,
+        input: Value,
+        message: &str,
+    ) -> Result<Job, RecordError> {
+        actor.must_be(Role::Analyst, "starting a job")?;
+        self.write(|transaction| {
+            let change = Change::begin(transaction, actor);
+            must_have_room(transaction, JobStatus::Running, JOBS_BEGUN_MAX)?;
+            let job = new(&change, kind, input, JobStatus::Running, message);
+            added(&change, Job { started: Some(change.time), ..job })
         })
     }
 
@@ -161,25 +152,33 @@ impl Store {
         })
     }
 
-    /// Puts jobs that were running when the server stopped back into the queue; returns how many.
+    /// Puts jobs of a kind that were running when the server stopped back into the queue; returns how many. Those of
+    /// other kinds, whose work nobody can take up again, fail with a cause.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn requeue_jobs(&self) -> Result<usize, RecordError> {
+    pub fn requeue_jobs(&self, kind: &str, cause: &str) -> Result<usize, RecordError> {
         self.write(|transaction| {
             let ids: Vec<String> = transaction
                 .prepare("SELECT id FROM job WHERE status = 'running' ORDER BY n")?
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            for id in &ids {
-                let mut job = job(transaction, &JobId(id.clone()))?;
+            let mut requeued = 0;
+            for id in ids {
+                let mut job = job(transaction, &JobId(id))?;
+                if job.kind != kind {
+                    let (status, message) = (JobStatus::Failed, cause.to_owned());
+                    ended(&Change::begin(transaction, &asked_by(&job)), Job { status, message, ..job })?;
+                    continue;
+                }
+                requeued += 1;
                 job.status = JobStatus::Accepted;
                 job.started = None;
                 job.progress = 0;
                 job.message = "waits for its turn again: the server was restarted".to_owned();
                 save(transaction, &job)?;
             }
-            Ok(ids.len())
+            Ok(requeued)
         })
     }
 
@@ -202,6 +201,70 @@ impl Store {
         let rows = statement.query_map([limit], stored_job)?.collect::<Result<Vec<_>, _>>()?;
         rows.into_iter().map(complete).collect()
     }
+}
+
+fn must_have_room(transaction: &Connection, status: JobStatus, jobs_max: u64) -> Result<(), RecordError> {
+    let jobs: u64 = transaction
+        .prepare_cached("SELECT count(*) FROM job WHERE status = ?1")?
+        .query_row([status.as_str()], |row| row.get(0))?;
+    if jobs < jobs_max {
+        return Ok(());
+    }
+    Err(RecordError::Conflict {
+        what: "queue",
+        id: "of jobs".to_owned(),
+        state: format!("full ({jobs} jobs are {})", status.as_str()),
+        change: "adding another",
+    })
+}
+
+fn new(change: &Change<'_>, kind: &str, input: Value, status: JobStatus, message: &str) -> Job {
+    Job {
+        id: JobId::random(),
+        kind: kind.to_owned(),
+        input,
+        actor: change.actor.name.clone(),
+        status,
+        progress: 0,
+        message: message.to_owned(),
+        result: None,
+        created: change.time,
+        started: None,
+        finished: None,
+    }
+}
+
+/// Keeps a new job, under an event of who asked for it.
+fn added(change: &Change<'_>, job: Job) -> Result<Job, RecordError> {
+    change.event(
+        &format!("job/{}", job.id),
+        "job.accepted",
+        &serde_json::to_value(&job).expect("jobs are plain data"),
+    )?;
+    change
+        .transaction
+        .prepare_cached("INSERT INTO job (id, status, message, document) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((job.id.as_str(), job.status.as_str(), &job.message, document(&job)))?;
+    Ok(job)
+}
+
+/// Ends a running job well in the transaction that records what it made.
+///
+/// # Errors
+/// When it does not run any more, as one that was dismissed meanwhile.
+pub(super) fn ended_with(change: &Change<'_>, id: &JobId, result: Value) -> Result<(), RecordError> {
+    let job = job(change.transaction, id)?;
+    if job.status != JobStatus::Running {
+        return Err(RecordError::Conflict {
+            what: "job",
+            id: id.to_string(),
+            state: job.status.as_str().to_owned(),
+            change: "recording what it made",
+        });
+    }
+    let (status, message, progress) = (JobStatus::Successful, "done".to_owned(), 100);
+    ended(change, Job { status, message, progress, result: Some(result), ..job })?;
+    Ok(())
 }
 
 /// Who a job works for.

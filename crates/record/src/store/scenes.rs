@@ -2,17 +2,18 @@
 
 use geo::Polygon;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
 
 use super::{
     Change, Store,
     items::{self, Collection, IfMatch},
-    read_document, read_documents,
+    jobs, read_document, read_documents,
 };
 use crate::{
     blobs::{Incoming, Sha256Hex},
     error::RecordError,
     events::{Actor, Event, Role},
-    id::{SceneId, SiteId},
+    id::{JobId, SceneId, SiteId},
     scene::{HandPlacement, NewScene, RasterFacts, Scene, SceneDescription},
 };
 
@@ -40,14 +41,14 @@ impl Store {
     /// # Errors
     /// When the site or a blob is not there, or the role is less than analyst.
     pub fn add_scene(&self, actor: &Actor, site: &SiteId, facts: NewScene) -> Result<Scene, RecordError> {
-        self.receive_scene(actor, site, None, facts, [])
+        self.receive_scene(actor, site, None, facts, [], None)
     }
 
     /// The same with files that are kept if the scene is recorded, and under an id that the caller may choose; one that
-    /// was ever given is not given again.
+    /// was ever given is not given again. A running job that made the scene ends with it.
     ///
     /// # Errors
-    /// As [`Store::add_scene`], and when a file cannot be kept or the id is taken or none.
+    /// As [`Store::add_scene`], and when a file cannot be kept, the id is taken or none, or the job does not run any more.
     pub fn receive_scene<const N: usize>(
         &self,
         actor: &Actor,
@@ -55,6 +56,7 @@ impl Store {
         id: Option<SceneId>,
         facts: NewScene,
         files: [Incoming; N],
+        job: Option<&JobId>,
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, "adding a scene")?;
         self.write(|transaction| {
@@ -64,6 +66,7 @@ impl Store {
                 Some(id) => free_id(transaction, id)?,
                 None => SceneId::random(),
             };
+            end_job(&change, job, &id, site)?;
             for file in files {
                 file.keep()?;
             }
@@ -95,7 +98,7 @@ impl Store {
         if_match: IfMatch,
         said: SceneDescription,
     ) -> Result<Scene, RecordError> {
-        self.change_scene(actor, id, if_match, "scene.described", |transaction, scene| {
+        self.change_scene(actor, id, if_match, ("scene.described", None), |transaction, scene| {
             if said.datetime != scene.facts.datetime {
                 must_be_free(transaction, scene, "changing its time")?;
             }
@@ -123,19 +126,20 @@ impl Store {
     }
 
     /// Puts an image that was placed by hand elsewhere. Not once a comparison rests on it: what was found there would
-    /// lie elsewhere in the image.
+    /// lie elsewhere in the image. A running job that placed it ends with it.
     ///
     /// # Errors
     /// When there is no such scene, it has a georeference of its own, it was changed meanwhile or often, a comparison
-    /// rests on it, or the role is less than analyst.
+    /// rests on it, the job does not run any more, or the role is less than analyst.
     pub fn place_scene(
         &self,
         actor: &Actor,
         id: &SceneId,
         if_match: IfMatch,
         placed: NewPlacement,
+        job: Option<&JobId>,
     ) -> Result<Scene, RecordError> {
-        self.change_scene(actor, id, if_match, "scene.placed", |transaction, scene| {
+        self.change_scene(actor, id, if_match, ("scene.placed", job), |transaction, scene| {
             must_be_placeable(transaction, scene)?;
             let NewPlacement { placement, footprint, working, raster } = placed;
             scene.facts.placement = Some(placement);
@@ -158,7 +162,7 @@ impl Store {
         id: &SceneId,
         if_match: IfMatch,
     ) -> Result<Scene, RecordError> {
-        self.change_scene(actor, id, if_match, "scene.withdrawn", |transaction, scene| {
+        self.change_scene(actor, id, if_match, ("scene.withdrawn", None), |transaction, scene| {
             must_be_free(transaction, scene, "withdrawing it")?;
             scene.withdrawn = true;
             Ok(())
@@ -170,13 +174,14 @@ impl Store {
         actor: &Actor,
         id: &SceneId,
         if_match: IfMatch,
-        kind: &str,
+        (kind, job): (&str, Option<&JobId>),
         with: impl FnOnce(&Connection, &mut Scene) -> Result<(), RecordError>,
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, CHANGING)?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             let mut scene = changeable(transaction, id, if_match)?;
+            end_job(&change, job, &scene.id, &scene.site)?;
             with(transaction, &mut scene)?;
             scene.revision += 1;
             scene.updated = Some(change.time);
@@ -260,6 +265,16 @@ fn changeable(connection: &Connection, id: &SceneId, if_match: IfMatch) -> Resul
         return Err(conflict(id, format!("at revision {REVISIONS_MAX}, the last"), "changing it again"));
     }
     Ok(scene)
+}
+
+/// Ends the job that made a scene what it is about to be; asked before a file is kept, which no rollback takes back.
+fn end_job(
+    change: &Change<'_>,
+    job: Option<&JobId>,
+    scene: &SceneId,
+    site: &SiteId,
+) -> Result<(), RecordError> {
+    job.map_or(Ok(()), |job| jobs::ended_with(change, job, json!({"scene": scene, "site": site})))
 }
 
 /// Appends the event that holds the scene, and writes the scene: new, or over the one of its id. Gives the scene as

@@ -1,15 +1,24 @@
 //! Where an image lies that was placed by hand: shown with what was given, and changed.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::HeaderMap,
     response::Response,
 };
-use record::{Role, Scene, SceneId, Sha256Hex};
+use raster_io::Placing;
+use record::{Actor, IfMatch, Role, Scene, SceneId, Sha256Hex};
 use serde_json::{Value, json};
 
+use super::processes;
 use crate::{
-    ApiError, App, arrival, body, etag, guard::Who, links::Base, parameters::Parameters, path::Path,
+    ApiError, App, arrival, body, etag,
+    guard::Who,
+    links::Base,
+    parameters::Parameters,
+    path::Path,
+    preparation::{self, Prepared, Promise},
     scene_properties, stac,
 };
 
@@ -67,17 +76,44 @@ pub(crate) async fn change(
     let placing = scene_properties::placing(&given, given["world_file"].as_str())?.ok_or_else(|| {
         ApiError::parameter("footprint", "missing", "given, or control_points, or world_file with crs")
     })?;
-    let turn = app.ingest_turn().await;
-    let item = app
+    let (id, asks, condition) = (SceneId(id), actor.clone(), headers.clone());
+    // what can be told at once is not told by a job
+    let (scene, if_match) = app
         .blocking(move |app| {
-            let _turn = turn;
-            let scene = app.store.scene(&SceneId(id))?;
+            let scene = app.store.scene(&id)?;
             let tag = Sha256Hex::of(shown(&scene).to_string().as_bytes());
-            let if_match = etag::if_match_tag(&headers, scene.id.as_str(), tag.as_str(), scene.revision)?;
-            let scene = arrival::place_anew(app, &actor, &scene, if_match, placing)?;
-            app.notify("scene", json!({"id": scene.id, "site": scene.site}));
-            Ok(stac::item(&scene, &base))
+            let if_match = etag::if_match_tag(&condition, scene.id.as_str(), tag.as_str(), scene.revision)?;
+            app.store.check_placeable(&asks, &scene.id, if_match)?;
+            Ok((scene, if_match))
         })
         .await?;
-    Ok(etag::answer(&HeaderMap::new(), "application/geo+json", item.to_string()))
+    let promise = Arc::new(Promise::default());
+    let input = json!({"scene": scene.id});
+    let preparing = place(app.clone(), actor.clone(), scene, if_match, placing, Arc::clone(&promise));
+    match preparation::in_time(&app, actor, &headers, input, promise, preparing).await? {
+        Prepared::Scene(scene) => {
+            let item = stac::item(&scene, &base).to_string();
+            Ok(etag::answer(&HeaderMap::new(), "application/geo+json", item))
+        }
+        Prepared::Job(job) => Ok(processes::goes_on(&job, &base)),
+    }
+}
+
+/// Derives the working copy again, when it is its turn.
+async fn place(
+    app: App,
+    actor: Actor,
+    scene: Scene,
+    if_match: IfMatch,
+    placing: Placing,
+    promise: Arc<Promise>,
+) -> Result<Scene, ApiError> {
+    let turn = app.ingest_turn().await;
+    app.blocking(move |app| {
+        let _turn = turn;
+        let scene = arrival::place_anew(app, &actor, &scene, if_match, placing, &promise)?;
+        app.notify("scene", json!({"id": scene.id, "site": scene.site}));
+        Ok(scene)
+    })
+    .await
 }

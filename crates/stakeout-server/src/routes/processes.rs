@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use record::{Job, JobId, JobStatus, RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
-use super::{created, json as answer};
+use super::{GEOJSON, created, geojson, json as answer};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -13,6 +13,7 @@ use crate::{
     links::Base,
     parameters::{NoParameters, Parameters},
     path::Path,
+    preparation::PREPARE,
     stac,
 };
 
@@ -289,10 +290,16 @@ pub(crate) async fn results(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    base: Base,
 ) -> Result<Response, ApiError> {
     parameters.json_only()?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     match (job.status, job.result) {
+        (JobStatus::Successful, Some(result)) if job.kind == PREPARE => {
+            let id = SceneId(result["scene"].as_str().unwrap_or_default().to_owned());
+            let scene = app.blocking(move |app| Ok(app.store.scene(&id)?)).await?;
+            Ok(geojson(&stac::item(&scene, &base)))
+        }
         (JobStatus::Successful, Some(result)) => Ok(answer(&wanted_of(result, &job.input["outputs"]))),
         (JobStatus::Failed, _) => {
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "job-failed", "The job failed", job.message))
@@ -304,28 +311,34 @@ pub(crate) async fn results(
     }
 }
 
+/// 202 with a job that goes on with what was asked for.
+pub(super) fn goes_on(job: &Job, base: &Base) -> Response {
+    let mut response = created(&base.to(&format!("/ogc/jobs/{}", job.id)), answer(&status(job, base)));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
 fn status(job: &Job, base: &Base) -> Value {
     let own = format!("/ogc/jobs/{}", job.id);
     let mut links = vec![base.link("self", "application/json", &own, "This job")];
     if job.status == JobStatus::Successful {
-        let results = format!("{own}/results");
-        links.push(base.link(
-            "http://www.opengis.net/def/rel/ogc/1.0/results",
-            "application/json",
-            &results,
-            "Its results",
-        ));
+        let media_type = if job.kind == PREPARE { GEOJSON } else { "application/json" };
+        let rel = "http://www.opengis.net/def/rel/ogc/1.0/results";
+        links.push(base.link(rel, media_type, &format!("{own}/results"), "Its results"));
     }
     let mut status = json!({
         "type": "process",
         "jobID": job.id,
-        "processID": job.kind,
         "status": job.status,
         "progress": job.progress,
         "message": job.message,
         "created": job.created,
         "links": links,
     });
+    // scenes are prepared by no process that is offered
+    if job.kind == DETECT {
+        status["processID"] = json!(job.kind);
+    }
     if let Some(started) = job.started {
         status["started"] = json!(started);
     }

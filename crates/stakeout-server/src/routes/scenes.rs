@@ -3,6 +3,7 @@
 use std::{
     io::{SeekFrom, Write},
     path::Path as FilePath,
+    sync::Arc,
 };
 
 use axum::{
@@ -12,22 +13,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::Stream;
-use record::{Actor, Role, SceneId, Sha256Hex, SiteId};
+use record::{Actor, Role, Scene, SceneId, Sha256Hex, SiteId};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt, Take},
 };
 
-use super::{GEOJSON, created, json as answer};
+use super::{GEOJSON, created, json as answer, processes};
 use crate::{
     ApiError, App,
-    arrival::{Arrival, record_scene},
+    arrival::{self, Arrival, Said, record_scene},
     body, etag,
     guard::Who,
     links::Base,
     parameters::Parameters,
     path::Path,
+    preparation::{self, Prepared, Promise},
     ranges::{self, Wanted},
     stac,
     uploads::{HeldUpload, Share},
@@ -69,14 +71,15 @@ pub(crate) async fn add(
     let site = SiteId(site);
     let looked_up = site.clone();
     app.blocking(move |app| Ok(app.store.site(&looked_up)?)).await?;
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let headers = request.headers().clone();
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| media_type.starts_with("application/json"));
     let (arrival, came) = if is_json {
         named_file(&app, &actor, request).await?
     } else {
         let bytes_max = app.config.upload_bytes_max;
         // the other parts are small
-        let bytes = length(request.headers()).map_or(bytes_max, |body| body.min(bytes_max));
+        let bytes = length(&headers).map_or(bytes_max, |body| body.min(bytes_max));
         let multipart = Multipart::from_request(request, &app).await.map_err(|error| {
             let detail =
                 "send multipart/form-data with file and properties, or JSON with upload and properties";
@@ -85,7 +88,7 @@ pub(crate) async fn add(
         let share = app.blocking(move |app| app.uploads.share(bytes)).await?;
         (receive(&app, multipart).await?, Came::Form(share))
     };
-    take_in(&app, actor, site, arrival, came, &base).await
+    take_in(&app, actor, site, arrival, came, &base, &headers).await
 }
 
 /// Bytes of a body, where its sender says so.
@@ -93,7 +96,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Decodes what has come, when it is its turn, and records the scene.
+/// Makes a scene of what has come and answers with its item, or, where that takes long, with a job.
 pub(super) async fn take_in(
     app: &App,
     actor: Actor,
@@ -101,24 +104,44 @@ pub(super) async fn take_in(
     arrival: Arrival,
     came: Came,
     base: &Base,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
+    let said = arrival::said(&arrival)?;
+    let promise = Arc::new(Promise::default());
+    let input = json!({"site": site, "file_name": arrival.file_name});
+    let preparing = prepare(app.clone(), actor.clone(), site, (arrival, said), came, Arc::clone(&promise));
+    match preparation::in_time(app, actor, headers, input, promise, preparing).await? {
+        Prepared::Scene(scene) => {
+            let item = stac::item(&scene, base).to_string();
+            Ok(created(&base.to(&stac::path(&scene)), etag::answer(&HeaderMap::new(), GEOJSON, item)))
+        }
+        Prepared::Job(job) => Ok(processes::goes_on(&job, base)),
+    }
+}
+
+/// Decodes what has come, when it is its turn, and records the scene.
+async fn prepare(
+    app: App,
+    actor: Actor,
+    site: SiteId,
+    (arrival, said): (Arrival, Said),
+    came: Came,
+    promise: Arc<Promise>,
+) -> Result<Scene, ApiError> {
     let turn = app.ingest_turn().await;
-    let scene = app
-        .blocking(move |app| {
-            let _turn = turn;
-            let scene = record_scene(app, &actor, &site, &arrival)?;
-            match came {
-                // one that was refused stays, so that it can be sent again with other properties
-                Came::Upload(upload) => upload.remove(),
-                Came::Form(share) => drop(share),
-                Came::Before => {}
-            }
-            app.notify("scene", json!({"id": scene.id, "site": scene.site}));
-            Ok(scene)
-        })
-        .await?;
-    let item = stac::item(&scene, base).to_string();
-    Ok(created(&base.to(&stac::path(&scene)), etag::answer(&HeaderMap::new(), GEOJSON, item)))
+    app.blocking(move |app| {
+        let _turn = turn;
+        let scene = record_scene(app, &actor, &site, &arrival, said, &promise)?;
+        match came {
+            // one that was refused stays, so that it can be sent again with other properties
+            Came::Upload(upload) => upload.remove(),
+            Came::Form(share) => drop(share),
+            Came::Before => {}
+        }
+        app.notify("scene", json!({"id": scene.id, "site": scene.site}));
+        Ok(scene)
+    })
+    .await
 }
 
 /// A file that is here already: `{"upload": ID, "properties": {...}}` names a finished upload, `{"scene": ID, ...}`
@@ -148,8 +171,7 @@ async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arriv
         let arrival = app
             .blocking(move |app| {
                 let scene = app.store.scene(&scene);
-                let original =
-                    scene.map_err(|error| ApiError::of_reference(error, "scene"))?.facts.original;
+                let original = scene.map_err(|error| ApiError::of_reference(error, "scene"))?.facts.original;
                 let path = app.store.blobs().path(&original.sha256)?;
                 let file_name = original.file_name;
                 Ok(Arrival { original: path, file_name, id: None, properties, world_file, folder })

@@ -39,6 +39,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
+    let headers = request.headers().clone();
     let bytes = axum::body::to_bytes(request.into_body(), ITEM_BYTES_MAX)
         .await
         .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
@@ -69,7 +70,7 @@ pub(crate) async fn create(
     let (mut arrival, upload) =
         scenes::finished_upload(&app, &actor, &given["assets"]["original"]["href"], href, properties).await?;
     arrival.id = id;
-    scenes::take_in(&app, actor, SiteId(site), arrival, scenes::Came::Upload(upload), &base).await
+    scenes::take_in(&app, actor, SiteId(site), arrival, scenes::Came::Upload(upload), &base, &headers).await
 }
 
 fn must_be_item(given: &Value, site: &str) -> Result<(), ApiError> {

@@ -51,12 +51,15 @@ export interface Comparison {
 }
 export interface Job {
   readonly id: string;
+  /** What it does: a comparison is `COMPARISON`. */
+  readonly kind?: string;
   readonly status: string;
   readonly progress: number;
   readonly message: string;
   readonly input?: { readonly before: string; readonly after: string };
   readonly result?: { readonly comparison: string; readonly site: string; readonly candidates: number } | null;
 }
+export const COMPARISON = "detect-new-structures";
 export interface TileJson {
   readonly tiles: string[];
   /** All longitudes, where the scene lies across the antimeridian. */
@@ -161,18 +164,37 @@ export async function scenes(site: string): Promise<SceneItem[]> {
   return scenes.sort((a, b) => a.properties.datetime.localeCompare(b.properties.datetime));
 }
 
+/** Pause before a job is asked again how it goes, milliseconds. */
+const JOB_LOOK_MS = 2_000;
+
+/** The scene of an answer; where its image takes long to prepare the answer is a job, which is followed to its end. */
+export async function preparedScene(answer: Response): Promise<SceneItem> {
+  if (answer.status !== 202) return answer.json();
+  const job = new URL(answer.headers.get("location") ?? "", window.location.href).pathname;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, JOB_LOOK_MS));
+    // without a connection it is asked later: the server goes on
+    const state = await get<Pick<Job, "status" | "message">>(job).catch((error) => {
+      if (error instanceof Problem) throw error;
+      return null;
+    });
+    if (state?.status === "successful") return get(`${job}/results`);
+    if (state?.status === "failed" || state?.status === "dismissed") throw new Problem(422, state.message);
+  }
+}
+
 export async function addUploadedScene(site: string, upload: string, properties: Record<string, unknown>): Promise<SceneItem> {
-  return (await post(`/api/sites/${site}/scenes`, { upload, properties })).json();
+  return preparedScene(await post(`/api/sites/${site}/scenes`, { upload, properties }));
 }
 
 /** Adds a scene of the file of another one, which is not sent again. */
 export async function addSceneOf(site: string, scene: string, properties: Record<string, unknown>): Promise<SceneItem> {
-  return (await post(`/api/sites/${site}/scenes`, { scene, properties })).json();
+  return preparedScene(await post(`/api/sites/${site}/scenes`, { scene, properties }));
 }
 
 /** Starts a comparison; gives the id of its job. */
 export async function compare(before: string, after: string): Promise<string> {
-  const started = await post("/ogc/processes/detect-new-structures/execution", { inputs: { before, after } });
+  const started = await post(`/ogc/processes/${COMPARISON}/execution`, { inputs: { before, after } });
   return started.headers.get("location")?.split("/").pop() ?? "";
 }
 

@@ -1,6 +1,6 @@
 // Comparisons that run on the server: started, watched, stopped; and how well the images of the shown one fit.
 
-import { type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
+import { COMPARISON, type Comparison, type Job, Problem, compare, dismiss, get } from "./api";
 import { element, icon, iconButton, make } from "./dom";
 import type { Stage } from "./map/stage";
 import { hear, onBroken } from "./shell/events";
@@ -106,7 +106,9 @@ export function watchJobs(workspace: Workspace, stage: Stage): void {
   hear<{ site: string }>("scene", ({ site }) => {
     if (site === workspace.state.site) void attempt(() => workspace.refresh());
   });
-  hear<Job>("job", (job) => void attempt(() => heardOf(workspace, stage, job)));
+  hear<Job>("job", (job) => {
+    if (job.kind === COMPARISON) void attempt(() => heardOf(workspace, stage, job));
+  });
   onBroken({
     missed: () => void attempt(async () => {
       await lookForJobs(workspace, stage);
@@ -161,8 +163,9 @@ function isBusy(stage: Stage): boolean {
 
 /** Asks how the jobs stand that run, and those that were running when they were last heard of. */
 async function lookForJobs(workspace: Workspace, stage: Stage): Promise<void> {
-  const { jobs } = await get<{ jobs: (Job & { jobID: string })[] }>("/ogc/jobs");
-  for (const { jobID: id, ...job } of jobs) {
+  const { jobs } = await get<{ jobs: (Job & { jobID: string; processID?: string })[] }>("/ogc/jobs");
+  for (const { jobID: id, processID, ...job } of jobs) {
+    if (processID !== COMPARISON) continue;
     if (!isRunning(job) && !running.has(id) && !own.has(id)) continue;
     const result = job.status === "successful" ? await get<Job["result"]>(`/ogc/jobs/${id}/results`) : null;
     await heardOf(workspace, stage, { ...running.get(id), ...job, id, result });

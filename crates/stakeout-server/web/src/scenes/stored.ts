@@ -1,7 +1,7 @@
 // Placing a scene that the server has already: one that does not say where it lies, or one that was placed by hand and is
 // to lie elsewhere. What a comparison rests on stays; another scene of the same file may lie where it should.
 
-import { type SceneItem, addSceneOf, checked, get, getTagged, write } from "../api";
+import { type SceneItem, addSceneOf, checked, get, getTagged, preparedScene, write } from "../api";
 import { make } from "../dom";
 import type { Stage } from "../map/stage";
 import { formDialog } from "../shell/dialogs";
@@ -81,7 +81,7 @@ async function placeElsewhere<Stored>(workspace: Workspace, stage: Stage, scene:
 async function store(scene: SceneItem, placement: Placement): Promise<string> {
   const path = `/api/scenes/${scene.id}/placement`;
   const { etag } = await getTagged(path);
-  await checked(await write("PUT", path, placement, { "if-match": etag }));
+  await preparedScene(await checked(await write("PUT", path, placement, { "if-match": etag })));
   // it is placed, whether or not the server can say now how well
   const placed = await get<{ placement: { residual_m: number } | null }>(path).then((stands) => stands.placement, () => null);
   const off = placed && placed.residual_m >= 0.01 ? `; its points lie off by ${placed.residual_m.toFixed(2)} m` : "";
