@@ -266,6 +266,8 @@ fn a_filter_that_nests_without_end_is_refused_in_time_and_without_the_stacks_end
         ("(", "", ""),
         ("[", "1", "]"),
         ("{\"op\":\"not\",\"args\":[", "1", "]}"),
+        ("{\"op\":\"in\",\"args\":[", "true", ",[true,true]]}"),
+        ("{\"op\":\"in\",\"args\":[true,[false,", "true", "]]}"),
     ] {
         for count in [12, 24, 40, 500, 16_000 / opening.len()] {
             let text = format!("{}{middle}{}", opening.repeat(count), closing.repeat(count));

@@ -372,9 +372,10 @@ impl Reading {
         let mut plain = Vec::with_capacity(choices.len());
         for choice in choices {
             match (&sought, self.operand(choice)?) {
-                (Operand::Text(_), Operand::Text(sql)) | (Operand::Number(_), Operand::Number(sql)) => {
-                    plain.push(sql);
-                }
+                (Operand::Text(_), Operand::Text(sql))
+                | (Operand::Number(_), Operand::Number(sql))
+                // conditions nest: read again for each choice they would grow with each level
+                | (Operand::Truth(_), Operand::Truth(sql)) => plain.push(sql),
                 _ => break,
             }
         }
