@@ -469,7 +469,7 @@ fn time_of(text: &str) -> Result<Operand, FilterError> {
     let (start, end) = match text.parse::<Timestamp>() {
         Ok(instant) => (instant.as_millisecond(), instant.as_millisecond()),
         Err(_) => {
-            let day: Date = text.parse().map_err(|_| wrong())?;
+            let day: Date = text.parse().ok().filter(|_| is_plain_date(text)).ok_or_else(wrong)?;
             // a day must have a next one to have an end
             day.checked_add(1.day()).map_err(|_| wrong())?;
             let start = TimeZone::UTC
@@ -480,6 +480,16 @@ fn time_of(text: &str) -> Result<Operand, FilterError> {
         }
     };
     Ok(Operand::Time { start: Sql::bound(start), end: Sql::bound(end) })
+}
+
+/// Whether a text has the form `2024-05-01`: out of a time without a zone a parser of dates takes the date.
+fn is_plain_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn texts(items: &[Value]) -> Result<Operand, FilterError> {
