@@ -1179,4 +1179,24 @@ fn a_long_filter_is_answered() {
     assert_eq!(matched(&store, &format!("NOT (area_m2 IN ({}))", numbers.join(","))), Ok(0));
     let any: Vec<String> = (1..1_200).map(|number| format!("score={number}")).collect();
     assert_eq!(matched(&store, &any.join(" OR ")), Ok(0));
+    let sum = |op: &str, operands: Vec<Value>| {
+        let filter = json!({"op": "=", "args": [{"op": op, "args": operands}, {"property": "area_m2"}]});
+        let filter = Some(Filter::from_json(&filter.to_string()).unwrap());
+        store.items(&Query { filter, ..Query::first(Collection::Candidates, 10) })
+    };
+    let with = |neutral: u8, others: usize| {
+        std::iter::once(json!(500)).chain(std::iter::repeat_n(json!(neutral), others)).collect::<Vec<_>>()
+    };
+    for (op, neutral, others) in [("+", 0, 1_100), ("*", 1, 1_100), ("-", 0, 19), ("/", 1, 19)] {
+        assert_eq!(sum(op, with(neutral, others)).unwrap().number_matched, 3, "{op}");
+    }
+    for op in ["-", "/"] {
+        let refused = sum(op, with(1, 1_100)).unwrap_err();
+        assert_eq!(refused.to_string(), format!("{op} has 1101 numbers but takes 20 at most"));
+        // as deep as a filter nests, each level as long as it may be
+        let nested = (0..28).fold(json!(500), |inner, _| {
+            json!({"op": op, "args": std::iter::once(inner).chain(std::iter::repeat_n(json!(1), 19)).collect::<Vec<_>>()})
+        });
+        assert!(sum(op, vec![nested, json!(1)]).is_ok(), "{op}");
+    }
 }

@@ -62,6 +62,10 @@ const LIST_OPERATIONS: [&str; 4] = ["a_equals", "a_contains", "a_containedBy", "
 /// Milliseconds between the first and the last instant of a day.
 const DAY_MS: i64 = 86_400_000 - 1;
 
+/// Most numbers that are taken or divided one after the other: each is a level of SQL, also within as many others as a
+/// filter may nest, and SQLite takes a thousand.
+const IN_A_ROW_MAX: usize = 20;
+
 /// What an operand is, and the SQL for it.
 enum Operand {
     Text(Sql),
@@ -269,7 +273,7 @@ impl Reading {
                 if parts.is_empty() {
                     return Err(count(op, args, "at least one condition"));
                 }
-                Ok(Operand::Truth(Sql::all_or_any(&parts, word)))
+                Ok(Operand::Truth(Sql::balanced(&parts, word)))
             }
             "not" => match args {
                 [arg] => Ok(Operand::Truth(Sql::of("(NOT {})", &[&self.truth(arg)?]))),
@@ -386,7 +390,7 @@ impl Reading {
             .iter()
             .map(|choice| Ok(self.compare("=", value, choice)?.sql()))
             .collect::<Result<Vec<_>, FilterError>>()?;
-        Ok(Operand::Truth(Sql::all_or_any(&parts, " OR ")))
+        Ok(Operand::Truth(Sql::balanced(&parts, " OR ")))
     }
 
     fn arithmetic(&self, op: &str, args: &[Value]) -> Result<Operand, FilterError> {
@@ -399,8 +403,19 @@ impl Reading {
             .collect::<Result<Vec<_>, _>>()?;
         match (op, numbers.as_slice()) {
             ("-", [one]) => Ok(Operand::Number(Sql::of("(-{})", &[one]))),
-            ("+" | "-" | "*", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, &format!(" {op} ")))),
-            ("/", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, " * 1.0 / "))),
+            ("+" | "*", [_, _, ..]) => Ok(Operand::Number(Sql::balanced(&numbers, &format!(" {op} ")))),
+            ("-" | "/", [_, _, ..]) if numbers.len() > IN_A_ROW_MAX => Err(FilterError::Operands {
+                op: op.to_owned(),
+                got: format!("{} numbers", numbers.len()),
+                wanted: "20 at most",
+            }),
+            ("-", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, " - "))),
+            // two whole numbers would give a whole number
+            ("/", [first, others @ ..]) if !others.is_empty() => {
+                let real = Sql::of("{} * 1.0", &[first]);
+                let parts: Vec<Sql> = std::iter::once(real).chain(others.iter().cloned()).collect();
+                Ok(Operand::Number(Sql::joined(&parts, " / ")))
+            }
             ("%" | "div" | "^", [a, b]) => {
                 let name = match op {
                     "%" => "remainder",
