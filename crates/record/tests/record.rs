@@ -1147,6 +1147,17 @@ fn what_was_withdrawn_by_hand_comes_back_only_by_a_confirmation() {
 }
 
 #[test]
+fn who_rejects_after_a_confirmation_was_taken_back_is_told_of_no_annotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let yes = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &yes.review.id).unwrap();
+    let no = store.add_review(&bob, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    assert_eq!((no.state, no.annotation), (CandidateState::Rejected, None));
+}
+
+#[test]
 fn an_earlier_image_is_no_after_image() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

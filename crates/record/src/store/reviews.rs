@@ -272,7 +272,7 @@ fn settle_annotation(
             };
             annotation.status = status;
             if annotation == old {
-                return Ok(Some(old));
+                return Ok(Some(old).filter(|old| !is_withdrawn(old)));
             }
             annotation.updated = change.time;
             annotation.revision += 1;
