@@ -213,6 +213,30 @@ fn a_review_sent_twice_with_one_key_is_recorded_once() {
 }
 
 #[test]
+fn a_key_that_was_used_for_something_else_loses_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let ann = actor("ann", Role::Analyst);
+    let [first, second] = &candidates[..] else { panic!("two candidates were recorded") };
+    let here = store.candidate(first).unwrap().comparison;
+    let new = comparison(&store, &add_site(&store, "Elsewhere"), 0);
+    let elsewhere = store.add_comparison(&ann, new).unwrap().id;
+    let review = |candidate: &CandidateId, key| {
+        store.add_review(&ann, candidate, IfMatch::Any, verdict(Verdict::Reject), Some(key))
+    };
+    let draw = |comparison: &ComparisonId, key| store.draw_candidate(&ann, drawing(comparison), Some(key));
+    review(first, "key-1").unwrap();
+    let drawn = draw(&here, "key-2").unwrap();
+    let refused =
+        [review(second, "key-1"), review(first, "key-2"), draw(&here, "key-1"), draw(&elsewhere, "key-2")];
+    for refused in refused {
+        assert!(matches!(refused, Err(RecordError::Conflict { what: "Idempotency-Key", .. })), "{refused:?}");
+    }
+    assert_eq!(draw(&here, "key-2").unwrap(), drawn);
+    review(second, "key-3").unwrap();
+}
+
+#[test]
 fn pages_lose_and_repeat_nothing_while_others_write() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 25);

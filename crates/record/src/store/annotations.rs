@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::{
-    Change, Store, drawing,
+    Change, Store, comparisons, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
@@ -264,18 +264,13 @@ fn status_again(
     if let Some(status) = review::annotation_status(&reviews) {
         return Ok(status);
     }
-    let item = items::stored_ever(
-        change.transaction,
-        &sight::everything(),
-        Collection::Candidates,
-        candidate.as_str(),
-    )?;
+    let is_drawn = comparisons::candidate_ever(change.transaction, candidate)?.is_drawn();
     Err(RecordError::Conflict {
         what: "annotation",
         id: old.id.to_string(),
         state: "of a candidate that nobody confirms any more".to_owned(),
         // a drawing that was taken back is not in the queue any more
-        change: if geojson::candidate_from_feature(&item.value())?.is_drawn() {
+        change: if is_drawn {
             "restoring it; draw the structure again instead"
         } else {
             "restoring it; review the candidate instead"

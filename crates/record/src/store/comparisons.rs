@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Change, Store,
     items::{self, Collection, Written},
-    read_document, read_documents, scenes,
+    read_document, read_documents, scenes, sight,
 };
 use crate::{
     blobs::Sha256Hex,
@@ -138,6 +138,15 @@ pub(super) fn stored(
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "comparison", id: id.to_string() })?;
     read_document("comparison", id.as_str(), &text)
+}
+
+/// A candidate, taken back or not.
+pub(super) fn candidate_ever(
+    connection: &rusqlite::Connection,
+    id: &CandidateId,
+) -> Result<Candidate, RecordError> {
+    let item = items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?;
+    Ok(geojson::candidate_from_feature(&item.value())?)
 }
 
 /// Comparisons of a site, newest first.

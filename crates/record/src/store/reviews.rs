@@ -34,12 +34,12 @@ const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 impl Store {
     /// Records a review of a candidate; a confirmation makes or strengthens its annotation.
     ///
-    /// With an `idempotency_key` that the same actor has used before, nothing is written and the
-    /// outcome of then is told again.
+    /// With an `idempotency_key` that the same actor has used before, nothing is written: the review of then is told
+    /// again, with what stands of its candidate now.
     ///
     /// # Errors
     /// When the candidate is not there or at another revision, the structure type is not in the
-    /// taxonomy, or the role is less than analyst.
+    /// taxonomy, the key was used for another candidate, or the role is less than analyst.
     pub fn add_review(
         &self,
         actor: &Actor,
@@ -50,7 +50,7 @@ impl Store {
     ) -> Result<ReviewOutcome, RecordError> {
         actor.must_be(Role::Analyst, "reviewing a candidate")?;
         self.write(|transaction| {
-            if let Some(done) = answered(transaction, actor, idempotency_key)? {
+            if let Some(done) = answered_of(transaction, actor, candidate, idempotency_key)? {
                 return outcome(transaction, done);
             }
             let change = Change::begin(transaction, actor);
@@ -84,13 +84,21 @@ impl Store {
         })
     }
 
-    /// What became of a review that the same actor has sent under this key before.
+    /// A review of a candidate that the same actor has sent under this key before, with what stands of the candidate
+    /// now.
     ///
     /// # Errors
-    /// When the key is empty or too long.
-    pub fn answered_review(&self, actor: &Actor, key: &str) -> Result<Option<ReviewOutcome>, RecordError> {
-        let reader = self.read()?;
-        answered(&reader, actor, Some(key))?.map(|done| outcome(&reader, done)).transpose()
+    /// When the key is empty or too long, or was used for another candidate.
+    pub fn answered_review(
+        &self,
+        actor: &Actor,
+        candidate: &CandidateId,
+        key: &str,
+    ) -> Result<Option<ReviewOutcome>, RecordError> {
+        let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
+        let done = answered_of(&snapshot, actor, candidate, Some(key))?;
+        done.map(|done| outcome(&snapshot, done)).transpose()
     }
 
     /// Reviews of a candidate as a person may see them ([`Actor::reader`]): what somebody else has said
@@ -397,6 +405,29 @@ fn review_of_id(transaction: &Connection, id: &ReviewId) -> Result<Review, Recor
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "review", id: id.to_string() })?;
     read_document("review", id.as_str(), &text)
+}
+
+/// A review of this candidate that the actor has sent under a key before.
+fn answered_of(
+    connection: &Connection,
+    actor: &Actor,
+    candidate: &CandidateId,
+    key: Option<&str>,
+) -> Result<Option<Review>, RecordError> {
+    match answered(connection, actor, key)? {
+        Some(done) if done.candidate != *candidate => Err(used_otherwise(key)),
+        done => Ok(done),
+    }
+}
+
+/// Refuses a key under which the actor has sent something else: to answer with that would lose what is sent now.
+pub(super) fn used_otherwise(key: Option<&str>) -> RecordError {
+    RecordError::Conflict {
+        what: "Idempotency-Key",
+        id: key.unwrap_or_default().to_owned(),
+        state: "that of something else that was sent".to_owned(),
+        change: "using it again",
+    }
 }
 
 pub(super) fn answered(

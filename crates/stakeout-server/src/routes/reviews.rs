@@ -52,13 +52,15 @@ fn recorded(
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     etag::must_say(headers, id)?;
     // a repeated request carries the ETag of before its first try; its key says that it is the same
-    if let Some(done) = key.map(|key| app.store.answered_review(actor, key)).transpose()?.flatten() {
+    let candidate = CandidateId(id.to_owned());
+    let answered = |key| app.store.answered_review(actor, &candidate, key);
+    if let Some(done) = key.map(answered).transpose()?.flatten() {
         return Ok(done);
     }
     let item = app.store.item_seen_by(actor.reader(), Collection::Candidates, id)?;
     let if_match = etag::based_on(app, headers, Collection::Candidates, &item)?;
     app.store
-        .add_review(actor, &CandidateId(id.to_owned()), if_match, review, key)
+        .add_review(actor, &candidate, if_match, review, key)
         .map_err(|error| etag::naming_who(app, Collection::Candidates, id, error.into()))
 }
 
