@@ -73,6 +73,15 @@ pub enum RecordError {
     /// GeoJSON that cannot be taken.
     #[error(transparent)]
     GeoJson(#[from] GeoJsonError),
+    /// An outline of a detector that could not be read again where it is exported or changed.
+    #[error("the outline of candidate {index} (the first is 0) cannot be taken")]
+    FoundOutline {
+        /// Which of the candidates that were found.
+        index: usize,
+        /// Why not.
+        #[source]
+        source: GeoJsonError,
+    },
     /// A filter that cannot be taken.
     #[error(transparent)]
     Filter(#[from] FilterError),

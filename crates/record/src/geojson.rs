@@ -157,6 +157,14 @@ pub fn read_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     checked(read_part("geometry.coordinates", only)?)
 }
 
+/// Asks of an outline that was not read that [`read_polygon`] takes it as it is written.
+///
+/// # Errors
+/// As [`read_polygon`].
+pub fn must_be_outline(outline: &Polygon<f64>) -> Result<(), GeoJsonError> {
+    read_polygon(&polygon_value(outline)).map(drop)
+}
+
 fn read_parts(parts: &[Value]) -> Result<Polygon<f64>, GeoJsonError> {
     let read = parts
         .iter()
@@ -300,7 +308,10 @@ pub fn flat_bounds(polygon: &Polygon<f64>) -> [f64; 4] {
 }
 
 /// The polygon of a geometry that was checked when it was recorded.
-pub(crate) fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
+///
+/// # Errors
+/// When it is no polygon.
+pub fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     let malformed = |cause: String| GeoJsonError::Malformed { member: "geometry".to_owned(), cause };
     let geometry = Geometry::deserialize(geometry).map_err(|error| malformed(error.to_string()))?;
     match geo::Geometry::try_from(geometry) {

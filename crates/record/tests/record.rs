@@ -433,6 +433,30 @@ fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
 }
 
 #[test]
+fn a_found_outline_that_nobody_could_draw_is_refused_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let new = comparison(&store, &site, 2);
+    let around = |turn: f64| [turn.cos(), turn.sin()];
+    let many = (0..10_001).map(|at| around(f64::from(at) / 10_001.0 * std::f64::consts::TAU));
+    let twice_through_a_corner = [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0], [2.0, 2.0], [0.0, 2.0], [1.0, 1.0]];
+    let ann = actor("ann", Role::Analyst);
+    for positions in [many.collect::<Vec<_>>(), twice_through_a_corner.to_vec()] {
+        let outline = geo::Polygon::new(positions.into_iter().collect(), Vec::new());
+        let odd = NewCandidate { outline, ..found(1) };
+        let new = NewComparison { candidates: vec![found(0), odd], ..new.clone() };
+        let refused = store.add_comparison(&ann, new.clone()).unwrap_err();
+        assert!(matches!(refused, RecordError::FoundOutline { index: 1, .. }), "{refused:?}");
+        let job = store.enqueue(&ann, "detect-new-structures", json!({})).unwrap();
+        store.claim_job().unwrap();
+        assert!(store.finish_job(&job.id, new, |_| Value::Null).is_err());
+        store.fail_job(&job.id, "refused").unwrap();
+    }
+    assert_eq!(store.comparisons(None, &site).unwrap(), []);
+}
+
+#[test]
 fn a_site_cannot_lie_below_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -38,9 +38,10 @@ impl Store {
     /// Records a comparison and all its candidates, or nothing.
     ///
     /// # Errors
-    /// When a scene is not there, the scenes are of two sites, or the role is less than analyst.
+    /// When a scene is not there, the scenes are of two sites, an outline is none, or the role is less than analyst.
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
+        must_have_outlines(&new)?;
         self.write(|transaction| added(&Change::begin(transaction, actor), new))
     }
 
@@ -91,7 +92,15 @@ impl Store {
     }
 }
 
-/// Records a comparison and all its candidates.
+/// Asks that what was found has outlines that a person could have drawn: they are changed and exported as those are.
+pub(super) fn must_have_outlines(new: &NewComparison) -> Result<(), RecordError> {
+    let check = |(index, found): (usize, &NewCandidate)| {
+        geojson::must_be_outline(&found.outline).map_err(|source| RecordError::FoundOutline { index, source })
+    };
+    new.candidates.iter().enumerate().try_for_each(check)
+}
+
+/// Records a comparison and all its candidates, whose outlines were looked at.
 pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
     let before = scenes::scene(change.transaction, &new.before)?;
     let after = scenes::scene(change.transaction, &new.after)?;

@@ -110,6 +110,7 @@ impl Store {
         found: NewComparison,
         result: impl FnOnce(&Comparison) -> Value,
     ) -> Result<Option<(Job, Comparison)>, RecordError> {
+        comparisons::must_have_outlines(&found)?;
         self.write(|transaction| {
             let job = job(transaction, id)?;
             if job.status != JobStatus::Running {

@@ -344,7 +344,7 @@ pub(crate) async fn create(
                     site.id.to_string()
                 }
                 _ => {
-                    let annotation = app.store.create_annotation(&actor, drawn(&feature)?)?;
+                    let annotation = app.store.create_annotation(&actor, drawn(&feature, None)?)?;
                     tell(app, &actor, &annotation)?;
                     annotation.id.to_string()
                 }
@@ -403,7 +403,8 @@ async fn change(
             let given = crs.way()?.read(given)?;
             let old = app.store.item_seen_by(actor.reader(), collection, &id)?;
             let if_match = etag::based_on(app, &headers, collection, &old)?;
-            let feature = next(old.value(), given)?;
+            let old = old.value();
+            let feature = next(old.clone(), given)?;
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
@@ -412,7 +413,7 @@ async fn change(
                     Ok(Item::of(&id, site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
-                    let drawn = drawn(&feature)?;
+                    let drawn = drawn(&feature, Some(&old["geometry"]))?;
                     let changed =
                         app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
                     tell(app, &actor, &changed)?;
@@ -539,8 +540,8 @@ fn writable(collection: Collection) -> Result<Collection, ApiError> {
         .allowing(READ_ONLY))
 }
 
-/// An annotation as a client drew it; what the store sets is left blank.
-fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
+/// An annotation as a client drew it; what the store sets is left blank. `stored` is the geometry that it has.
+fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError> {
     geojson::must_be_feature(feature)?;
     let properties = &feature["properties"];
     let member = |name: &str, characters_max: usize| {
@@ -572,7 +573,11 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         id: AnnotationId(String::new()),
         site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_CHARACTERS_MAX)?),
         candidate: None,
-        outline: geojson::read_polygon(&feature["geometry"])?,
+        outline: match &feature["geometry"] {
+            // what stays is not asked for its form again
+            same if Some(same) == stored => geojson::stored_polygon(same)?,
+            given => geojson::read_polygon(given)?,
+        },
         structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,
         change: change.unwrap_or(Change::New),
         title: member("title", geojson::NAME_CHARACTERS_MAX)?,
