@@ -724,6 +724,38 @@ fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
 }
 
 #[test]
+fn a_first_verdict_stays_hidden_while_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (id, ann, bob) = (&candidates[0], actor("ann", Role::Analyst), Some("bob"));
+    let speak = || store.add_review(&ann, id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let first = speak();
+    let annotation = first.annotation.unwrap().id;
+    store.undo_review(&ann, &first.review.id).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..100 {
+                store.undo_review(&ann, &speak().review.id).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let candidate = store.item_seen_by(bob, Collection::Candidates, id.as_str()).unwrap();
+            assert_eq!(candidate.value()["properties"]["state"], "pending");
+            assert_eq!(store.queue_entry(bob, id).unwrap().annotation, None);
+            assert!(store.reviews(bob, id).unwrap().reviews.iter().all(|review| review.undone));
+            assert_eq!(store.extent(bob, Collection::Annotations).unwrap(), None);
+            // each time it is withdrawn again
+            if let Ok(item) = store.item_ever_seen_by(bob, Collection::Annotations, annotation.as_str()) {
+                assert_eq!(item.value()["properties"]["status"], "withdrawn");
+            }
+            if let Ok(versions) = store.annotation_versions(bob, &annotation) {
+                assert_eq!(versions.len() % 2, 0);
+            }
+        }
+    });
+}
+
+#[test]
 fn who_has_given_their_own_verdict_sees_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     annotation::{Annotation, AnnotationStatus},
     error::RecordError,
-    events::{Actor, Event, Role},
+    events::{self, Actor, Event, Role},
     geojson,
     id::{AnnotationId, CandidateId},
     review,
@@ -182,8 +182,10 @@ impl Store {
         reader: Option<&str>,
         id: &AnnotationId,
     ) -> Result<Vec<Event>, RecordError> {
-        let hidden = sight::hidden_by(&*self.read()?, reader, Collection::Annotations, id.as_str())?;
-        let versions = self.events_of(&format!("annotation/{id}"))?;
+        let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
+        let hidden = sight::hidden_by(&snapshot, reader, Collection::Annotations, id.as_str())?;
+        let versions = events::of_subject(&snapshot, &format!("annotation/{id}"))?;
         if versions.is_empty() || hidden.is_some() {
             return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
         }

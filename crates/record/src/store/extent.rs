@@ -30,7 +30,8 @@ impl Store {
         collection: Collection,
     ) -> Result<Option<Extent>, RecordError> {
         let connection = self.read()?;
-        let seen = sight::items_seen_by(&connection, reader)?;
+        let snapshot = connection.unchecked_transaction()?;
+        let seen = sight::items_seen_by(&snapshot, reader)?;
         let name = Sql::bound(collection.as_str().to_owned());
         // of candidates the state is hidden, never the place
         let all = seen == sight::everything() || collection != Collection::Annotations;
@@ -40,7 +41,7 @@ impl Store {
         } else {
             Sql::of("SELECT {} FROM {} WHERE collection = {} AND hidden = 0", &[&ends, &seen, &name])
         };
-        let mut statement = connection.prepare_cached(&sql.text)?;
+        let mut statement = snapshot.prepare_cached(&sql.text)?;
         Ok(statement.query_row(params_from_iter(&sql.values), extent_from_row)?)
     }
 }

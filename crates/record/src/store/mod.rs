@@ -183,13 +183,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub fn events_of(&self, subject: &str) -> Result<Vec<Event>, RecordError> {
-        let reader = self.read()?;
-        let mut statement = reader.prepare_cached(
-            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
-             WHERE subject = ?1 ORDER BY seq",
-        )?;
-        let events = statement.query_map([subject], Event::from_row)?.collect::<Result<_, _>>()?;
-        Ok(events)
+        events::of_subject(&*self.read()?, subject)
     }
 
     fn read(&self) -> Result<Reader<'_>, RecordError> {

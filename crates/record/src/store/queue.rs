@@ -76,8 +76,9 @@ impl Store {
     /// When there is no such candidate.
     pub fn queue_entry(&self, reader: Option<&str>, id: &CandidateId) -> Result<QueueEntry, RecordError> {
         let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
         let one = Sql::of("item.collection = 'candidates' AND item.id = {}", &[&Sql::bound(id.to_string())]);
-        let found = entries(&connection, reader, &one)?.pop();
+        let found = entries(&snapshot, reader, &one)?.pop();
         found.ok_or_else(|| RecordError::NotFound { what: "candidate", id: id.to_string() })
     }
 

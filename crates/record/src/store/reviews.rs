@@ -108,9 +108,10 @@ impl Store {
     /// When the candidate is not there.
     pub fn reviews(&self, reader: Option<&str>, candidate: &CandidateId) -> Result<SeenReviews, RecordError> {
         let connection = self.read()?;
-        items::stored(&connection, Collection::Candidates, candidate.as_str())?;
-        let hidden = sight::hidden_by(&connection, reader, Collection::Candidates, candidate.as_str())?;
-        let mut reviews = reviews_of(&connection, candidate)?;
+        let snapshot = connection.unchecked_transaction()?;
+        items::stored(&snapshot, Collection::Candidates, candidate.as_str())?;
+        let hidden = sight::hidden_by(&snapshot, reader, Collection::Candidates, candidate.as_str())?;
+        let mut reviews = reviews_of(&snapshot, candidate)?;
         if hidden.is_some() {
             reviews.retain(|review| Some(review.actor.as_str()) == reader);
         }
