@@ -62,6 +62,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_second_look.sql"),
     include_str!("../../migrations/0005_extents.sql"),
     include_str!("../../migrations/0006_pending.sql"),
+    include_str!("../../migrations/0007_versions.sql"),
 ];
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
