@@ -734,7 +734,7 @@ fn a_first_verdict_stays_hidden_while_it_is_given() {
     store.undo_review(&ann, &first.review.id).unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            for _ in 0..100 {
+            for _ in 0..90 {
                 store.undo_review(&ann, &speak().review.id).unwrap();
             }
         });
@@ -1306,6 +1306,49 @@ fn who_rejects_after_a_confirmation_was_taken_back_is_told_of_no_annotation() {
     store.undo_review(&ann, &yes.review.id).unwrap();
     let no = store.add_review(&bob, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
     assert_eq!((no.state, no.annotation), (CandidateState::Rejected, None));
+}
+
+#[test]
+fn reviews_of_a_candidate_and_revisions_of_an_annotation_come_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (ann, rita) = (actor("ann", Role::Analyst), actor("rita", Role::Reviewer));
+    let review = |actor: &Actor| {
+        store.add_review(actor, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None)
+    };
+    let annotation = review(&ann).unwrap().annotation.unwrap();
+    let more_reviews = |actor: &str, count: u32| {
+        tamper(
+            folder.path(),
+            &format!(
+                "WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < {count})
+                 INSERT INTO review (id, candidate, document)
+                     SELECT '{actor}-' || more.n, candidate, json_set(document, '$.actor', '{actor}')
+                     FROM more, (SELECT * FROM review LIMIT 1)"
+            ),
+        );
+    };
+    more_reviews("ann", 99);
+    let refused = review(&ann).unwrap_err();
+    assert!(refused.to_string().contains("reviewed 100 times by ann"), "{refused}");
+    review(&rita).unwrap();
+    more_reviews("many", 899);
+    let refused = review(&rita).unwrap_err();
+    assert!(refused.to_string().contains("1000 times in all"), "{refused}");
+
+    tamper(
+        folder.path(),
+        "UPDATE item SET revision = 1000, feature = json_set(feature, '$.properties.revision', 1000)
+         WHERE collection = 'annotations'",
+    );
+    let last = store.annotation(&annotation.id).unwrap();
+    for refused in [
+        store.update_annotation(&rita, &last.id, IfMatch::Any, last.clone()),
+        store.restore_annotation(&rita, &last.id, IfMatch::Any, 1),
+    ] {
+        assert!(refused.unwrap_err().to_string().contains("at revision 1000, the last"));
+    }
+    assert!(store.withdraw_annotation(&rita, &last.id, IfMatch::Any).is_ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::{
-    Change, Store, comparisons, drawing,
+    Change, REVISIONS_MAX, Store, comparisons, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
@@ -50,8 +50,8 @@ impl Store {
     /// confidence, construction window. A draft that no candidate stands for is confirmed by a reviewer who changes it.
     ///
     /// # Errors
-    /// When it is not there, at another revision or of another site, the structure type is unknown, or the role is too
-    /// low: analysts change drafts, reviewers anything.
+    /// When it is not there, at another revision, at its last one or of another site, the structure type is unknown, or the
+    /// role is too low: analysts change drafts, reviewers anything.
     pub fn update_annotation(
         &self,
         actor: &Actor,
@@ -63,6 +63,7 @@ impl Store {
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             let old = current(&change, id, if_match)?;
+            must_have_another_revision(&old)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
             }
@@ -130,7 +131,7 @@ impl Store {
     /// confidence, construction window. A withdrawn annotation comes back with it.
     ///
     /// # Errors
-    /// When it is not there or at another revision, it never had the revision asked for, its candidate is
+    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its candidate is
     /// confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers anything.
     pub fn restore_annotation(
         &self,
@@ -145,6 +146,7 @@ impl Store {
             let item = whether_hidden_or_not(&change, id)?;
             items::must_match(Collection::Annotations, &item, if_match)?;
             let old = geojson::annotation_from_feature(&item.value())?;
+            must_have_another_revision(&old)?;
             let then = at_revision(transaction, id, revision)?;
             let status = match old.status {
                 AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
@@ -299,6 +301,19 @@ fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<
     }
     items::must_match(Collection::Annotations, &item, if_match)?;
     Ok(geojson::annotation_from_feature(&item.value())?)
+}
+
+/// Withdrawing and reviews need no such care: the first happens once in between, and those are counted.
+fn must_have_another_revision(annotation: &Annotation) -> Result<(), RecordError> {
+    if annotation.revision < REVISIONS_MAX {
+        return Ok(());
+    }
+    Err(RecordError::Conflict {
+        what: "annotation",
+        id: annotation.id.to_string(),
+        state: format!("at revision {}, the last", annotation.revision),
+        change: "changing it again",
+    })
 }
 
 /// An annotation, withdrawn or not, that the actor may see.

@@ -69,6 +69,9 @@ pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";
 /// Connections that read at the same time.
 const READERS: usize = 4;
+/// Most revisions of a scene, of which each that places it anew keeps a working copy, and of an annotation, whose versions
+/// are told all at once.
+const REVISIONS_MAX: u64 = 1_000;
 /// How long a connection waits for another process (such as `stakeout verify`) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a question to the database may take, and how long one waits for a reader, seconds: longer ones would keep

@@ -28,6 +28,10 @@ pub struct SeenReviews {
     pub hidden: Option<String>,
 }
 
+/// Most reviews of a candidate, undone ones among them: all are read at each new one.
+const REVIEWS_MAX: usize = 1_000;
+/// Most of them by one person, so that nobody alone keeps others from speaking.
+const REVIEWS_OF_ONE_MAX: usize = 100;
 /// Longest idempotency key in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 
@@ -39,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// When the candidate is not there or at another revision, the structure type is not in the
-    /// taxonomy, the key was used for another candidate, or the role is less than analyst.
+    /// taxonomy, the key was used for another candidate, there are too many reviews, or the role is less than analyst.
     pub fn add_review(
         &self,
         actor: &Actor,
@@ -129,6 +133,19 @@ pub(super) fn spoken(
     must_be_structure_type(change.transaction, new.structure_type.as_deref())?;
     let candidate = CandidateId(item.id.clone());
     let earlier = reviews_of(change.transaction, &candidate)?;
+    let own = earlier.iter().filter(|review| review.actor == change.actor.name).count();
+    if own >= REVIEWS_OF_ONE_MAX || earlier.len() >= REVIEWS_MAX {
+        return Err(RecordError::Conflict {
+            what: "candidate",
+            id: item.id.clone(),
+            state: format!(
+                "reviewed {own} times by {} and {} times in all",
+                change.actor.name,
+                earlier.len()
+            ),
+            change: "another review",
+        });
+    }
     let review = Review {
         independent: review::is_independent(&earlier, &change.actor.name),
         ..recorded(change, &candidate, new)

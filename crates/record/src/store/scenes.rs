@@ -4,7 +4,7 @@ use geo::Polygon;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Change, Store,
+    Change, REVISIONS_MAX, Store,
     items::{self, Collection, IfMatch},
     read_document, read_documents,
 };
@@ -15,9 +15,6 @@ use crate::{
     id::{SceneId, SiteId},
     scene::{HandPlacement, NewScene, RasterFacts, Scene, SceneDescription},
 };
-
-/// Most revisions of a scene: each that places it anew keeps a working copy.
-const REVISIONS_MAX: u64 = 1_000;
 
 const CHANGING: &str = "changing a scene";
 
