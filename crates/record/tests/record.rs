@@ -28,6 +28,10 @@ fn add_site(store: &Store, name: &str) -> SiteId {
 }
 
 fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
+    add_scene_at(store, site, datetime, &square(127.6, 39.9))
+}
+
+fn add_scene_at(store: &Store, site: &SiteId, datetime: &str, footprint: &Value) -> record::SceneId {
     let (sha256, bytes) = store.blobs().put(datetime.as_bytes()).unwrap();
     let facts = NewScene {
         datetime: datetime.parse().unwrap(),
@@ -36,7 +40,7 @@ fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
         license: None,
         details: record::SceneDetails::default(),
         placement: None,
-        footprint: Some(read_polygon(&square(127.6, 39.9)).unwrap()),
+        footprint: Some(read_polygon(footprint).unwrap()),
         original: record::scene::Original {
             sha256: sha256.clone(),
             bytes,
@@ -1171,6 +1175,31 @@ fn a_draft_from_another_program_comes_before_a_second_person_as_any_candidate_do
     assert_eq!((settled.id, settled.status), (made.id, AnnotationStatus::Confirmed));
     assert_eq!(settled.title.as_deref(), Some("Hall"));
     assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
+fn a_comparison_across_the_antimeridian_shows_what_lies_beyond_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let part = |west: f64, east: f64| {
+        json!([[[west, -17.0], [east, -17.0], [east, -16.9], [west, -16.9], [west, -17.0]]])
+    };
+    let footprint =
+        json!({"type": "MultiPolygon", "coordinates": [part(179.9, 180.0), part(-180.0, -179.8)]});
+    let scene = |datetime| add_scene_at(&store, &site, datetime, &footprint);
+    let new = NewComparison {
+        before: scene("2023-05-14T02:10:00Z"),
+        after: scene("2024-10-21T02:25:00Z"),
+        ..comparison(&store, &site, 0)
+    };
+    let ann = actor("ann", Role::Analyst);
+    store.add_comparison(&ann, new).unwrap();
+    for (west, is_shown) in [(-179.85, true), (179.95, true), (-179.7, false)] {
+        let outline = read_polygon(&square(west, -16.95)).unwrap();
+        let drawn = record::Annotation { outline, ..drawn_elsewhere(None, None) };
+        assert_eq!(store.create_annotation(&ann, drawn).unwrap().candidate.is_some(), is_shown, "{west}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     annotation::Annotation,
+    antimeridian,
     candidate::{self, Candidate, Comparison, Detector, NewCandidate},
     error::RecordError,
     events::{Actor, Role},
@@ -132,7 +133,8 @@ fn distance_ms(comparison: &Comparison, annotation: &Annotation) -> Option<i64> 
 
 fn shows(change: &Change<'_>, scene: &SceneId, outline: &Polygon<f64>) -> Result<bool, RecordError> {
     let footprint = scenes::scene(change.transaction, scene)?.facts.footprint;
-    Ok(footprint.is_some_and(|footprint| footprint.intersects(outline)))
+    let meets = |footprint: Polygon<f64>| footprint.intersects(&antimeridian::beside(&footprint, outline));
+    Ok(footprint.is_some_and(meets))
 }
 
 /// Writes a candidate that a person drew; nobody has spoken for it yet.
