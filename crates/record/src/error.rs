@@ -128,6 +128,16 @@ pub enum RecordError {
         /// What the database says.
         cause: String,
     },
+    /// The database was written by a program that did not know all that is verified.
+    #[error(
+        "the database is of schema {found} but can be verified from schema {least} on, to which it comes when it is served"
+    )]
+    OlderSchema {
+        /// Schema of the database.
+        found: u32,
+        /// Oldest schema that can be verified.
+        least: u32,
+    },
     /// The database was written by a newer program.
     #[error("the database is of schema {found} but this program knows schemas up to {known}")]
     NewerSchema {

@@ -149,6 +149,24 @@ pub enum VerifyError {
         /// The event that wrote it last.
         seq: u64,
     },
+    /// An event that is not of the form in which events are written.
+    #[error("event {seq} cannot be read")]
+    UnreadableEvent {
+        /// Number of the event.
+        seq: u64,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Stored state that is not of the form in which it is written.
+    #[error("{subject} cannot be read")]
+    UnreadableState {
+        /// Which feature or document.
+        subject: String,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A blob was changed.
     #[error("blob {wanted} of {subject} was changed: its content gives {got}")]
     ChangedBlob {
@@ -179,12 +197,15 @@ impl From<rusqlite::Error> for VerifyError {
 }
 
 /// Walks the event chain, compares every feature and document with the event that wrote it last, and
-/// hashes every blob anew. Writes nothing; a server may run meanwhile. Keeps some 200 bytes for each feature and document.
+/// hashes every blob anew. A server may run meanwhile. Keeps some 200 bytes for each feature and document.
+///
+/// Changes nothing of the record; SQLite leaves an empty `-wal` and a `-shm` beside the database where none were. A folder
+/// that is write-protected is read as it is.
 ///
 /// `noted` is an event that the chain must hold.
 ///
 /// # Errors
-/// At the first break.
+/// At the first break; when the database is of a schema that cannot be verified.
 pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyError> {
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
@@ -203,8 +224,10 @@ fn walk_chain(connection: &Connection, noted: Option<&Mark>) -> Result<(Option<M
     )?;
     let mut left = AllLeft::default();
     let mut last: Option<Mark> = None;
-    for event in statement.query_map([], Event::from_row)? {
-        let event = event?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let event = Event::from_row(row).map_err(|source| VerifyError::UnreadableEvent { seq, source })?;
         let mark = follows(&event, last.as_ref())?;
         if let Some(noted) = noted.filter(|noted| noted.seq == mark.seq && **noted != mark) {
             return Err(VerifyError::OtherEvent { noted: noted.clone(), got: event.sha256 });
@@ -321,7 +344,9 @@ fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> R
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let subject: String = row.get(0)?;
-            let (state, gone) = (told(json(&row.get::<_, String>(1)?)), row.get(2)?);
+            let unreadable = |source| VerifyError::UnreadableState { subject: subject.clone(), source };
+            let text: String = row.get(1).map_err(unreadable)?;
+            let (state, gone) = (told(json(&text)), row.get(2).map_err(unreadable)?);
             let Some(wanted) = left.remove(&subject) else {
                 return Err(VerifyError::UnknownState { subject });
             };

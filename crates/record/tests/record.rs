@@ -556,7 +556,7 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
-    let cases: [(&str, Expect); 13] = [
+    let cases: [(&str, Expect); 17] = [
         ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
             matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
         }),
@@ -597,6 +597,18 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
         ("UPDATE token SET revoked = created", |error| {
             matches!(error, VerifyError::ChangedState { seq: 7, .. })
         }),
+        ("UPDATE event SET time = 'x' WHERE seq = 2", |error| {
+            matches!(error, VerifyError::UnreadableEvent { seq: 2, .. })
+        }),
+        ("UPDATE item SET feature = CAST(feature AS BLOB) WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        ("UPDATE item SET hidden = 'x' WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        ("PRAGMA user_version = 1000", |error| {
+            matches!(error, VerifyError::Record(RecordError::NewerSchema { found: 1000, .. }))
+        }),
     ];
     for (sql, expected) in cases {
         let copy = copy_of(whole.path());
@@ -610,6 +622,31 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::ChangedBlob { .. })));
     std::fs::remove_file(&blob).unwrap();
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::MissingBlob { .. })));
+}
+
+#[test]
+fn a_copy_in_a_write_protected_folder_is_verified_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    drop(store);
+    tamper(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    let odd = tempfile::Builder::new().prefix("100% #1? ").tempdir().unwrap();
+    copy_into(folder.path(), odd.path());
+    // what SQLite would make beside the database cannot be made
+    let beside = ["-wal", "-shm"].map(|end| odd.path().join(format!("{}{end}", record::DATABASE_FILE)));
+    for path in &beside {
+        std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+    }
+    let wanted = verify(folder.path(), None).unwrap();
+    assert_eq!(verify(odd.path(), None).unwrap(), wanted);
+    assert!(beside.iter().all(|path| path.is_symlink()));
+    // but not without the writes that wait in a log
+    let store = Store::open(folder.path()).unwrap();
+    let ann = actor("ann", Role::Analyst);
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    std::fs::remove_file(&beside[0]).unwrap();
+    std::fs::copy(folder.path().join(format!("{}-wal", record::DATABASE_FILE)), &beside[0]).unwrap();
+    assert!(matches!(verify(odd.path(), None), Err(VerifyError::Record(RecordError::Database(_)))));
 }
 
 #[test]
@@ -863,7 +900,9 @@ fn former_store(whole: &Path, schema: usize) -> tempfile::TempDir {
     for table in tables(&database) {
         let columns = lines(&database, &format!("SELECT name FROM pragma_table_info('{table}')")).join(", ");
         // what triggers counted is replaced too
-        let copy = format!("DELETE FROM {table}; INSERT INTO {table} ({columns}) SELECT {columns} FROM whole.{table}");
+        let copy = format!(
+            "DELETE FROM {table}; INSERT INTO {table} ({columns}) SELECT {columns} FROM whole.{table}"
+        );
         database.execute_batch(&copy).unwrap();
     }
     database.pragma_update(None, "user_version", schema).unwrap();
@@ -888,8 +927,12 @@ fn lines(database: &rusqlite::Connection, sql: &str) -> Vec<String> {
 fn rows(folder: &Path) -> Vec<(String, Vec<String>)> {
     let database = rusqlite::Connection::open(folder.join(record::DATABASE_FILE)).unwrap();
     let rows = |table: &String| {
-        let columns = lines(&database, &format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"));
-        lines(&database, &format!("SELECT json_array({}) AS row FROM {table} ORDER BY row", columns.join(", ")))
+        let columns =
+            lines(&database, &format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"));
+        lines(
+            &database,
+            &format!("SELECT json_array({}) AS row FROM {table} ORDER BY row", columns.join(", ")),
+        )
     };
     tables(&database).into_iter().map(|table| (table.clone(), rows(&table))).collect()
 }
@@ -899,7 +942,9 @@ fn a_store_of_any_former_schema_is_whole_when_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 3);
     let review = |name: &str, candidate: &CandidateId, said| {
-        store.add_review(&actor(name, Role::Analyst), candidate, IfMatch::Any, verdict(said), Some("key")).unwrap()
+        store
+            .add_review(&actor(name, Role::Analyst), candidate, IfMatch::Any, verdict(said), Some("key"))
+            .unwrap()
     };
     review("ann", &candidates[0], Verdict::Confirm);
     review("bob", &candidates[1], Verdict::Reject);
@@ -912,6 +957,12 @@ fn a_store_of_any_former_schema_is_whole_when_it_is_opened() {
         .unwrap();
     for schema in 1..newest {
         let former = former_store(folder.path(), schema);
+        match verify(former.path(), None) {
+            Err(VerifyError::Record(RecordError::OlderSchema { found, least: 3 })) => {
+                assert_eq!(found as usize, schema);
+            }
+            verified => assert!(schema >= 3 && verified.is_ok(), "of schema {schema}"),
+        }
         drop(Store::open(former.path()).unwrap());
         assert_eq!(rows(former.path()), wanted, "of schema {schema}");
         assert!(verify(former.path(), None).is_ok(), "of schema {schema}");
