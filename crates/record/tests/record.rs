@@ -363,6 +363,7 @@ fn a_filter_that_cannot_be_is_told_and_never_becomes_sql() {
         ("S_INTERSECTS(geometry, state)", "s_intersects has a text"),
         ("launch(state) = 1", "not supported"),
         ("after_datetime > 'yesterday'", "RFC 3339"),
+        (&format!("state LIKE CASEI('{}')", "%a".repeat(101)), "200 characters at most"),
         ("after_datetime >= '2024-05-01T12:00:00'", "RFC 3339"),
         ("after_datetime >= '20240501'", "RFC 3339"),
     ] {

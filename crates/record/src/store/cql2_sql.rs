@@ -5,10 +5,12 @@ use jiff::{
     civil::{Date, Time},
     tz::TimeZone,
 };
+use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 
 use super::{
     condition::{Sql, bounds_touch, touches_boxes},
+    functions::is_pattern,
     items::Collection,
 };
 use crate::{
@@ -295,6 +297,13 @@ impl Reading {
             "like" => {
                 let [value, pattern] = two(op, args)?;
                 match (self.operand(value)?, self.operand(pattern)?) {
+                    (Operand::Text(_), Operand::Text(pattern)) if holds_long_text(&pattern) => {
+                        Err(FilterError::Operands {
+                            op: op.to_owned(),
+                            got: "a longer pattern".to_owned(),
+                            wanted: "one of 200 characters at most",
+                        })
+                    }
                     (Operand::Text(value), Operand::Text(pattern)) => {
                         Ok(Operand::Truth(Sql::of("is_like({}, {})", &[&value, &pattern])))
                     }
@@ -495,6 +504,11 @@ fn time_of(text: &str) -> Result<Operand, FilterError> {
         }
     };
     Ok(Operand::Time { start: Sql::bound(start), end: Sql::bound(end) })
+}
+
+fn holds_long_text(pattern: &Sql) -> bool {
+    let is_long = |value: &SqlValue| matches!(value, SqlValue::Text(text) if !is_pattern(text));
+    pattern.values.iter().any(is_long)
 }
 
 /// Whether a text has the form `2024-05-01`: out of a time without a zone a parser of dates takes the date.
