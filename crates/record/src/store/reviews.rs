@@ -294,7 +294,7 @@ fn settle_annotation(
                 Some(review) if review.role < Role::Reviewer && !is_draft(&old, status) => {
                     with_dispute_settled(&old, status, review)
                 }
-                Some(review) => with_words(&old, review),
+                Some(review) => with_words(&old, review)?,
             };
             annotation.status = status;
             if annotation == old {
@@ -357,7 +357,7 @@ fn from_review(
         updated: change.time,
         revision: 1,
     };
-    Ok(with_words(&plain, words))
+    with_words(&plain, words)
 }
 
 /// The images that what is said of a candidate rests on.
@@ -393,18 +393,17 @@ fn with_dispute_settled(old: &Annotation, status: AnnotationStatus, review: &Rev
 }
 
 /// An annotation with what a confirming review says of it; what the review leaves open stays.
-fn with_words(annotation: &Annotation, review: &Review) -> Annotation {
+fn with_words(annotation: &Annotation, review: &Review) -> Result<Annotation, RecordError> {
     let mut changed = annotation.clone();
     changed.structure_type = review.structure_type.clone().or(changed.structure_type);
     changed.confidence = review.confidence.or(changed.confidence);
     changed.title = review.title.clone().or(changed.title);
     changed.note = review.note.clone().or(changed.note);
-    let outline = review.geometry.as_ref().and_then(|geometry| geojson::read_polygon(geometry).ok());
-    if let Some(outline) = outline {
-        changed.area_m2 = geojson::geodesic_area_m2(&outline);
-        changed.outline = outline;
+    if let Some(geometry) = &review.geometry {
+        changed.outline = geojson::stored_polygon(geometry)?;
+        changed.area_m2 = geojson::geodesic_area_m2(&changed.outline);
     }
-    changed
+    Ok(changed)
 }
 
 pub(super) fn reviews_of(
