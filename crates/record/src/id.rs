@@ -60,6 +60,8 @@ random_ids!(SceneId, ComparisonId, CandidateId, ReviewId, AnnotationId, JobId, T
 
 /// Longest slug of a site.
 pub const SITE_ID_LEN_MAX: usize = 64;
+/// Most digits of the number behind a slug whose name is taken.
+pub(crate) const SITE_NUMBER_DIGITS: u32 = 4;
 
 impl SiteId {
     /// A slug given by a person.
@@ -93,7 +95,8 @@ impl SiteId {
                 slug.push('-');
             }
         }
-        slug.truncate(SITE_ID_LEN_MAX - 4);
+        // room for a hyphen and a number
+        slug.truncate(SITE_ID_LEN_MAX - 1 - SITE_NUMBER_DIGITS as usize);
         let slug = slug.trim_end_matches('-');
         SiteId(if slug.is_empty() { "site".to_owned() } else { slug.to_owned() })
     }

@@ -462,6 +462,32 @@ fn a_found_outline_that_nobody_could_draw_is_refused_and_named() {
 }
 
 #[test]
+fn a_name_that_is_taken_gets_the_next_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let named = |name: &str, id: Option<&str>| {
+        let feature = json!({
+            "type": "Feature", "id": id, "geometry": square(127.6, 39.9), "properties": {"name": name},
+        });
+        let site = store.create_site(&actor("root", Role::Admin), read_site(&feature).unwrap());
+        site.map(|site| site.id.to_string()).map_err(|error| error.to_string())
+    };
+    let numbered = ["함흥", "흥남", "함흥 (2)"].map(|name| named(name, None).unwrap());
+    assert_eq!(numbered, ["site", "site-2", "2"]);
+    for id in ["site-1500", "site-9-a", "site-20000", "site-b"] {
+        named("Elsewhere", Some(id)).unwrap();
+    }
+    assert_eq!(named("신포", None).unwrap(), "site-1501");
+    named("Elsewhere", Some("site-9999")).unwrap();
+    let refused = named("신포", None).unwrap_err();
+    assert!(refused.starts_with("id is left out but must be given"), "{refused}");
+    let long = "a".repeat(200);
+    let ids = [named(&long, None).unwrap(), named(&long, None).unwrap()];
+    assert_eq!(ids[1], format!("{}-2", ids[0]));
+    assert_eq!(ids[0].len() + "-9999".len(), 64);
+}
+
+#[test]
 fn a_site_cannot_lie_below_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
