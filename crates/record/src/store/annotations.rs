@@ -296,11 +296,12 @@ fn status_of_author(actor: &Actor) -> AnnotationStatus {
 
 fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
     let item = whether_hidden_or_not(change, id)?;
-    if geojson::annotation_from_feature(&item.value())?.status == AnnotationStatus::Withdrawn {
+    let annotation = geojson::annotation_from_feature(&item.value())?;
+    if annotation.status == AnnotationStatus::Withdrawn {
         return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
     }
     items::must_match(Collection::Annotations, &item, if_match)?;
-    Ok(geojson::annotation_from_feature(&item.value())?)
+    Ok(annotation)
 }
 
 /// Withdrawing and reviews need no such care: the first happens once in between, and those are counted.

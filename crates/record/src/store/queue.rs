@@ -106,14 +106,12 @@ fn entries(
     which: &Sql,
 ) -> Result<Vec<QueueEntry>, RecordError> {
     let seen = sight::items_seen_by(connection, reader)?;
-    let mut annotation = seen.clone();
-    annotation.text = annotation.text.trim_end_matches(" AS item").to_owned();
     let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
     let sql = Sql::of(
         "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
                 item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
                 annotation.id, annotation.state, json_extract(item.feature, '$.properties.score') AS score
-         FROM {} LEFT JOIN {} AS annotation
+         FROM {} AS item LEFT JOIN {} AS annotation
              ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
          WHERE {}
          ORDER BY waits DESC, score DESC NULLS FIRST, item.id LIMIT {})
@@ -121,7 +119,7 @@ fn entries(
         &[
             &name,
             &seen,
-            &annotation,
+            &seen,
             which,
             &Sql::bound(i64::from(QUEUE_CANDIDATES_MAX)),
         ],
