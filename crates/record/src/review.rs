@@ -70,7 +70,7 @@ pub struct NewReview {
     pub seen: Seen,
 }
 
-/// A recorded review. Reviews are never changed; undoing one is another event.
+/// A recorded review. Nothing of it is changed but `undone`, which is set under an event of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Review {
     /// Its id.

@@ -10,7 +10,8 @@ use crate::{error::RecordError, geojson::written_degrees};
 pub struct Extent {
     /// West, south, east, north in degrees.
     pub bounds: [f64; 4],
-    /// First and last instant in milliseconds since 1970; `None` where no feature has a time.
+    /// First and last instant in milliseconds since 1970: `i64::MIN` and `i64::MAX` where the window of an annotation is
+    /// open; `None` where no feature has a time.
     pub interval_ms: Option<(i64, i64)>,
 }
 
