@@ -4,8 +4,8 @@
 //! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
 //! ```
 //!
-//! Not looked at: jobs, the structure types, the secrets' hashes of tokens, and the columns by which features are found,
-//! except whether they are hidden.
+//! Not looked at: jobs, the structure types, the secrets' hashes of tokens, and of the columns by which features are found
+//! those of places, times and who alone has spoken.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -326,15 +326,22 @@ fn subject_of(thing: &str, state: &Value) -> String {
     format!("{thing}/{}", state["id"].as_str().unwrap_or_default())
 }
 
-/// Every table of things that events tell of: subject, state as JSON, and whether it is gone.
+/// Every table of things that events tell of: subject, state as JSON, whether it is gone, and columns that repeat what
+/// the state says, by its place there.
 const TABLES: [&str; 5] = [
     "SELECT CASE collection WHEN 'sites' THEN 'site/' WHEN 'candidates' THEN 'candidate/' ELSE 'annotation/' END || id,
-            feature, hidden FROM item",
-    "SELECT 'scene/' || id, document, hidden FROM scene",
-    "SELECT 'comparison/' || id, document, 0 FROM comparison",
-    "SELECT 'review/' || id, document, undone FROM review",
+            feature, hidden,
+            CASE collection
+                WHEN 'sites' THEN json_object('/id', site)
+                WHEN 'candidates' THEN json_object('/properties/site', site, '/properties/comparison', comparison,
+                                                   '/properties/state', state)
+                ELSE json_object('/properties/site', site, '/properties/candidate', candidate,
+                                 '/properties/status', state) END FROM item",
+    "SELECT 'scene/' || id, document, hidden, json_object('/site', site) FROM scene",
+    "SELECT 'comparison/' || id, document, 0, json_object('/site', site) FROM comparison",
+    "SELECT 'review/' || id, document, undone, json_object('/candidate', candidate) FROM review",
     "SELECT 'token/' || id, json_object('id', id, 'name', name, 'role', role, 'created', created, 'revoked', NULL),
-            revoked IS NOT NULL FROM token",
+            revoked IS NOT NULL, '{}' FROM token",
 ];
 
 fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> Result<u64, VerifyError> {
@@ -345,12 +352,14 @@ fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> R
         while let Some(row) = rows.next()? {
             let subject: String = row.get(0)?;
             let unreadable = |source| VerifyError::UnreadableState { subject: subject.clone(), source };
-            let text: String = row.get(1).map_err(unreadable)?;
-            let (state, gone) = (told(json(&text)), row.get(2).map_err(unreadable)?);
+            let document = |column| row.get(column).map(|text: String| json(&text)).map_err(unreadable);
+            let (state, columns) = (document(1)?, document(3)?);
+            let is_repeated = repeats(&columns, &state);
+            let (state, gone) = (told(state), row.get(2).map_err(unreadable)?);
             let Some(wanted) = left.remove(&subject) else {
                 return Err(VerifyError::UnknownState { subject });
             };
-            if (state, gone) != (wanted.state, wanted.gone) {
+            if (state, gone) != (wanted.state, wanted.gone) || !is_repeated {
                 return Err(VerifyError::ChangedState { subject, seq: wanted.seq });
             }
             states += 1;
@@ -360,6 +369,12 @@ fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> R
         Some((subject, Left { seq, .. })) => Err(VerifyError::MissingState { subject, seq }),
         None => Ok(states),
     }
+}
+
+/// Whether columns hold what a document says at their places.
+fn repeats(columns: &Value, document: &Value) -> bool {
+    let mut columns = columns.as_object().into_iter().flatten();
+    columns.all(|(place, column)| document.pointer(place).unwrap_or(&Value::Null) == column)
 }
 
 fn json(text: &str) -> Value {

@@ -583,7 +583,7 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
-    let cases: [(&str, Expect); 17] = [
+    let cases: [(&str, Expect); 22] = [
         ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
             matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
         }),
@@ -632,6 +632,22 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
         }),
         ("UPDATE item SET hidden = 'x' WHERE collection = 'sites'", |error| {
             matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        // columns that repeat what a feature or a document says
+        ("UPDATE item SET state = 'pending' WHERE event = 5", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("UPDATE item SET candidate = 'another' WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        }),
+        ("UPDATE scene SET site = 'elsewhere' WHERE event = 2", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 2, .. })
+        }),
+        ("UPDATE comparison SET site = 'elsewhere'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 4, .. })
+        }),
+        ("UPDATE review SET candidate = 'another'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
         }),
         ("PRAGMA user_version = 1000", |error| {
             matches!(error, VerifyError::Record(RecordError::NewerSchema { found: 1000, .. }))
