@@ -594,3 +594,17 @@ fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError
         revision: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outline_that_stays_is_not_asked_for_its_form_again() {
+        let bow_tie = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]});
+        let feature = json!({"type": "Feature", "geometry": bow_tie, "properties": {"site": "plant"}});
+        assert!(drawn(&feature, Some(&bow_tie)).is_ok());
+        assert!(drawn(&feature, Some(&Value::Null)).is_err());
+        assert!(drawn(&feature, None).is_err());
+    }
+}
