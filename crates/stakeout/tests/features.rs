@@ -184,7 +184,11 @@ fn a_schema_tells_type_and_place_of_each_property() {
 fn what_takes_no_parameters_refuses_each_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
-    for path in ["/ogc/processes/detect-new-structures/execution", "/api/sites/plant/scenes"] {
+    for path in [
+        "/ogc/processes/detect-new-structures/execution",
+        "/api/sites/plant/scenes",
+        "/api/comparisons/nothing/candidates",
+    ] {
         let answer = server.post(&format!("{path}?now=1"), &json!({}), &[]);
         assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!("now")), "{path}");
         assert_eq!(answer.body["detail"], "now is not a parameter of this resource; it has none");

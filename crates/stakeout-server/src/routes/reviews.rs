@@ -67,6 +67,7 @@ pub(crate) async fn draw(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     headers: HeaderMap,
     sent: JsonBody,
