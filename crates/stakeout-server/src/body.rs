@@ -13,6 +13,11 @@ use crate::{ApiError, App};
 pub(crate) struct JsonBody(Bytes);
 
 impl JsonBody {
+    #[cfg(test)]
+    pub(crate) fn of(text: &'static str) -> JsonBody {
+        JsonBody(Bytes::from_static(text.as_bytes()))
+    }
+
     /// The JSON, once the request is otherwise one that can be answered.
     ///
     /// # Errors

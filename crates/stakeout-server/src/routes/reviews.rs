@@ -30,9 +30,9 @@ pub(crate) async fn add(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    let review = new_review(&sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let review = new_review(&sent.value()?)?;
             let outcome = recorded(app, &actor, &id, &headers, review)?;
             tell(app, &outcome, None);
             let described = described(app, &actor, &outcome)?;
@@ -73,9 +73,9 @@ pub(crate) async fn draw(
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     let comparison = ComparisonId(id);
-    let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
             let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
             let outcome = app.store.draw_candidate(&actor, drawing, key)?;
             tell(app, &outcome, Some(&comparison));

@@ -1,9 +1,6 @@
 //! Scenes of a site: uploaded, listed, and their files.
 
-use std::{
-    io::{SeekFrom, Write},
-    path::Path as FilePath,
-};
+use std::{io::SeekFrom, path::Path as FilePath};
 
 use axum::{
     body::Body,
@@ -16,7 +13,7 @@ use record::{Actor, Role, SceneId, Sha256Hex, SiteId};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, Take},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, Take},
 };
 
 use super::{GEOJSON, created, json as answer};
@@ -231,7 +228,7 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
 
 async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Result<(), ApiError> {
     let failed = |error: std::io::Error| ApiError::unwritten(&error, "nothing of the file is kept");
-    let mut file = std::fs::File::create(path).map_err(failed)?;
+    let mut file = File::create(path).await.map_err(failed)?;
     let mut bytes = 0;
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {
         bytes += chunk.len() as u64;
@@ -245,9 +242,10 @@ async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Res
             )
             .at("file"));
         }
-        file.write_all(&chunk).map_err(failed)?;
+        file.write_all(&chunk).await.map_err(failed)?;
     }
-    Ok(())
+    // what could not be written is told by now
+    file.flush().await.map_err(failed)
 }
 
 async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {

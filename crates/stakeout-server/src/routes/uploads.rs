@@ -171,7 +171,12 @@ pub(crate) async fn remove(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
-    hold(&app, id, &actor).await?.remove();
+    let held = hold(&app, id, &actor).await?;
+    app.blocking(move |_| {
+        held.remove();
+        Ok(())
+    })
+    .await?;
     Ok(answer(StatusCode::NO_CONTENT, []))
 }
 
