@@ -90,6 +90,75 @@ fn a_tile_is_told_apart_by_content_and_look_and_kept_for_ever_where_its_address_
 }
 
 #[test]
+fn all_that_is_read_is_told_apart_by_content_and_kept_by_who_asked_alone() {
+    let (_folder, server, scene) = with_scene();
+    let mut paths: Vec<String> = [
+        "/ogc?f=json",
+        "/ogc?f=html",
+        "/ogc/api",
+        "/ogc/conformance",
+        "/ogc/collections",
+        "/ogc/collections/sites",
+        "/ogc/collections/sites/items",
+        "/ogc/collections/sites/items?f=html",
+        "/ogc/collections/sites/items/plant",
+        "/ogc/collections/sites/queryables",
+        "/ogc/collections/sites/schema",
+        "/ogc/collections/candidates/tiles",
+        "/ogc/collections/candidates/tiles/WebMercatorQuad",
+        "/ogc/collections/candidates/tiles/WebMercatorQuad?f=tilejson",
+        "/ogc/tiles",
+        "/ogc/tileMatrixSets",
+        "/ogc/tileMatrixSets/WebMercatorQuad",
+        "/ogc/processes",
+        "/ogc/processes/detect-new-structures",
+        "/ogc/jobs",
+        "/stac",
+        "/stac/conformance",
+        "/stac/queryables",
+        "/stac/collections",
+        "/stac/collections/plant",
+        "/stac/collections/plant/items",
+        "/stac/search",
+        "/tiles/wmts",
+        "/api/taxonomy",
+        "/api/sites",
+        "/api/sites/plant/scenes",
+        "/api/sites/plant/export",
+        "/api/comparisons?site=plant",
+        "/openapi.json",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.extend(
+        ["", "/WebMercatorQuad", "/tilejson.json", "/native.json", "/thumbnail.png"]
+            .map(|rest| format!("/tiles/{scene}{rest}")),
+    );
+    paths.extend(["original", "versions", "placement"].map(|rest| format!("/api/scenes/{scene}/{rest}")));
+    for path in paths {
+        let (status, headers) = server.head_of("GET", &path, &[]);
+        assert_eq!(status, 200, "{path}");
+        let of = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
+        assert!(of("etag").starts_with('"'), "{path} has no strong validator");
+        assert_eq!(of("cache-control"), "private, no-cache", "{path}");
+        let (_, asked_alone) = server.head_of("HEAD", &path, &[]);
+        assert_eq!(asked_alone.get("etag").map(String::as_str), Some(of("etag")), "{path}");
+        let (status, known) = server.head_of("GET", &path, &[("if-none-match", of("etag"))]);
+        assert_eq!(status, 304, "{path}");
+        assert_eq!(
+            (known["etag"].as_str(), known["cache-control"].as_str()),
+            (of("etag"), "private, no-cache")
+        );
+        for word in of("vary").split(", ").filter(|word| !word.is_empty()) {
+            let vary = known.get("vary").map(String::as_str).unwrap_or_default();
+            assert!(vary.to_lowercase().contains(&word.to_lowercase()), "{path} varies by {word}");
+        }
+    }
+    let (_, lost) = server.head_of("GET", "/ogc/collections/sites/items/nothing", &[]);
+    assert_eq!((lost["cache-control"].as_str(), lost.get("etag")), ("private, no-cache", None));
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
     let (_folder, server, scene) = with_scene();
     let tile = format!("/tiles/{scene}/native/1/0/0.png");

@@ -56,12 +56,14 @@ pub fn router(app: App) -> Router {
                 .options(uploads::options),
         )
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(etag::tagged))
         .route("/api/events", get(api::events));
     let quick = ogc_routes()
         .merge(api_routes())
         .merge(tile_routes())
         .merge(stac_routes())
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(middleware::from_fn(etag::tagged))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(etag::with_encoding))
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
@@ -69,6 +71,7 @@ pub fn router(app: App) -> Router {
         .merge(slow)
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
         .method_not_allowed_fallback(not_taken)
+        .layer(middleware::map_response(kept_by_one))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
         .layer(CatchPanicLayer::custom(broken))
@@ -84,6 +87,13 @@ async fn not_taken(method: Method) -> Response {
     } else {
         ApiError::method(&method).into_response()
     }
+}
+
+/// What is answered may differ by who asks: no cache of many keeps it, and that of one asks whether it is still the same.
+async fn kept_by_one(mut response: Response) -> Response {
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("private, no-cache"));
+    response
 }
 
 /// Ends a request that takes too long.
