@@ -64,6 +64,9 @@ fn a_property_is_asked_for_by_a_value_of_its_kind_or_refused_by_name() {
         ("tags=machine+works", 1),
         ("tags=machine", 0),
         ("revision=1", 1),
+        ("id=plant", 1),
+        ("id=depot", 0),
+        ("id=plant&tags=machine", 0),
         ("filter-lang=cql2-json", 1),
         ("filter-crs=http://www.opengis.net/def/crs/EPSG/0/3857", 1),
     ] {

@@ -26,8 +26,9 @@ use crate::{
 };
 
 const GEOJSON: &str = "application/geo+json";
-/// Parameters of `/items` beside the queryables of the collection.
-const PARAMETERS: [&str; 11] = [
+/// Parameters of `/items` beside the properties of the collection that can be asked for.
+const PARAMETERS: [&str; 12] = [
+    "id",
     "limit",
     "offset",
     "cursor",
@@ -158,7 +159,8 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
 
 /// The `filter` parameter and the properties that are asked for by value.
 pub(super) fn filters(collection: Collection, parameters: &Parameters) -> Result<Vec<Filter>, ApiError> {
-    let mut filters = Vec::new();
+    let mut filters: Vec<Filter> =
+        parameters.get("id").map(|id| Filter::property_is("id", id)).into_iter().collect();
     for property in schema::queryables(collection).filter(|property| property.name != "site") {
         if let Some(text) = parameters.get(property.name) {
             filters.push(property_filter(property, text)?);
