@@ -45,16 +45,7 @@ pub fn router(app: App) -> Router {
         .route("/api/scenes/{scene}/placement", get(placement::show).put(placement::change))
         .route("/stac/collections/{site}/items", get(stac::items).post(stac_items::create))
         .route("/api/sites/{site}/export", get(export::export))
-        .route("/uploads", post(uploads::create).options(uploads::options))
-        .route("/uploads/", post(uploads::create).options(uploads::options))
-        .route(
-            "/uploads/{upload}",
-            head(uploads::state)
-                .patch(uploads::append)
-                .delete(uploads::remove)
-                .post(uploads::overridden)
-                .options(uploads::options),
-        )
+        .merge(upload_routes())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(etag::tagged))
         .route("/api/events", get(api::events));
@@ -110,6 +101,21 @@ fn broken(_: Box<dyn Any + Send>) -> Response {
     // the panic itself has told the log where it was
     let detail = "the server failed; its log says why".to_owned();
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail).into_response()
+}
+
+fn upload_routes() -> Router<App> {
+    Router::new()
+        .route("/uploads", post(uploads::create).options(uploads::options))
+        .route("/uploads/", post(uploads::create).options(uploads::options))
+        .route(
+            "/uploads/{upload}",
+            head(uploads::state)
+                .patch(uploads::append)
+                .delete(uploads::remove)
+                .post(uploads::overridden)
+                .options(uploads::options),
+        )
+        .layer(middleware::map_response(uploads::with_version))
 }
 
 fn ogc_routes() -> Router<App> {
