@@ -63,13 +63,14 @@ fn each_role_may_do_its_part_and_no_more() {
     let inputs = json!({"inputs": {"before": "a", "after": "b"}});
     let review = json!({"verdict": "confirm"});
     // what, with which body, the least role
-    let cases: [(&str, &str, Value, usize); 12] = [
+    let cases: [(&str, &str, Value, usize); 13] = [
         ("GET", annotations, Value::Null, 0),
         ("GET", "/ogc/collections/candidates/tiles/WebMercatorQuad/0/0/0", Value::Null, 0),
         ("GET", "/stac/search", Value::Null, 0),
         ("GET", "/api/session", Value::Null, 0),
         ("POST", annotations, annotation("drawn"), 1),
         ("POST", "/uploads", Value::Null, 1),
+        ("POST", "/stac/collections/plant/items", json!("no item"), 1),
         ("POST", "/api/candidates/nothing/reviews", review, 0),
         ("POST", execution, inputs, 0),
         ("POST", sites, json!(null), 0),
@@ -192,6 +193,15 @@ fn bodies_are_bounded_in_size_and_in_time() {
     let (status, answer) = ask(&server, "POST", path, None, &annotation(&"x".repeat(2000)));
     assert!(status == 413 && answer.contains("/problems/too-large"), "{answer}");
     assert_eq!(ask(&server, "POST", path, None, &annotation("small")).0, 201);
+    for (method, path, bytes) in [
+        ("POST", "/api/sites/plant/scenes", 64 << 10),
+        ("PUT", "/api/scenes/nothing/placement", 64 << 10),
+        ("POST", "/stac/collections/plant/items", 1 << 20),
+    ] {
+        let (status, answer) = ask(&server, method, path, None, &json!({"properties": "x".repeat(bytes)}));
+        assert_eq!(status, 413, "{method} {path}: {answer}");
+        assert!(answer.contains(&format!("may have {bytes} bytes")), "{answer}");
+    }
 
     let host = server.url.strip_prefix("http://").unwrap();
     let mut stalled = TcpStream::connect(host).unwrap();

@@ -121,10 +121,7 @@ pub(super) async fn take_in(
 /// A file that is here already: `{"upload": ID, "properties": {...}}` names a finished upload, `{"scene": ID, ...}`
 /// the original of a scene. A world file comes along as `world_file`, its text.
 async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arrival, Came), ApiError> {
-    let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
-        .await
-        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let given = body::read(&bytes)?;
+    let given = body::read(&body::within(request, PROPERTIES_BYTES_MAX).await?)?;
     let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
     if let Some(name) = names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
         return Err(ApiError::unknown_parameter(name, &MEMBERS));
@@ -253,7 +250,7 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > PROPERTIES_BYTES_MAX {
-            return Err(ApiError::body(format!("a part is larger than {PROPERTIES_BYTES_MAX} bytes")));
+            return Err(body::too_large("a part beside the file", PROPERTIES_BYTES_MAX));
         }
     }
     Ok(bytes)

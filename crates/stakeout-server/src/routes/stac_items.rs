@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use record::{Actor, SceneId, SiteId};
+use record::{Actor, Role, SceneId, SiteId};
 use serde_json::{Value, json};
 
 use super::{GEOJSON, scenes, stac::of_site};
@@ -39,10 +39,9 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let bytes = axum::body::to_bytes(request.into_body(), ITEM_BYTES_MAX)
-        .await
-        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let given = body::read(&bytes)?;
+    // who may not is told before it is read
+    actor.must_be(Role::Analyst, "adding a scene")?;
+    let given = body::read(&body::within(request, ITEM_BYTES_MAX).await?)?;
     must_be_item(&given, &site)?;
     let id = match &given["id"] {
         Value::Null => None,
