@@ -94,6 +94,31 @@ fn each_role_may_do_its_part_and_no_more() {
 }
 
 #[test]
+fn who_may_not_write_is_offered_no_way_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let tokens = ROLES.map(|role| token(&data, role));
+    let server = Server::start(&data);
+    for (path, write, least) in [
+        ("/ogc/collections/sites/items", "POST", 3),
+        ("/ogc/collections/sites/items/plant", "DELETE", 3),
+        ("/ogc/collections/annotations/items", "POST", 1),
+        ("/ogc/collections/annotations/items/a", "PATCH", 1),
+        ("/ogc/collections/candidates/items", "POST", 4),
+        ("/stac/collections/plant/items", "POST", 1),
+        ("/stac/collections/plant/items/a", "PUT", 1),
+    ] {
+        for (rank, token) in tokens.iter().enumerate() {
+            let authorization = format!("Bearer {token}");
+            let (_, headers) = server.head_of("OPTIONS", path, &[("authorization", &authorization)]);
+            assert_eq!(headers["allow"].contains(write), rank >= least, "{path} by {}", ROLES[rank]);
+            let accepted = headers.contains_key("accept-post") || headers.contains_key("accept-patch");
+            assert_eq!(accepted, rank >= least, "{path} by {}", ROLES[rank]);
+        }
+    }
+}
+
+#[test]
 fn an_analyst_drafts_and_a_reviewer_confirms() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

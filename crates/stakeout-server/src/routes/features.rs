@@ -7,7 +7,7 @@ use axum::{
 };
 use record::{
     Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Confidence, Cursor, Filter,
-    FilterError, Item, PageStart, PageText, Query, RecordError, Sha256Hex, SiteId, Timestamp, geojson,
+    FilterError, Item, PageStart, PageText, Query, RecordError, Role, Sha256Hex, SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
@@ -46,12 +46,12 @@ const PAGE_FORM: u32 = 2;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// What a feature is sent as.
-const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
+pub(super) const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
 /// What a change of a feature in part is sent as.
-const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
+pub(super) const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// Methods of what never changes.
+/// Methods of what never changes, or not by who asks.
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
@@ -511,19 +511,41 @@ pub(crate) async fn versions(
     Ok(answer_json(&json!({"versions": events, "etag": etag::quoted(&item.sha256)})))
 }
 
-pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
-    if writable(ogc::by_name(&name)?).is_err() {
-        return Ok(allowed(READ_ONLY));
-    }
-    Ok(([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response())
+pub(crate) async fn items_options(Path(name): Path<String>, Who(actor): Who) -> Result<Response, ApiError> {
+    Ok(items_allowed(&actor, writer(ogc::by_name(&name)?)))
 }
 
-pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
-    if writable(ogc::by_name(&name)?).is_err() {
-        return Ok(allowed(READ_ONLY));
+pub(crate) async fn item_options(
+    Path((name, _)): Path<(String, String)>,
+    Who(actor): Who,
+) -> Result<Response, ApiError> {
+    Ok(item_allowed(&actor, writer(ogc::by_name(&name)?)))
+}
+
+/// The least role that writes to a collection, as the store has it.
+fn writer(collection: Collection) -> Option<Role> {
+    match collection {
+        Collection::Sites => Some(Role::Admin),
+        Collection::Annotations => Some(Role::Analyst),
+        Collection::Candidates => None,
+    }
+}
+
+/// What the address of many takes from who asks: an editor offers what it is told here.
+pub(super) fn items_allowed(actor: &Actor, writer: Option<Role>) -> Response {
+    if writer.is_none_or(|least| actor.role < least) {
+        return allowed(READ_ONLY);
+    }
+    ([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response()
+}
+
+/// The same for the address of one.
+pub(super) fn item_allowed(actor: &Actor, writer: Option<Role>) -> Response {
+    if writer.is_none_or(|least| actor.role < least) {
+        return allowed(READ_ONLY);
     }
     let allowed = allowed("GET, HEAD, OPTIONS, PUT, PATCH, DELETE");
-    Ok(([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response())
+    ([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response()
 }
 
 /// What an address takes; Part 4 wants 200 and not 204.

@@ -43,7 +43,10 @@ pub fn router(app: App) -> Router {
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
         .route("/api/scenes/{scene}/placement", get(placement::show).put(placement::change))
-        .route("/stac/collections/{site}/items", get(stac::items).post(stac_items::create))
+        .route(
+            "/stac/collections/{site}/items",
+            get(stac::items).post(stac_items::create).options(stac_items::items_options),
+        )
         .route("/api/sites/{site}/export", get(export::export))
         .merge(upload_routes())
         .layer(DefaultBodyLimit::disable())
@@ -211,7 +214,11 @@ fn stac_routes() -> Router<App> {
         .route("/stac/collections/{site}/queryables", get(stac::site_queryables))
         .route(
             "/stac/collections/{site}/items/{scene}",
-            get(stac::item).put(stac_items::replace).patch(stac_items::update).delete(stac_items::withdraw),
+            get(stac::item)
+                .put(stac_items::replace)
+                .patch(stac_items::update)
+                .delete(stac_items::withdraw)
+                .options(stac_items::item_options),
         )
 }
 
