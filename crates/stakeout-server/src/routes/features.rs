@@ -12,7 +12,7 @@ use record::{
 };
 use serde_json::{Value, json};
 
-use super::{created, json as answer_json, ogc};
+use super::{created, ogc};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -26,6 +26,8 @@ use crate::{
 };
 
 const GEOJSON: &str = "application/geo+json";
+const JSON: &str = "application/json";
+const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
 /// Parameters of `/items` beside the properties of the collection that can be asked for.
 const PARAMETERS: [&str; 12] = [
     "id",
@@ -500,15 +502,19 @@ pub(crate) async fn versions(
     Path(id): Path<String>,
     Who(actor): Who,
     parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
+    let path = format!("{ANNOTATIONS}/{id}/versions");
     let (events, item) = app
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             Ok((app.store.annotation_versions(actor.reader(), &AnnotationId(id))?, item))
         })
         .await?;
-    Ok(answer_json(&json!({"versions": events, "etag": etag::quoted(&item.sha256)})))
+    let document = json!({"versions": events, "etag": etag::quoted(&item.sha256)});
+    ogc::answered(&parameters, &headers, &base, &path, "All that was said of it", &document, JSON)
 }
 
 pub(crate) async fn items_options(Path(name): Path<String>, Who(actor): Who) -> Result<Response, ApiError> {
