@@ -159,6 +159,32 @@ fn all_that_is_read_is_told_apart_by_content_and_kept_by_who_asked_alone() {
 }
 
 #[test]
+fn tile_sets_are_told_page_by_page_and_none_twice_while_scenes_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    let (first, second) = server.add_plant((before, after.clone()));
+    let link = |page: &Value, rel: &str| {
+        let links = page["links"].as_array().unwrap();
+        let link = links.iter().find(|link| link["rel"] == rel)?;
+        Some(link["href"].as_str().unwrap().strip_prefix(&server.url).unwrap().to_owned())
+    };
+    let page = server.get("/ogc/tiles?limit=1&f=json").body;
+    assert_eq!(link(&page, "self").unwrap(), "/ogc/tiles?limit=1&f=json");
+    assert_eq!(link(&page, "alternate").unwrap(), "/ogc/tiles?limit=1&f=html");
+    assert!(page.to_string().contains(&second));
+    server.add_scene("plant", &after, "2024-11-21T02:25:00Z");
+    let next = link(&page, "next").unwrap();
+    assert_eq!(next, format!("/ogc/tiles?limit=1&f=json&cursor={second}"));
+    let page = server.get(&next).body;
+    assert!(page["tilesets"].to_string().contains(&first) && !page["tilesets"].to_string().contains(&second));
+    assert_eq!(link(&page, "next"), None);
+    let unknown = server.get("/ogc/tiles?cursor=nothing");
+    assert_eq!((unknown.status, &unknown.body["parameter"]), (404, &json!("cursor")));
+    assert_eq!(server.get(&format!("{next}&offset=1")).body["parameter"], "offset");
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
     let (_folder, server, scene) = with_scene();
     let tile = format!("/tiles/{scene}/native/1/0/0.png");
