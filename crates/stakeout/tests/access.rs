@@ -94,6 +94,26 @@ fn each_role_may_do_its_part_and_no_more() {
 }
 
 #[test]
+fn a_write_is_answered_with_the_state_and_the_crs_of_what_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let items = "/ogc/collections/annotations/items";
+    let (status, made) = ask(&server, "POST", items, None, &annotation("first"));
+    assert_eq!(status, 201, "{made}");
+    let id = server.get(items).body["features"][0]["id"].as_str().unwrap().to_owned();
+    let changed = json!({"properties": {"title": "second"}});
+    assert_eq!(ask(&server, "PATCH", &format!("{items}/{id}"), None, &changed).0, 200);
+    let path = format!("/api/annotations/{id}/restore");
+    let (status, restored) = ask(&server, "POST", &path, None, &json!({"revision": 1}));
+    assert_eq!(status, 200, "{restored}");
+    assert!(restored.contains(&format!("etag: {}", server.get(&format!("{items}/{id}")).etag)), "{restored}");
+    for answer in [made, restored] {
+        assert!(answer.contains("content-crs: <http://www.opengis.net/def/crs/ogc/1.3/crs84>"), "{answer}");
+    }
+}
+
+#[test]
 fn who_may_not_write_is_offered_no_way_to() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -231,6 +231,8 @@ fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
         (format!("{wanting}&TileCol=0&colour=red"), 400, "InvalidParameterValue", Some("colour")),
         (format!("{wmts}&service=WMS"), 400, "InvalidParameterValue", Some("service")),
         (wmts.replace("GetTile", "GetLegend"), 400, "OperationNotSupported", Some("request")),
+        (format!("{wanting}&TileCol=0&version=9.9"), 400, "InvalidParameterValue", Some("version")),
+        ("/tiles/wmts?acceptversions=2.0.0,3.0".to_owned(), 400, "VersionNegotiationFailed", None),
         (
             format!("{}&TileCol=0", other_layer.replace("/x/wmts", "/wmts")),
             404,
@@ -257,6 +259,10 @@ fn both_documents_of_capabilities_tell_their_faults_as_exception_reports() {
     for document in ["/tiles/WMTSCapabilities.xml".to_owned(), format!("/tiles/{scene}/WMTSCapabilities.xml")]
     {
         assert_eq!(get(&server, &document, "").status, 200);
+        assert_eq!(
+            get(&server, &format!("{document}?AcceptVersions=2.0.0,1.0.0&VERSION=1.0.0"), "").status,
+            200
+        );
         for (query, locator) in [
             ("service=WMS", "service"),
             ("colour=red", "colour"),

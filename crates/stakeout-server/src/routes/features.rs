@@ -357,10 +357,13 @@ pub(crate) async fn create(
         })
         .await?;
     let location = base.to(&format!("/ogc/collections/{}/items/{}", collection.as_str(), item.id));
-    Ok(created(
-        &location,
-        etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes()),
-    ))
+    Ok(created(&location, written(item)))
+}
+
+/// The answer to a write: what stands now, with its tag.
+pub(super) fn written(item: Item) -> Response {
+    let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
+    in_crs(answer, FeatureCrs::Crs84)
 }
 
 pub(crate) async fn replace(
@@ -425,8 +428,7 @@ async fn change(
             }
         })
         .await?;
-    let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
-    Ok(in_crs(answer, FeatureCrs::Crs84))
+    Ok(written(item))
 }
 
 /// A JSON Merge Patch (RFC 7396), but for the geometry, which is given whole: its members mean nothing alone.

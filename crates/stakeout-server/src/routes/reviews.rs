@@ -201,6 +201,7 @@ pub(crate) async fn agreement(State(app): State<App>, parameters: Parameters) ->
     Ok(answer(&json!(agreement)))
 }
 
+/// Takes no `If-Match`: a review never changes, its id says all that it is based on, and the second time is 409.
 pub(crate) async fn undo(
     State(app): State<App>,
     Path(id): Path<String>,
