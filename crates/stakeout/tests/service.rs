@@ -233,6 +233,37 @@ fn bad_geojson_is_told_with_the_place_of_the_fault() {
 }
 
 #[test]
+fn all_of_the_ogc_interface_is_a_page_for_people_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (before, after) = server.add_plant(rendered_pair(folder.path()));
+    let job = server.compare(&before, &after);
+    assert_eq!(server.wait_for(&job)["status"], "successful");
+    let confirmed = confirm(&server, &candidates(&server)[0]);
+    let annotation = confirmed["id"].as_str().unwrap();
+    for path in [
+        "/ogc/processes".to_owned(),
+        "/ogc/processes/detect-new-structures".to_owned(),
+        "/ogc/jobs".to_owned(),
+        format!("{job}/results"),
+        format!("/ogc/collections/annotations/items/{annotation}/versions"),
+        job,
+    ] {
+        let page = server.get(&format!("{path}?f=html")).body;
+        assert!(page.as_str().is_some_and(|page| page.starts_with("<!doctype html>")), "{path}: {page}");
+        assert!(server.get(&path).body.is_object(), "{path}");
+        assert_eq!(server.get(&format!("{path}?f=xml")).body["parameter"], "f", "{path}");
+    }
+    let links = server.get("/ogc").body["links"].clone();
+    for relation in ["data", "conformance"] {
+        let long = format!("http://www.opengis.net/def/rel/ogc/1.0/{relation}");
+        let to =
+            |relation: &str| links.as_array().unwrap().iter().find(|link| link["rel"] == relation).unwrap();
+        assert_eq!(to(relation)["href"], to(&long)["href"]);
+    }
+}
+
+#[test]
 fn comparisons_that_cannot_be_made_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let (before, _) = rendered_pair(folder.path());

@@ -1,10 +1,14 @@
 //! OGC API Processes: one process, and its jobs.
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use record::{Job, JobId, JobStatus, RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
-use super::{created, json as answer};
+use super::{created, json as answer, ogc};
 use crate::{
     ApiError, App,
     body::JsonBody,
@@ -21,23 +25,31 @@ const NO_SUCH_PROCESS: &str = "http://www.opengis.net/def/exceptions/ogcapi-proc
 const NO_SUCH_JOB: &str = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-job";
 const RESULT_NOT_READY: &str =
     "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready";
+const JSON: &str = "application/json";
 /// Jobs in the list.
 const JOBS_LISTED: u32 = 100;
 
-pub(crate) async fn list(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
-    parameters.json_only()?;
-    Ok(answer(&json!({
+pub(crate) async fn list(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
+    parameters.only(&["f"])?;
+    let path = "/ogc/processes";
+    let document = json!({
         "processes": [summary(&base)],
-        "links": [base.link("self", "application/json", "/ogc/processes", "The processes")],
-    })))
+        "links": [base.link("self", JSON, path, "The processes")],
+    });
+    ogc::answered(&parameters, &headers, &base, path, "The processes", &document, JSON)
 }
 
 pub(crate) async fn describe(
     Path(process): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     must_be_detect(&process)?;
     let mut description = summary(&base);
     let scene =
@@ -56,7 +68,8 @@ pub(crate) async fn describe(
         },
         "candidates": {"title": "Number of candidates", "schema": {"type": "integer"}},
     });
-    Ok(answer(&description))
+    let path = format!("/ogc/processes/{DETECT}");
+    ogc::answered(&parameters, &headers, &base, &path, "Detect new structures", &description, JSON)
 }
 
 fn summary(base: &Base) -> Value {
@@ -177,25 +190,30 @@ fn known_model(name: &str) -> bool {
 pub(crate) async fn jobs(
     State(app): State<App>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
+    let path = "/ogc/jobs";
     let jobs = app.blocking(|app| Ok(app.store.jobs(JOBS_LISTED)?)).await?;
-    Ok(answer(&json!({
+    let document = json!({
         "jobs": jobs.iter().map(|job| status(job, &base)).collect::<Vec<_>>(),
-        "links": [base.link("self", "application/json", "/ogc/jobs", "The jobs")],
-    })))
+        "links": [base.link("self", JSON, path, "The jobs")],
+    });
+    ogc::answered(&parameters, &headers, &base, path, "The jobs", &document, JSON)
 }
 
 pub(crate) async fn job(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
-    Ok(answer(&status(&job, &base)))
+    let path = format!("/ogc/jobs/{}", job.id);
+    ogc::answered(&parameters, &headers, &base, &path, "A job", &status(&job, &base), JSON)
 }
 
 pub(crate) async fn dismiss(
@@ -219,11 +237,16 @@ pub(crate) async fn results(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     match (job.status, job.result) {
-        (JobStatus::Successful, Some(result)) => Ok(answer(&result)),
+        (JobStatus::Successful, Some(result)) => {
+            let path = format!("/ogc/jobs/{}/results", job.id);
+            ogc::answered(&parameters, &headers, &base, &path, "Results of a job", &result, JSON)
+        }
         (JobStatus::Failed, _) => {
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "job-failed", "The job failed", job.message))
         }

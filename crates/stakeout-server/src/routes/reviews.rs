@@ -30,9 +30,9 @@ pub(crate) async fn add(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    let review = new_review(&sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let review = new_review(&sent.value()?)?;
             let outcome = recorded(app, &actor, &id, &headers, review)?;
             tell(app, &outcome, None);
             let described = described(app, &actor, &outcome)?;
@@ -69,14 +69,15 @@ pub(crate) async fn draw(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     let comparison = ComparisonId(id);
-    let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
             let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
             let outcome = app.store.draw_candidate(&actor, drawing, key)?;
             tell(app, &outcome, Some(&comparison));
@@ -202,6 +203,7 @@ pub(crate) async fn agreement(State(app): State<App>, parameters: Parameters) ->
     Ok(answer(&json!(agreement)))
 }
 
+/// Takes no `If-Match`: a review never changes, its id says all that it is based on, and the second time is 409.
 pub(crate) async fn undo(
     State(app): State<App>,
     Path(id): Path<String>,
