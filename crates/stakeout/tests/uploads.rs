@@ -166,8 +166,10 @@ fn a_piece_whose_checksum_was_not_seen_to_fit_does_not_count() {
     let path = announce(&server, bytes.len());
     let id = path.rsplit('/').next().unwrap();
     let part = data.join("uploads").join(format!("{id}.part"));
+    let written = || std::fs::metadata(&part).unwrap().modified().unwrap();
+    let announced = written();
     drop(begin_piece(&server, &path, bytes.len(), &bytes));
-    wait_until(&|| std::fs::metadata(&part).unwrap().len() > 0);
+    wait_until(&|| written() > announced);
     wait_until(&|| state(&server, &path).0 == 200);
     assert_eq!(header(&state(&server, &path).1, "upload-offset"), "0", "the client left meanwhile");
     assert_eq!(std::fs::read_dir(data.join("uploads")).unwrap().count(), 4, "two uploads and nothing else");
