@@ -5,6 +5,7 @@
 //! error.
 
 mod arguments;
+mod count;
 mod data_folder;
 mod detect;
 mod evaluate;

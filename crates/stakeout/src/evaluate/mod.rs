@@ -13,7 +13,7 @@ use anyhow::{Context, bail, ensure};
 use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
 use imagery_diff::{
     Candidate, Change, DetectOptions, Detector, MapPoint, PairSource, detect,
-    evaluate::{CUT_M2_MIN, Figures, Place, Region, Tally, regions},
+    evaluate::{CUT_M2_MIN, Figure, Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use raster_io::{Mask, ScenePair, read_mask, write_whole};
@@ -22,6 +22,7 @@ use stakeout_server::detection;
 
 use crate::{
     arguments::{Counted, Evaluate},
+    count::counted,
     output::check_writable,
 };
 
@@ -174,11 +175,11 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         let [x, y] = pair.place_in_before(pair.grid().to_pixels(MapPoint { x: at.x, y: at.y }));
         Coord { x, y }
     };
-    let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
+    let is_asked_for = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
     let (found, regions_found): (Vec<_>, Vec<_>) = detection
         .candidates
         .into_iter()
-        .filter(|candidate| counted(candidate.change))
+        .filter(|candidate| is_asked_for(candidate.change))
         .map(|candidate| {
             let polygon = candidate.outline.0.map_coords(to_label);
             let region = Region { pixels: pixels_in(&polygon, &mask), score: candidate.score };
@@ -237,24 +238,38 @@ fn worst(evaluated: &mut [Evaluated]) -> &[Evaluated] {
 fn tell(figures: &Figures) {
     let of = |name: &str, quality: &imagery_diff::evaluate::Quality| {
         eprintln!(
-            "{name:22} precision {:.3}  recall {:.3}  F1 {:.3} ({:.3} to {:.3})",
-            quality.precision.value, quality.recall.value, quality.f1.value, quality.f1.low, quality.f1.high
+            "{name:22} precision {}  recall {}  F1 {}",
+            share(quality.precision.value),
+            share(quality.recall.value),
+            with_interval(&quality.f1)
         );
     };
-    eprintln!("{} places, {:.3} km2", figures.places, figures.area_km2);
+    eprintln!("{}, {:.3} km2", counted(figures.places as u64, "place"), figures.area_km2);
     if figures.set_aside > 0 {
         eprintln!(
-            "{} true structures are cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside",
-            figures.set_aside
+            "cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside: {}",
+            counted(figures.set_aside, "true structure")
         );
     }
     of("pixels", &figures.pixel);
     of("structures, IoU 0.25", &figures.object_25);
     of("structures, IoU 0.5", &figures.object_50);
-    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value);
+    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value.unwrap_or_default());
     eprintln!("calibration error      {:.3}", figures.calibration_error);
     for class in &figures.by_size {
         let to = class.to_m2.map_or_else(|| "and more".to_owned(), |to| format!("to {to:.0}"));
-        eprintln!("recall, {:>5.0} {to:9} m2 {:.3} of {}", class.from_m2, class.recall, class.structures);
+        eprintln!("recall, {:>5.0} {to:9} m2 {} of {}", class.from_m2, share(class.recall), class.structures);
     }
+}
+
+/// A share, or that there is nothing of which it would be one.
+fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "none".to_owned(), |share| format!("{share:.3}"))
+}
+
+/// A figure with its interval, where it has them.
+fn with_interval(figure: &Figure) -> String {
+    let interval = figure.low.zip(figure.high);
+    let interval = interval.map(|(low, high)| format!(" ({low:.3} to {high:.3})")).unwrap_or_default();
+    format!("{}{interval}", share(figure.value))
 }
