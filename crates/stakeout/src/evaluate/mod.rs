@@ -16,14 +16,14 @@ use imagery_diff::{
     evaluate::{CUT_M2_MIN, Figure, Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use raster_io::{Mask, ScenePair, read_mask, write_whole};
+use raster_io::{Mask, ScenePair, read_mask};
 use serde_json::{Value, json};
 use stakeout_server::detection;
 
 use crate::{
     arguments::{Counted, Evaluate},
     count::counted,
-    output::check_writable,
+    output::{self, Outputs},
 };
 
 /// Places shown on the page.
@@ -49,9 +49,15 @@ struct Evaluated {
 }
 
 pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
-    check_writable([&arguments.json, &arguments.html].into_iter().flatten(), &[])?;
-    let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
-    let pairs = pairs(&arguments.folder, &arguments.prefix)?;
+    let images = Images::of(&arguments.folder)?;
+    let library = arguments.onnx_runtime.as_deref();
+    let model_files = detection::files_of(&arguments.model, library);
+    let mut outputs = Outputs::beside(images.files().chain(&model_files).map(PathBuf::as_path));
+    let report_path = arguments.json.as_deref().or_else(|| output::unnamed());
+    let report_out = report_path.map(|path| outputs.place(path)).transpose()?;
+    let page_out = arguments.html.as_deref().map(|path| outputs.place(path)).transpose()?;
+    let detector = detection::detector(&arguments.model, library)?;
+    let pairs = images.pairs(&arguments.folder, &arguments.prefix)?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pairs.len() as u64), target);
     let mut stressed = arguments.stress.then(stress::Stressed::default);
@@ -78,16 +84,12 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         "places": tally.by_place(),
         "candidates": candidates(&tally, &evaluated),
     });
-    match &arguments.json {
-        Some(path) => write_whole(path, format!("{report:#}\n").as_bytes())?,
-        None => {
-            use std::io::Write;
-            writeln!(std::io::stdout().lock(), "{report:#}")?;
-        }
+    if let Some(report_out) = report_out {
+        report_out.write(&format!("{report:#}\n"))?;
     }
-    if let Some(path) = &arguments.html {
+    if let Some(page_out) = page_out {
         let page = page::page(&figures, stressed.as_ref(), worst(&mut evaluated), &detector.id().name)?;
-        write_whole(path, page.as_bytes())?;
+        page_out.write(&page)?;
     }
     if !quiet {
         tell(&figures);
@@ -118,41 +120,60 @@ fn candidates(tally: &Tally, evaluated: &[Evaluated]) -> Vec<Value> {
         .collect()
 }
 
-/// Pairs of a folder by name; the images and the label may differ in their extension.
-fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
-    let by_stem = |part: &str| -> anyhow::Result<BTreeMap<String, PathBuf>> {
-        let folder = folder.join(part);
-        let entries =
-            std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-        let mut files = BTreeMap::new();
-        for entry in entries {
-            let path = entry?.path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            let Some(stem) = path.file_stem().filter(|_| IMAGES.contains(&extension.as_str())) else {
-                continue;
-            };
-            if let Some(other) = files.insert(stem.to_string_lossy().into_owned(), path.clone()) {
-                bail!("{} and {} are two images of one name", other.display(), path.display());
-            }
+/// The images of a folder by name, which may differ in their extension.
+struct Images {
+    before: BTreeMap<String, PathBuf>,
+    after: BTreeMap<String, PathBuf>,
+    labels: BTreeMap<String, PathBuf>,
+}
+
+impl Images {
+    fn of(folder: &Path) -> anyhow::Result<Images> {
+        let part = |name: &str| by_stem(&folder.join(name));
+        Ok(Images { before: part("A")?, after: part("B")?, labels: part("label")? })
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.before, &self.after, &self.labels].into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The labelled pairs whose name begins so.
+    fn pairs(mut self, folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
+        let image = |name: &str, found: Option<PathBuf>, part: &str| {
+            found.with_context(|| format!("{}/label has {name} but {part} has not", folder.display()))
+        };
+        let pairs: Vec<Labelled> = self
+            .labels
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, label)| {
+                let before = image(&name, self.before.remove(&name), "A")?;
+                let after = image(&name, self.after.remove(&name), "B")?;
+                Ok(Labelled { name, before, after, label })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let named =
+            if prefix.is_empty() { String::new() } else { format!(" whose name begins with {prefix:?}") };
+        ensure!(!pairs.is_empty(), "{}/label holds no image{named}", folder.display());
+        Ok(pairs)
+    }
+}
+
+fn by_stem(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let path = entry?.path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let Some(stem) = path.file_stem().filter(|_| IMAGES.contains(&extension.as_str())) else {
+            continue;
+        };
+        if let Some(other) = files.insert(stem.to_string_lossy().into_owned(), path.clone()) {
+            bail!("{} and {} are two images of one name", other.display(), path.display());
         }
-        Ok(files)
-    };
-    let (mut before, mut after, labels) = (by_stem("A")?, by_stem("B")?, by_stem("label")?);
-    let image = |name: &str, found: Option<PathBuf>, part: &str| {
-        found.with_context(|| format!("{}/label has {name} but {part} has not", folder.display()))
-    };
-    let pairs: Vec<Labelled> = labels
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .map(|(name, label)| {
-            let before = image(&name, before.remove(&name), "A")?;
-            let after = image(&name, after.remove(&name), "B")?;
-            Ok(Labelled { name, before, after, label })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let named = if prefix.is_empty() { String::new() } else { format!(" whose name begins with {prefix:?}") };
-    ensure!(!pairs.is_empty(), "{}/label holds no image{named}", folder.display());
-    Ok(pairs)
+    }
+    Ok(files)
 }
 
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
