@@ -699,6 +699,8 @@ pub struct Run<'a> {
     pub cautions: &'a [String],
     /// What the coordinates mean.
     pub coordinates: Coordinates,
+    /// What members are in that are not in the units of their names: member -> unit, those of candidates as they are.
+    pub units: Option<Value>,
 }
 
 /// Candidates of a run outside the record as one FeatureCollection; their ids count from 1 in order.
@@ -729,6 +731,9 @@ pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
     if run.coordinates == Coordinates::Pixels {
         let meaning = "pixels right and up from the lower left corner: the images carry no georeference";
         collection.insert("coordinates".to_owned(), json!(meaning));
+    }
+    if let Some(units) = &run.units {
+        collection.insert("units".to_owned(), units.clone());
     }
     collection.insert("features".to_owned(), Value::Array(features));
     Value::Object(collection)
@@ -802,8 +807,15 @@ mod tests {
         };
         let detector = Detector { name: "research".to_owned(), version: "1".to_owned(), model_sha256: None };
         let geometry = |coordinates: Coordinates| {
-            let run =
-                Run { before: "a", after: "b", detector: &detector, fit: &fit, cautions: &[], coordinates };
+            let run = Run {
+                before: "a",
+                after: "b",
+                detector: &detector,
+                fit: &fit,
+                cautions: &[],
+                coordinates,
+                units: None,
+            };
             run_collection(&run, std::slice::from_ref(&found))["features"][0]["geometry"].clone()
         };
         let pixels = geometry(Coordinates::Pixels);

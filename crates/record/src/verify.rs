@@ -207,13 +207,25 @@ impl From<rusqlite::Error> for VerifyError {
 /// # Errors
 /// At the first break; when the database is of a schema that cannot be verified.
 pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyError> {
+    verify_telling(folder, noted, &|_, _| {})
+}
+
+/// The same, telling how many blobs were hashed, of how many, whenever there is one more.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn verify_telling(
+    folder: &Path,
+    noted: Option<&Mark>,
+    tell: &dyn Fn(u64, u64),
+) -> Result<Verified, VerifyError> {
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
     Ok(Verified {
         last,
         states: compare_states(&snapshot, left.states)?,
-        blobs: rehash_blobs(&left.blobs, &blobs)?,
+        blobs: rehash_blobs(&left.blobs, &blobs, tell)?,
     })
 }
 
@@ -388,8 +400,14 @@ fn told(mut document: Value) -> Sha256Hex {
 }
 
 /// Hashes every blob anew, those of earlier placements too; gives their number.
-fn rehash_blobs(wanted: &BTreeMap<Sha256Hex, String>, blobs: &Blobs) -> Result<u64, VerifyError> {
-    for (wanted, subject) in wanted {
+fn rehash_blobs(
+    wanted: &BTreeMap<Sha256Hex, String>,
+    blobs: &Blobs,
+    tell: &dyn Fn(u64, u64),
+) -> Result<u64, VerifyError> {
+    let all = wanted.len() as u64;
+    for (done, (wanted, subject)) in (0..).zip(wanted) {
+        tell(done, all);
         let (subject, wanted) = (subject.replace('/', " "), wanted.clone());
         match blobs.rehash(&wanted) {
             Ok(got) if got == wanted => {}
@@ -400,5 +418,6 @@ fn rehash_blobs(wanted: &BTreeMap<Sha256Hex, String>, blobs: &Blobs) -> Result<u
             Err(other) => return Err(other.into()),
         }
     }
-    Ok(wanted.len() as u64)
+    tell(all, all);
+    Ok(all)
 }

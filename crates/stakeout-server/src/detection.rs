@@ -41,6 +41,15 @@ pub enum DetectionError {
         #[source]
         source: std::io::Error,
     },
+    /// The card beside a model is none.
+    #[error("{path} is no card of a model")]
+    Card {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
     /// It was called off.
     #[error("the detection was called off")]
     Cancelled,
@@ -93,21 +102,39 @@ pub fn detector(model: &str, library: Option<&Path>) -> Result<Detector, Detecti
     Ok(Detector::Network(Box::new(model)))
 }
 
+/// The files that [`detector`] reads: those of a model that is no shipped one, and the library.
+pub fn files_of(model: &str, library: Option<&Path>) -> Vec<PathBuf> {
+    let own = onnx_file(model).map(|onnx| [onnx.to_owned(), card_of(onnx)]);
+    own.into_iter().flatten().chain(library.map(Path::to_owned)).collect()
+}
+
+/// The ONNX file of a model that is chosen by one.
+pub fn onnx_file(model: &str) -> Option<&Path> {
+    Some(Path::new(model)).filter(|path| path.extension().is_some_and(|extension| extension == "onnx"))
+}
+
+fn card_of(onnx: &Path) -> PathBuf {
+    onnx.with_extension("json")
+}
+
 /// The ONNX file and the card of a shipped model, or of a file.
 fn network(model: &str) -> Result<(Cow<'static, [u8]>, Card), DetectionError> {
-    let path = Path::new(model);
-    if path.extension().is_none_or(|extension| extension != "onnx") {
+    let Some(path) = onnx_file(model) else {
         let shipped = Shipped::named(model)?;
         return Ok((shipped.onnx().into(), shipped.card()));
-    }
+    };
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| DetectionError::ModelFile { path, source }
     };
     let onnx = std::fs::read(path).map_err(unreadable(path))?;
-    let card_path = path.with_extension("json");
+    let card_path = card_of(path);
     let card = std::fs::read_to_string(&card_path).map_err(unreadable(&card_path))?;
-    Ok((onnx.into(), Model::read_card(&card)?))
+    let card = Model::read_card(&card).map_err(|error| match error {
+        ModelError::Card(source) => DetectionError::Card { path: card_path, source },
+        other => other.into(),
+    })?;
+    Ok((onnx.into(), card))
 }
 
 /// The grid that a detector wants a pair on.

@@ -4,7 +4,11 @@
 
 mod support;
 
-use std::process::Command;
+use std::{
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use support::{Server, rendered_pair, run, text};
@@ -437,6 +441,60 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
     let refused = run(&arguments);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!nowhere.exists(), "{}", String::from_utf8_lossy(&refused.stderr));
+}
+
+#[test]
+fn verification_shows_on_a_terminal_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_plant(rendered_pair(folder.path()));
+    let quiet = run(&["verify", "--data", text(&data)]);
+    assert!(quiet.status.success() && !String::from_utf8_lossy(&quiet.stderr).contains("hashing"));
+    let program = support::stakeout();
+    let command = format!("{} verify --data {}", text(program.get_program().as_ref()), text(&data));
+    let shown = Command::new("script")
+        .args(["-qec", &command, text(&folder.path().join("typescript"))])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("hashing ") && shown.contains(" of 4 blobs"), "{shown}");
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, made) = (folder.path().join("data"), folder.path().join("made"));
+    std::fs::create_dir(&made).unwrap();
+    let server = Server::start(&data);
+    server.add_site("plant");
+    // more than a pipe holds
+    for _ in 0..8 {
+        let ring = json!([[[127.6, 39.89], [127.61, 39.89], [127.61, 39.9], [127.6, 39.89]]]);
+        let properties =
+            json!({"site": "plant", "structure_type": "assembly-hall", "note": "n".repeat(19_000)});
+        let geometry = json!({"type": "Polygon", "coordinates": ring});
+        let feature = json!({"type": "Feature", "geometry": geometry, "properties": properties});
+        let drawn = server.post("/ogc/collections/annotations/items", &feature, &[]);
+        assert_eq!(drawn.status, 201, "{}", drawn.body);
+    }
+    let mut exporting = support::stakeout()
+        .args(["export", "--data", text(&data), "--site", "plant", "--format", "geojson", "--out", "-"])
+        .env("TMPDIR", &made)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    exporting.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    let left = || std::fs::read_dir(&made).unwrap().count();
+    assert_eq!(left(), 1, "it waits for its reader");
+    let stop = Command::new("kill").args(["-INT", &exporting.id().to_string()]).status();
+    assert!(stop.unwrap().success());
+    let ended = exporting.wait().unwrap();
+    assert_eq!(ended.signal(), Some(2), "as Ctrl-C ends a program");
+    assert_eq!(left(), 0);
 }
 
 #[test]
