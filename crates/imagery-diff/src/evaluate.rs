@@ -73,18 +73,19 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Share of what was found that is true; 1 where nothing was found.
-    pub fn precision(&self) -> f64 {
+    /// Share of what was found that is true; `None` where nothing was found.
+    pub fn precision(&self) -> Option<f64> {
         share(self.hits, self.hits + self.false_alarms)
     }
 
-    /// Share of what is true that was found; 1 where nothing is true.
-    pub fn recall(&self) -> f64 {
+    /// Share of what is true that was found; `None` where nothing is true.
+    pub fn recall(&self) -> Option<f64> {
         share(self.hits, self.hits + self.misses)
     }
 
-    /// Harmonic mean of both.
-    pub fn f1(&self) -> f64 {
+    /// Harmonic mean of both; `None` where nothing is true.
+    pub fn f1(&self) -> Option<f64> {
+        self.recall()?;
         share(2 * self.hits, 2 * self.hits + self.false_alarms + self.misses)
     }
 
@@ -95,8 +96,8 @@ impl Counts {
     }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// What one place adds.
@@ -135,15 +136,15 @@ impl Proved {
     }
 }
 
-/// A figure with its 95 % interval over places.
+/// A figure with its 95 % interval over places; `None` where there is nothing that it is a share of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figure {
     /// Over all places.
-    pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
+    pub value: Option<f64>,
+    /// Lower end of the interval, over the samples that have the figure.
+    pub low: Option<f64>,
     /// Upper end of the interval.
-    pub high: f64,
+    pub high: Option<f64>,
 }
 
 /// Precision, recall and F1.
@@ -168,8 +169,8 @@ pub struct SizeClass {
     pub to_m2: Option<f64>,
     /// True structures.
     pub structures: u64,
-    /// Share of them found at an intersection over union of 0.5.
-    pub recall: f64,
+    /// Share of them found at an intersection over union of 0.5; `None` where there are none.
+    pub recall: Option<f64>,
 }
 
 /// A bin of the reliability diagram.
@@ -188,8 +189,8 @@ pub struct ReliabilityBin {
 pub struct FrocPoint {
     /// Structures of at least this score count.
     pub score_min: f64,
-    /// Share of the true structures found at an intersection over union of 0.25.
-    pub recall: f64,
+    /// Share of the true structures found at an intersection over union of 0.25; `None` where there are none.
+    pub recall: Option<f64>,
     /// Structures that touch nothing true, a square kilometre, as [`Figures::false_alarms_km2`] counts them.
     pub false_alarms_km2: f64,
     /// Structures that are no true one, touching one or not, a square kilometre.
@@ -280,7 +281,9 @@ impl Tally {
             object_25: quality(&|place| place.objects[0]),
             object_50: quality(&|place| place.objects[1]),
             set_aside: measured.iter().map(|place| place.set_aside).sum(),
-            false_alarms_km2: figure(&measured, &|some| alarms(some) / area(some).max(f64::MIN_POSITIVE)),
+            false_alarms_km2: figure(&measured, &|some| {
+                Some(alarms(some) / area(some).max(f64::MIN_POSITIVE))
+            }),
             by_size: by_size(&measured),
             froc: froc(&measured),
             calibration_error,
@@ -296,13 +299,13 @@ fn pooled(some: &[&Measured], counts: &dyn Fn(&Measured) -> Counts) -> Counts {
 }
 
 /// A figure with its interval; the places of each sample follow from its number alone.
-fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> f64) -> Figure {
+fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> Option<f64>) -> Figure {
     let value = of(places);
     if places.is_empty() {
         return Figure { value, low: value, high: value };
     }
     let mut drawn: Vec<f64> = (0..BOOTSTRAP_SAMPLES)
-        .map(|sample| {
+        .filter_map(|sample| {
             let mut state = sample.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
             let some: Vec<&Measured> = (0..places.len())
                 .map(|_| {
@@ -318,7 +321,10 @@ fn figure(places: &[&Measured], of: &dyn Fn(&[&Measured]) -> f64) -> Figure {
         })
         .collect();
     drawn.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| drawn[((drawn.len() - 1) as f64 * share).round() as usize];
+    let at = |share: f64| {
+        let last = drawn.len().checked_sub(1)?;
+        Some(drawn[(last as f64 * share).round() as usize])
+    };
     Figure { value, low: at(INTERVAL_TAIL), high: at(1.0 - INTERVAL_TAIL) }
 }
 
@@ -489,7 +495,7 @@ fn reliability(places: &[&Measured]) -> (f64, Vec<ReliabilityBin>) {
         .filter(|bin| bin.2 > 0)
         .map(|(score, real, structures)| ReliabilityBin {
             score: score / *structures as f64,
-            real: share(*real, *structures),
+            real: *real as f64 / *structures as f64,
             structures: *structures,
         })
         .collect();
@@ -560,7 +566,23 @@ mod tests {
         let figures = tally.figures();
         assert_eq!(figures.pixel.counts, Counts { hits: 4, false_alarms: 1, misses: 2 });
         assert_eq!(figures.object_50.counts, Counts { hits: 1, false_alarms: 1, misses: 1 });
-        assert_eq!(figures.false_alarms_km2.value, 1.0 / (10.0 * 100.0 / 1e6));
+        assert_eq!(figures.false_alarms_km2.value, Some(1.0 / (10.0 * 100.0 / 1e6)));
+    }
+
+    #[test]
+    fn where_nothing_is_true_there_is_no_recall_and_no_f1() {
+        let mut tally = Tally::default();
+        tally.add(&place(&["##..#", "....."], &[".....", "....."]));
+        let figures = tally.figures();
+        let none = Figure { value: None, low: None, high: None };
+        assert_eq!((figures.object_25.recall, figures.object_25.f1, figures.pixel.f1), (none, none, none));
+        assert_eq!(figures.object_25.precision.value, Some(0.0));
+        assert!(figures.by_size.iter().all(|class| class.recall.is_none()));
+        assert!(figures.froc.iter().all(|point| point.recall.is_none()));
+
+        tally.add(&place(&[".....", "....."], &["##...", "....."]));
+        let missed = tally.figures().object_25;
+        assert_eq!((missed.recall.value, missed.f1.value, missed.f1.low), (Some(0.0), Some(0.0), Some(0.0)));
     }
 
     #[test]
@@ -573,7 +595,7 @@ mod tests {
         let at = |score_min: f64| {
             let point = figures.froc.iter().find(|point| (point.score_min - score_min).abs() < 1e-9).unwrap();
             let counted = |a_km2: f64| (a_km2 * area_km2).round();
-            (point.recall, counted(point.false_alarms_km2), counted(point.unmatched_km2))
+            (point.recall.unwrap(), counted(point.false_alarms_km2), counted(point.unmatched_km2))
         };
         assert_eq!(at(0.5), (2.0 / 3.0, 1.0, 2.0));
         assert_eq!(at(0.95), (0.0, 0.0, 0.0));
@@ -605,7 +627,7 @@ mod tests {
         let (all, real) = of(&["##....", ".....#", "..#...", "......"]);
         assert_eq!(all.object_25.counts, Counts { hits: 1, false_alarms: 0, misses: 0 });
         assert_eq!(real, [None, None, Some(true)]);
-        assert_eq!(all.false_alarms_km2.value, 0.0);
+        assert_eq!(all.false_alarms_km2.value, Some(0.0));
     }
 
     #[test]

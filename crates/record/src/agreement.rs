@@ -11,7 +11,7 @@ use geo::{BooleanOps, Polygon};
 use serde::Serialize;
 
 use crate::{
-    geojson,
+    antimeridian, geojson,
     id::{CandidateId, ComparisonId},
     review::Verdict,
 };
@@ -232,7 +232,8 @@ pub fn cohens_kappa<Class: Ord>(answers: &[(Class, Class)]) -> Kappa {
 
 /// Area of both outlines over area of either, geodesic, 0 to 1.
 pub fn iou(a: &Polygon<f64>, b: &Polygon<f64>) -> f64 {
-    let shared: f64 = a.intersection(b).iter().map(geojson::geodesic_area_m2).sum();
+    let shared = a.intersection(&antimeridian::beside(a, b));
+    let shared: f64 = shared.iter().map(geojson::geodesic_area_m2).sum();
     let either = geojson::geodesic_area_m2(a) + geojson::geodesic_area_m2(b) - shared;
     if either > 0.0 { (shared / either).clamp(0.0, 1.0) } else { 0.0 }
 }
@@ -339,6 +340,13 @@ mod tests {
         assert!((iou(&square(0.0), &square(0.5)) - 1.0 / 3.0).abs() < 1e-4);
         assert!((iou(&square(0.0), &square(0.0)) - 1.0).abs() < 1e-9);
         assert_eq!(iou(&square(0.0), &square(2.0)), 0.0);
+    }
+
+    #[test]
+    fn outlines_across_the_antimeridian_meet_those_beyond_it() {
+        let reaching = |west: f64, east: f64| polygon![(x: west, y: -17.0), (x: east, y: -17.0), (x: east, y: -16.9), (x: west, y: -16.9), (x: west, y: -17.0)];
+        assert!((iou(&reaching(179.9, 180.2), &reaching(-180.0, -179.8)) - 2.0 / 3.0).abs() < 1e-3);
+        assert!((iou(&reaching(179.9, 180.2), &reaching(179.9, 180.2)) - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -37,6 +37,13 @@ pub(crate) fn cut(polygon: &Polygon<f64>) -> Vec<Polygon<f64>> {
     parts
 }
 
+/// An outline a turn further on where it lies nearer to another there: the same place may be told as -179 and as 181.
+pub(crate) fn beside(other: &Polygon<f64>, polygon: &Polygon<f64>) -> Polygon<f64> {
+    let middle = |outline: &Polygon<f64>| outline.bounding_rect().map_or(0.0, |bounds| bounds.center().x);
+    let turns = ((middle(other) - middle(polygon)) / TURN_DEG).round();
+    moved(polygon, turns * TURN_DEG)
+}
+
 fn moved(polygon: &Polygon<f64>, by_deg: f64) -> Polygon<f64> {
     geo::Translate::translate(polygon, by_deg, 0.0)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! blobs/ab/cdef...      the 62 other hex digits; written once, never changed
-//! blobs/incoming-...    being written; swept away at the next start
+//! blobs/incoming-...    being written; swept away at a start that finds it a day old
 //! ```
 
 use std::{

@@ -73,6 +73,15 @@ pub enum RecordError {
     /// GeoJSON that cannot be taken.
     #[error(transparent)]
     GeoJson(#[from] GeoJsonError),
+    /// An outline of a detector that could not be read again where it is exported or changed.
+    #[error("the outline of candidate {index} (the first is 0) cannot be taken")]
+    FoundOutline {
+        /// Which of the candidates that were found.
+        index: usize,
+        /// Why not.
+        #[source]
+        source: GeoJsonError,
+    },
     /// A filter that cannot be taken.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -118,6 +127,16 @@ pub enum RecordError {
     NotKept {
         /// What the database says.
         cause: String,
+    },
+    /// The database was written by a program that did not know all that is verified.
+    #[error(
+        "the database is of schema {found} but can be verified from schema {least} on, to which it comes when it is served"
+    )]
+    OlderSchema {
+        /// Schema of the database.
+        found: u32,
+        /// Oldest schema that can be verified.
+        least: u32,
     },
     /// The database was written by a newer program.
     #[error("the database is of schema {found} but this program knows schemas up to {known}")]

@@ -153,6 +153,16 @@ impl Event {
     }
 }
 
+/// Events of one subject, oldest first.
+pub(crate) fn of_subject(connection: &Connection, subject: &str) -> Result<Vec<Event>, RecordError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
+         WHERE subject = ?1 ORDER BY seq",
+    )?;
+    let events = statement.query_map([subject], Event::from_row)?.collect::<Result<_, _>>()?;
+    Ok(events)
+}
+
 /// Reads the time of an event from a column.
 pub(crate) fn time_from_row(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let text: String = row.get(column)?;

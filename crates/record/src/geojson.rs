@@ -157,6 +157,14 @@ pub fn read_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     checked(read_part("geometry.coordinates", only)?)
 }
 
+/// Asks of an outline that was not read that [`read_polygon`] takes it as it is written.
+///
+/// # Errors
+/// As [`read_polygon`].
+pub fn must_be_outline(outline: &Polygon<f64>) -> Result<(), GeoJsonError> {
+    read_polygon(&polygon_value(outline)).map(drop)
+}
+
 fn read_parts(parts: &[Value]) -> Result<Polygon<f64>, GeoJsonError> {
     let read = parts
         .iter()
@@ -300,7 +308,10 @@ pub fn flat_bounds(polygon: &Polygon<f64>) -> [f64; 4] {
 }
 
 /// The polygon of a geometry that was checked when it was recorded.
-pub(crate) fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
+///
+/// # Errors
+/// When it is no polygon.
+pub fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
     let malformed = |cause: String| GeoJsonError::Malformed { member: "geometry".to_owned(), cause };
     let geometry = Geometry::deserialize(geometry).map_err(|error| malformed(error.to_string()))?;
     match geo::Geometry::try_from(geometry) {
@@ -688,6 +699,8 @@ pub struct Run<'a> {
     pub cautions: &'a [String],
     /// What the coordinates mean.
     pub coordinates: Coordinates,
+    /// What members are in that are not in the units of their names: member -> unit, those of candidates as they are.
+    pub units: Option<Value>,
 }
 
 /// Candidates of a run outside the record as one FeatureCollection; their ids count from 1 in order.
@@ -718,6 +731,9 @@ pub fn run_collection(run: &Run<'_>, candidates: &[NewCandidate]) -> Value {
     if run.coordinates == Coordinates::Pixels {
         let meaning = "pixels right and up from the lower left corner: the images carry no georeference";
         collection.insert("coordinates".to_owned(), json!(meaning));
+    }
+    if let Some(units) = &run.units {
+        collection.insert("units".to_owned(), units.clone());
     }
     collection.insert("features".to_owned(), Value::Array(features));
     Value::Object(collection)
@@ -791,8 +807,15 @@ mod tests {
         };
         let detector = Detector { name: "research".to_owned(), version: "1".to_owned(), model_sha256: None };
         let geometry = |coordinates: Coordinates| {
-            let run =
-                Run { before: "a", after: "b", detector: &detector, fit: &fit, cautions: &[], coordinates };
+            let run = Run {
+                before: "a",
+                after: "b",
+                detector: &detector,
+                fit: &fit,
+                cautions: &[],
+                coordinates,
+                units: None,
+            };
             run_collection(&run, std::slice::from_ref(&found))["features"][0]["geometry"].clone()
         };
         let pixels = geometry(Coordinates::Pixels);

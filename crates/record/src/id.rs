@@ -60,6 +60,8 @@ random_ids!(SceneId, ComparisonId, CandidateId, ReviewId, AnnotationId, JobId, T
 
 /// Longest slug.
 pub const SLUG_LEN_MAX: usize = 64;
+/// Most digits of the number behind a slug whose name is taken.
+pub(crate) const SITE_NUMBER_DIGITS: u32 = 4;
 
 /// Whether a text is a slug: 1 to [`SLUG_LEN_MAX`] of `a-z`, `0-9` and `-`, not beginning or ending with `-`.
 pub(crate) fn is_slug(text: &str) -> bool {
@@ -97,7 +99,8 @@ impl SiteId {
                 slug.push('-');
             }
         }
-        slug.truncate(SLUG_LEN_MAX - 4);
+        // room for a hyphen and a number
+        slug.truncate(SLUG_LEN_MAX - 1 - SITE_NUMBER_DIGITS as usize);
         let slug = slug.trim_end_matches('-');
         SiteId(if slug.is_empty() { "site".to_owned() } else { slug.to_owned() })
     }

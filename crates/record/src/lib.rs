@@ -48,4 +48,4 @@ pub use store::{
     SeenReviews, SiteSummary, SortKey, Standing, Store,
 };
 pub use taxonomy::{StructureType, Taxonomy};
-pub use token::{NewToken, Token};
+pub use token::{NewToken, Token, person_name};

@@ -70,7 +70,7 @@ pub struct NewReview {
     pub seen: Seen,
 }
 
-/// A recorded review. Reviews are never changed; undoing one is another event.
+/// A recorded review. Nothing of it is changed but `undone`, which is set under an event of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Review {
     /// Its id.
@@ -156,11 +156,14 @@ pub fn annotation_status(reviews: &[Review]) -> Option<AnnotationStatus> {
 /// does not open it anew.
 fn settled_by_third(reviews: &[Review]) -> Option<Verdict> {
     let standing: Vec<&Review> = standing(reviews).collect();
+    let others_before = |at: usize, review: &Review| {
+        let earlier = standing[..at].iter().map(|earlier| earlier.actor.as_str());
+        earlier.filter(|actor| *actor != review.actor).collect::<HashSet<_>>().len()
+    };
     let settles = |(at, review): &(usize, &&Review)| {
-        let others: HashSet<&str> = standing[..*at].iter().map(|earlier| earlier.actor.as_str()).collect();
-        let others = others.iter().filter(|actor| **actor != review.actor).count();
-        let is_last = standing[at + 1..].iter().all(|later| later.actor != review.actor);
-        review.role >= Role::Reviewer && is_last && others >= 2
+        review.role >= Role::Reviewer
+            && standing[at + 1..].iter().all(|later| later.actor != review.actor)
+            && others_before(*at, review) >= 2
     };
     standing
         .iter()

@@ -4,8 +4,8 @@
 //! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
 //! ```
 //!
-//! Not looked at: jobs, the structure types before their first change, the secrets' hashes of tokens, and the columns by
-//! which features are found, except whether they are hidden.
+//! Not looked at: jobs, the structure types before their first change, the secrets' hashes of tokens, and of the columns by
+//! which features are found those of places, times and who alone has spoken.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -149,6 +149,24 @@ pub enum VerifyError {
         /// The event that wrote it last.
         seq: u64,
     },
+    /// An event that is not of the form in which events are written.
+    #[error("event {seq} cannot be read")]
+    UnreadableEvent {
+        /// Number of the event.
+        seq: u64,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Stored state that is not of the form in which it is written.
+    #[error("{subject} cannot be read")]
+    UnreadableState {
+        /// Which feature or document.
+        subject: String,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A blob was changed.
     #[error("blob {wanted} of {subject} was changed: its content gives {got}")]
     ChangedBlob {
@@ -179,20 +197,35 @@ impl From<rusqlite::Error> for VerifyError {
 }
 
 /// Walks the event chain, compares every feature and document with the event that wrote it last, and
-/// hashes every blob anew. Writes nothing; a server may run meanwhile. Keeps some 200 bytes for each feature and document.
+/// hashes every blob anew. A server may run meanwhile. Keeps some 200 bytes for each feature and document.
+///
+/// Changes nothing of the record; SQLite leaves an empty `-wal` and a `-shm` beside the database where none were. A folder
+/// that is write-protected is read as it is.
 ///
 /// `noted` is an event that the chain must hold.
 ///
 /// # Errors
-/// At the first break.
+/// At the first break; when the database is of a schema that cannot be verified.
 pub fn verify(folder: &Path, noted: Option<&Mark>) -> Result<Verified, VerifyError> {
+    verify_telling(folder, noted, &|_, _| {})
+}
+
+/// The same, telling how many blobs were hashed, of how many, whenever there is one more.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn verify_telling(
+    folder: &Path,
+    noted: Option<&Mark>,
+    tell: &dyn Fn(u64, u64),
+) -> Result<Verified, VerifyError> {
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
     Ok(Verified {
         last,
         states: compare_states(&snapshot, left.states)?,
-        blobs: rehash_blobs(&left.blobs, &blobs)?,
+        blobs: rehash_blobs(&left.blobs, &blobs, tell)?,
     })
 }
 
@@ -203,8 +236,10 @@ fn walk_chain(connection: &Connection, noted: Option<&Mark>) -> Result<(Option<M
     )?;
     let mut left = AllLeft::default();
     let mut last: Option<Mark> = None;
-    for event in statement.query_map([], Event::from_row)? {
-        let event = event?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let event = Event::from_row(row).map_err(|source| VerifyError::UnreadableEvent { seq, source })?;
         let mark = follows(&event, last.as_ref())?;
         if let Some(noted) = noted.filter(|noted| noted.seq == mark.seq && **noted != mark) {
             return Err(VerifyError::OtherEvent { noted: noted.clone(), got: event.sha256 });
@@ -303,18 +338,25 @@ fn subject_of(thing: &str, state: &Value) -> String {
     format!("{thing}/{}", state["id"].as_str().unwrap_or_default())
 }
 
-/// Every table of things that events tell of: subject, state as JSON, and whether it is gone.
+/// Every table of things that events tell of: subject, state as JSON, whether it is gone, and columns that repeat what
+/// the state says, by its place there.
 const TABLES: [&str; 6] = [
     "SELECT CASE collection WHEN 'sites' THEN 'site/' WHEN 'candidates' THEN 'candidate/' ELSE 'annotation/' END || id,
-            feature, hidden FROM item",
-    "SELECT 'scene/' || id, document, hidden FROM scene",
-    "SELECT 'comparison/' || id, document, 0 FROM comparison",
-    "SELECT 'review/' || id, document, undone FROM review",
+            feature, hidden,
+            CASE collection
+                WHEN 'sites' THEN json_object('/id', site)
+                WHEN 'candidates' THEN json_object('/properties/site', site, '/properties/comparison', comparison,
+                                                   '/properties/state', state)
+                ELSE json_object('/properties/site', site, '/properties/candidate', candidate,
+                                 '/properties/status', state) END FROM item",
+    "SELECT 'scene/' || id, document, hidden, json_object('/site', site) FROM scene",
+    "SELECT 'comparison/' || id, document, 0, json_object('/site', site) FROM comparison",
+    "SELECT 'review/' || id, document, undone, json_object('/candidate', candidate) FROM review",
     "SELECT 'token/' || id, json_object('id', id, 'name', name, 'role', role, 'created', created, 'revoked', NULL),
-            revoked IS NOT NULL FROM token",
+            revoked IS NOT NULL, '{}' FROM token",
     "SELECT subject, json_object('types', json((
                 SELECT json_group_array(json_object('id', id, 'label', label, 'key', key) ORDER BY position)
-                FROM structure_type))), 0
+                FROM structure_type))), 0, '{}'
      FROM event WHERE subject = 'taxonomy/structure-types' LIMIT 1",
 ];
 
@@ -325,11 +367,15 @@ fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> R
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let subject: String = row.get(0)?;
-            let (state, gone) = (told(json(&row.get::<_, String>(1)?)), row.get(2)?);
+            let unreadable = |source| VerifyError::UnreadableState { subject: subject.clone(), source };
+            let document = |column| row.get(column).map(|text: String| json(&text)).map_err(unreadable);
+            let (state, columns) = (document(1)?, document(3)?);
+            let is_repeated = repeats(&columns, &state);
+            let (state, gone) = (told(state), row.get(2).map_err(unreadable)?);
             let Some(wanted) = left.remove(&subject) else {
                 return Err(VerifyError::UnknownState { subject });
             };
-            if (state, gone) != (wanted.state, wanted.gone) {
+            if (state, gone) != (wanted.state, wanted.gone) || !is_repeated {
                 return Err(VerifyError::ChangedState { subject, seq: wanted.seq });
             }
             states += 1;
@@ -339,6 +385,12 @@ fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> R
         Some((subject, Left { seq, .. })) => Err(VerifyError::MissingState { subject, seq }),
         None => Ok(states),
     }
+}
+
+/// Whether columns hold what a document says at their places.
+fn repeats(columns: &Value, document: &Value) -> bool {
+    let mut columns = columns.as_object().into_iter().flatten();
+    columns.all(|(place, column)| document.pointer(place).unwrap_or(&Value::Null) == column)
 }
 
 fn json(text: &str) -> Value {
@@ -352,8 +404,14 @@ fn told(mut document: Value) -> Sha256Hex {
 }
 
 /// Hashes every blob anew, those of earlier placements too; gives their number.
-fn rehash_blobs(wanted: &BTreeMap<Sha256Hex, String>, blobs: &Blobs) -> Result<u64, VerifyError> {
-    for (wanted, subject) in wanted {
+fn rehash_blobs(
+    wanted: &BTreeMap<Sha256Hex, String>,
+    blobs: &Blobs,
+    tell: &dyn Fn(u64, u64),
+) -> Result<u64, VerifyError> {
+    let all = wanted.len() as u64;
+    for (done, (wanted, subject)) in (0..).zip(wanted) {
+        tell(done, all);
         let (subject, wanted) = (subject.replace('/', " "), wanted.clone());
         match blobs.rehash(&wanted) {
             Ok(got) if got == wanted => {}
@@ -364,5 +422,6 @@ fn rehash_blobs(wanted: &BTreeMap<Sha256Hex, String>, blobs: &Blobs) -> Result<u
             Err(other) => return Err(other.into()),
         }
     }
-    Ok(wanted.len() as u64)
+    tell(all, all);
+    Ok(all)
 }

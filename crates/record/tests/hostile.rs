@@ -7,21 +7,96 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use record::{
-    Collection, Filter, Query, RecordError, SceneQuery, Store,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Filter, NewScene, Query,
+    RasterFacts, RecordError, Role, SceneDetails, SceneQuery, SiteId, Store, Timestamp,
     geojson::{polygon_value, read_polygon, read_site},
+    scene::Original,
 };
 use serde_json::{Value, json};
 
 /// Longest that one small filter may take to be read or refused.
 const READING_MAX: Duration = Duration::from_secs(20);
+type Polygon = geo::Polygon<f64>;
+
 /// Stack of a thread that answers requests.
 const STACK_BYTES: usize = 2 << 20;
 
-/// A store without scenes and features, and the folder that it lives in.
+/// A store with a scene and an annotation, both across the antimeridian and with words, so that filters are asked of
+/// something; and the folder that it lives in.
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
+    let part = |west: f64, east: f64| {
+        json!([[[west, -17.0], [east, -17.0], [east, -16.0], [west, -16.0], [west, -17.0]]])
+    };
+    let across = json!({"type": "MultiPolygon", "coordinates": [part(179.0, 180.0), part(-180.0, -179.0)]});
+    let admin = Actor { name: "root".to_owned(), role: Role::Admin };
+    let site = json!({"type": "Feature", "geometry": across, "properties": {"name": "plant"}});
+    let site = store.create_site(&admin, read_site(&site).unwrap()).unwrap().id;
+    let outline = read_polygon(&across).unwrap();
+    store.add_scene(&admin, &site, scene(&store, outline.clone())).unwrap();
+    store.create_annotation(&admin, annotation(site, outline)).unwrap();
     (folder, store)
+}
+
+fn scene(store: &Store, footprint: Polygon) -> NewScene {
+    let (sha256, bytes) = store.blobs().put(&b"pixels"[..]).unwrap();
+    NewScene {
+        datetime: "2024-10-21T02:25:00Z".parse().unwrap(),
+        platform: Some("%a_".to_owned()),
+        provider: Some("Provider".to_owned()),
+        license: None,
+        details: SceneDetails {
+            title: Some("Plânt".to_owned()),
+            instruments: vec!["a".to_owned(), String::new()],
+            cloud_cover_percent: Some(5.0),
+            ..SceneDetails::default()
+        },
+        placement: None,
+        footprint: Some(footprint),
+        original: Original {
+            sha256: sha256.clone(),
+            bytes,
+            media_type: "image/tiff".to_owned(),
+            file_name: "scene.tif".to_owned(),
+        },
+        working: sha256,
+        working_bytes: None,
+        raster: RasterFacts {
+            cols: 4,
+            rows: 4,
+            bands: 3,
+            sample_type: "uint8".to_owned(),
+            crs: Some("EPSG:32760".to_owned()),
+            wkt: None,
+            geotransform: None,
+            gsd_m: Some(0.5),
+            stretch: vec![[0.0, 255.0]; 3],
+        },
+    }
+}
+
+fn annotation(site: SiteId, outline: Polygon) -> Annotation {
+    Annotation {
+        id: AnnotationId(String::new()),
+        site,
+        candidate: None,
+        outline,
+        structure_type: Some("warehouse".to_owned()),
+        change: Change::New,
+        title: Some("Hall, \"plânt\" 100%".to_owned()),
+        note: None,
+        confidence: None,
+        start_datetime: Some("2024-01-01T00:00:00Z".parse().unwrap()),
+        end_datetime: None,
+        area_m2: 0.0,
+        sources: Vec::new(),
+        status: AnnotationStatus::Draft,
+        created: Timestamp::UNIX_EPOCH,
+        created_by: String::new(),
+        updated: Timestamp::UNIX_EPOCH,
+        revision: 0,
+    }
 }
 
 fn is_theirs(error: &RecordError) -> bool {
@@ -266,6 +341,8 @@ fn a_filter_that_nests_without_end_is_refused_in_time_and_without_the_stacks_end
         ("(", "", ""),
         ("[", "1", "]"),
         ("{\"op\":\"not\",\"args\":[", "1", "]}"),
+        ("{\"op\":\"in\",\"args\":[", "true", ",[true,true]]}"),
+        ("{\"op\":\"in\",\"args\":[true,[false,", "true", "]]}"),
     ] {
         for count in [12, 24, 40, 500, 16_000 / opening.len()] {
             let text = format!("{}{middle}{}", opening.repeat(count), closing.repeat(count));

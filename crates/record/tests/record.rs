@@ -28,6 +28,10 @@ fn add_site(store: &Store, name: &str) -> SiteId {
 }
 
 fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
+    add_scene_at(store, site, datetime, &square(127.6, 39.9))
+}
+
+fn add_scene_at(store: &Store, site: &SiteId, datetime: &str, footprint: &Value) -> record::SceneId {
     let (sha256, bytes) = store.blobs().put(datetime.as_bytes()).unwrap();
     let facts = NewScene {
         datetime: datetime.parse().unwrap(),
@@ -36,7 +40,7 @@ fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
         license: None,
         details: record::SceneDetails::default(),
         placement: None,
-        footprint: Some(read_polygon(&square(127.6, 39.9)).unwrap()),
+        footprint: Some(read_polygon(footprint).unwrap()),
         original: record::scene::Original {
             sha256: sha256.clone(),
             bytes,
@@ -213,6 +217,30 @@ fn a_review_sent_twice_with_one_key_is_recorded_once() {
 }
 
 #[test]
+fn a_key_that_was_used_for_something_else_loses_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let ann = actor("ann", Role::Analyst);
+    let [first, second] = &candidates[..] else { panic!("two candidates were recorded") };
+    let here = store.candidate(first).unwrap().comparison;
+    let new = comparison(&store, &add_site(&store, "Elsewhere"), 0);
+    let elsewhere = store.add_comparison(&ann, new).unwrap().id;
+    let review = |candidate: &CandidateId, key| {
+        store.add_review(&ann, candidate, IfMatch::Any, verdict(Verdict::Reject), Some(key))
+    };
+    let draw = |comparison: &ComparisonId, key| store.draw_candidate(&ann, drawing(comparison), Some(key));
+    review(first, "key-1").unwrap();
+    let drawn = draw(&here, "key-2").unwrap();
+    let refused =
+        [review(second, "key-1"), review(first, "key-2"), draw(&here, "key-1"), draw(&elsewhere, "key-2")];
+    for refused in refused {
+        assert!(matches!(refused, Err(RecordError::Conflict { what: "Idempotency-Key", .. })), "{refused:?}");
+    }
+    assert_eq!(draw(&here, "key-2").unwrap(), drawn);
+    review(second, "key-3").unwrap();
+}
+
+#[test]
 fn pages_lose_and_repeat_nothing_while_others_write() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 25);
@@ -335,6 +363,9 @@ fn a_filter_that_cannot_be_is_told_and_never_becomes_sql() {
         ("S_INTERSECTS(geometry, state)", "s_intersects has a text"),
         ("launch(state) = 1", "not supported"),
         ("after_datetime > 'yesterday'", "RFC 3339"),
+        (&format!("state LIKE CASEI('{}')", "%a".repeat(101)), "200 characters at most"),
+        ("after_datetime >= '2024-05-01T12:00:00'", "RFC 3339"),
+        ("after_datetime >= '20240501'", "RFC 3339"),
     ] {
         let error = matched(&store, filter).unwrap_err();
         assert!(error.contains(said), "{filter}: {error}");
@@ -408,6 +439,56 @@ fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
     assert!(store.finish_job(&broken, nowhere, |_| Value::Null).is_err());
     assert_eq!((store.job(&broken).unwrap().status, recorded()), (JobStatus::Running, 1));
     assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
+fn a_found_outline_that_nobody_could_draw_is_refused_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let new = comparison(&store, &site, 2);
+    let around = |turn: f64| [turn.cos(), turn.sin()];
+    let many = (0..10_001).map(|at| around(f64::from(at) / 10_001.0 * std::f64::consts::TAU));
+    let twice_through_a_corner = [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0], [2.0, 2.0], [0.0, 2.0], [1.0, 1.0]];
+    let ann = actor("ann", Role::Analyst);
+    for positions in [many.collect::<Vec<_>>(), twice_through_a_corner.to_vec()] {
+        let outline = geo::Polygon::new(positions.into_iter().collect(), Vec::new());
+        let odd = NewCandidate { outline, ..found(1) };
+        let new = NewComparison { candidates: vec![found(0), odd], ..new.clone() };
+        let refused = store.add_comparison(&ann, new.clone()).unwrap_err();
+        assert!(matches!(refused, RecordError::FoundOutline { index: 1, .. }), "{refused:?}");
+        let job = store.enqueue(&ann, "detect-new-structures", json!({})).unwrap();
+        store.claim_job().unwrap();
+        assert!(store.finish_job(&job.id, new, |_| Value::Null).is_err());
+        store.fail_job(&job.id, "refused").unwrap();
+    }
+    assert_eq!(store.comparisons(None, &site).unwrap(), []);
+}
+
+#[test]
+fn a_name_that_is_taken_gets_the_next_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let named = |name: &str, id: Option<&str>| {
+        let feature = json!({
+            "type": "Feature", "id": id, "geometry": square(127.6, 39.9), "properties": {"name": name},
+        });
+        let site = store.create_site(&actor("root", Role::Admin), read_site(&feature).unwrap());
+        site.map(|site| site.id.to_string()).map_err(|error| error.to_string())
+    };
+    let numbered = ["함흥", "흥남", "함흥 (2)"].map(|name| named(name, None).unwrap());
+    assert_eq!(numbered, ["site", "site-2", "2"]);
+    for id in ["site-1500", "site-9-a", "site-20000", "site-b"] {
+        named("Elsewhere", Some(id)).unwrap();
+    }
+    assert_eq!(named("신포", None).unwrap(), "site-1501");
+    named("Elsewhere", Some("site-9999")).unwrap();
+    let refused = named("신포", None).unwrap_err();
+    assert!(refused.starts_with("id is left out but must be given"), "{refused}");
+    let long = "a".repeat(200);
+    let ids = [named(&long, None).unwrap(), named(&long, None).unwrap()];
+    assert_eq!(ids[1], format!("{}-2", ids[0]));
+    assert_eq!(ids[0].len() + "-9999".len(), 64);
 }
 
 #[test]
@@ -506,7 +587,7 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
-    let cases: [(&str, Expect); 13] = [
+    let cases: [(&str, Expect); 22] = [
         ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
             matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
         }),
@@ -546,6 +627,34 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
         }),
         ("UPDATE token SET revoked = created", |error| {
             matches!(error, VerifyError::ChangedState { seq: 7, .. })
+        }),
+        ("UPDATE event SET time = 'x' WHERE seq = 2", |error| {
+            matches!(error, VerifyError::UnreadableEvent { seq: 2, .. })
+        }),
+        ("UPDATE item SET feature = CAST(feature AS BLOB) WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        ("UPDATE item SET hidden = 'x' WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        // columns that repeat what a feature or a document says
+        ("UPDATE item SET state = 'pending' WHERE event = 5", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("UPDATE item SET candidate = 'another' WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        }),
+        ("UPDATE scene SET site = 'elsewhere' WHERE event = 2", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 2, .. })
+        }),
+        ("UPDATE comparison SET site = 'elsewhere'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 4, .. })
+        }),
+        ("UPDATE review SET candidate = 'another'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("PRAGMA user_version = 1000", |error| {
+            matches!(error, VerifyError::Record(RecordError::NewerSchema { found: 1000, .. }))
         }),
     ];
     for (sql, expected) in cases {
@@ -606,6 +715,31 @@ fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
             matches!(&error, VerifyError::ChangedState { subject, .. } if subject.starts_with("taxonomy/"));
         assert!(is_told, "{sql}: {error}");
     }
+}
+
+#[test]
+fn a_copy_in_a_write_protected_folder_is_verified_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    drop(store);
+    tamper(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    let odd = tempfile::Builder::new().prefix("100% #1? ").tempdir().unwrap();
+    copy_into(folder.path(), odd.path());
+    // what SQLite would make beside the database cannot be made
+    let beside = ["-wal", "-shm"].map(|end| odd.path().join(format!("{}{end}", record::DATABASE_FILE)));
+    for path in &beside {
+        std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+    }
+    let wanted = verify(folder.path(), None).unwrap();
+    assert_eq!(verify(odd.path(), None).unwrap(), wanted);
+    assert!(beside.iter().all(|path| path.is_symlink()));
+    // but not without the writes that wait in a log
+    let store = Store::open(folder.path()).unwrap();
+    let ann = actor("ann", Role::Analyst);
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    std::fs::remove_file(&beside[0]).unwrap();
+    std::fs::copy(folder.path().join(format!("{}-wal", record::DATABASE_FILE)), &beside[0]).unwrap();
+    assert!(matches!(verify(odd.path(), None), Err(VerifyError::Record(RecordError::Database(_)))));
 }
 
 #[test]
@@ -724,6 +858,38 @@ fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
 }
 
 #[test]
+fn a_first_verdict_stays_hidden_while_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (id, ann, bob) = (&candidates[0], actor("ann", Role::Analyst), Some("bob"));
+    let speak = || store.add_review(&ann, id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    let first = speak();
+    let annotation = first.annotation.unwrap().id;
+    store.undo_review(&ann, &first.review.id).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..90 {
+                store.undo_review(&ann, &speak().review.id).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let candidate = store.item_seen_by(bob, Collection::Candidates, id.as_str()).unwrap();
+            assert_eq!(candidate.value()["properties"]["state"], "pending");
+            assert_eq!(store.queue_entry(bob, id).unwrap().annotation, None);
+            assert!(store.reviews(bob, id).unwrap().reviews.iter().all(|review| review.undone));
+            assert_eq!(store.extent(bob, Collection::Annotations).unwrap(), None);
+            // each time it is withdrawn again
+            if let Ok(item) = store.item_ever_seen_by(bob, Collection::Annotations, annotation.as_str()) {
+                assert_eq!(item.value()["properties"]["status"], "withdrawn");
+            }
+            if let Ok(versions) = store.annotation_versions(bob, &annotation) {
+                assert_eq!(versions.len() % 2, 0);
+            }
+        }
+    });
+}
+
+#[test]
 fn who_has_given_their_own_verdict_sees_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);
@@ -809,6 +975,91 @@ fn a_store_of_a_former_version_is_counted_when_it_is_opened() {
         )
         .unwrap();
     assert_eq!(pending(&store), (2, 2));
+}
+
+/// A database of a former schema with the rows of a store, as far as that schema had them.
+fn former_store(whole: &Path, schema: usize) -> tempfile::TempDir {
+    let folder = copy_of(whole);
+    let path = folder.path().join(record::DATABASE_FILE);
+    std::fs::remove_file(&path).unwrap();
+    let database = rusqlite::Connection::open(path).unwrap();
+    let mut migrations: Vec<_> =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().collect();
+    migrations.sort_by_key(|entry| entry.as_ref().unwrap().file_name());
+    for migration in migrations.drain(..schema) {
+        database.execute_batch(&std::fs::read_to_string(migration.unwrap().path()).unwrap()).unwrap();
+    }
+    database.execute("ATTACH ?1 AS whole", [whole.join(record::DATABASE_FILE).to_str()]).unwrap();
+    for table in tables(&database) {
+        let columns = lines(&database, &format!("SELECT name FROM pragma_table_info('{table}')")).join(", ");
+        // what triggers counted is replaced too
+        let copy = format!(
+            "DELETE FROM {table}; INSERT INTO {table} ({columns}) SELECT {columns} FROM whole.{table}"
+        );
+        database.execute_batch(&copy).unwrap();
+    }
+    database.pragma_update(None, "user_version", schema).unwrap();
+    folder
+}
+
+/// The tables of a database in the order in which they were made, without those that SQLite keeps for others.
+fn tables(database: &rusqlite::Connection) -> Vec<String> {
+    lines(
+        database,
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'item_box_%'",
+    )
+}
+
+/// The first column of what a database answers.
+fn lines(database: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut statement = database.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// All rows of a store by table.
+fn rows(folder: &Path) -> Vec<(String, Vec<String>)> {
+    let database = rusqlite::Connection::open(folder.join(record::DATABASE_FILE)).unwrap();
+    let rows = |table: &String| {
+        let columns =
+            lines(&database, &format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"));
+        lines(
+            &database,
+            &format!("SELECT json_array({}) AS row FROM {table} ORDER BY row", columns.join(", ")),
+        )
+    };
+    tables(&database).into_iter().map(|table| (table.clone(), rows(&table))).collect()
+}
+
+#[test]
+fn a_store_of_any_former_schema_is_whole_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 3);
+    let review = |name: &str, candidate: &CandidateId, said| {
+        store
+            .add_review(&actor(name, Role::Analyst), candidate, IfMatch::Any, verdict(said), Some("key"))
+            .unwrap()
+    };
+    review("ann", &candidates[0], Verdict::Confirm);
+    review("bob", &candidates[1], Verdict::Reject);
+    review("cat", &candidates[1], Verdict::Confirm);
+    drop(store);
+    let wanted = rows(folder.path());
+    let newest = rusqlite::Connection::open(folder.path().join(record::DATABASE_FILE))
+        .unwrap()
+        .query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0))
+        .unwrap();
+    for schema in 1..newest {
+        let former = former_store(folder.path(), schema);
+        match verify(former.path(), None) {
+            Err(VerifyError::Record(RecordError::OlderSchema { found, least: 3 })) => {
+                assert_eq!(found as usize, schema);
+            }
+            verified => assert!(schema >= 3 && verified.is_ok(), "of schema {schema}"),
+        }
+        drop(Store::open(former.path()).unwrap());
+        assert_eq!(rows(former.path()), wanted, "of schema {schema}");
+        assert!(verify(former.path(), None).is_ok(), "of schema {schema}");
+    }
 }
 
 fn drawing(comparison: &ComparisonId) -> Drawing {
@@ -1071,6 +1322,31 @@ fn a_draft_from_another_program_comes_before_a_second_person_as_any_candidate_do
 }
 
 #[test]
+fn a_comparison_across_the_antimeridian_shows_what_lies_beyond_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let part = |west: f64, east: f64| {
+        json!([[[west, -17.0], [east, -17.0], [east, -16.9], [west, -16.9], [west, -17.0]]])
+    };
+    let footprint =
+        json!({"type": "MultiPolygon", "coordinates": [part(179.9, 180.0), part(-180.0, -179.8)]});
+    let scene = |datetime| add_scene_at(&store, &site, datetime, &footprint);
+    let new = NewComparison {
+        before: scene("2023-05-14T02:10:00Z"),
+        after: scene("2024-10-21T02:25:00Z"),
+        ..comparison(&store, &site, 0)
+    };
+    let ann = actor("ann", Role::Analyst);
+    store.add_comparison(&ann, new).unwrap();
+    for (west, is_shown) in [(-179.85, true), (179.95, true), (-179.7, false)] {
+        let outline = read_polygon(&square(west, -16.95)).unwrap();
+        let drawn = record::Annotation { outline, ..drawn_elsewhere(None, None) };
+        assert_eq!(store.create_annotation(&ann, drawn).unwrap().candidate.is_some(), is_shown, "{west}");
+    }
+}
+
+#[test]
 fn a_draft_from_another_program_belongs_to_the_comparison_nearest_to_its_window() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);
@@ -1195,6 +1471,60 @@ fn what_was_withdrawn_by_hand_comes_back_only_by_a_confirmation() {
 }
 
 #[test]
+fn who_rejects_after_a_confirmation_was_taken_back_is_told_of_no_annotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (ann, bob) = (actor("ann", Role::Analyst), actor("bob", Role::Analyst));
+    let yes = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &yes.review.id).unwrap();
+    let no = store.add_review(&bob, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    assert_eq!((no.state, no.annotation), (CandidateState::Rejected, None));
+}
+
+#[test]
+fn reviews_of_a_candidate_and_revisions_of_an_annotation_come_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let (ann, rita) = (actor("ann", Role::Analyst), actor("rita", Role::Reviewer));
+    let review = |actor: &Actor| {
+        store.add_review(actor, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None)
+    };
+    let annotation = review(&ann).unwrap().annotation.unwrap();
+    let more_reviews = |actor: &str, count: u32| {
+        tamper(
+            folder.path(),
+            &format!(
+                "WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < {count})
+                 INSERT INTO review (id, candidate, document)
+                     SELECT '{actor}-' || more.n, candidate, json_set(document, '$.actor', '{actor}')
+                     FROM more, (SELECT * FROM review LIMIT 1)"
+            ),
+        );
+    };
+    more_reviews("ann", 99);
+    let refused = review(&ann).unwrap_err();
+    assert!(refused.to_string().contains("reviewed 100 times by ann"), "{refused}");
+    review(&rita).unwrap();
+    more_reviews("many", 899);
+    let refused = review(&rita).unwrap_err();
+    assert!(refused.to_string().contains("1000 times in all"), "{refused}");
+
+    tamper(
+        folder.path(),
+        "UPDATE item SET revision = 1000, feature = json_set(feature, '$.properties.revision', 1000)
+         WHERE collection = 'annotations'",
+    );
+    let last = store.annotation(&annotation.id).unwrap();
+    for refused in [
+        store.update_annotation(&rita, &last.id, IfMatch::Any, last.clone()),
+        store.restore_annotation(&rita, &last.id, IfMatch::Any, 1),
+    ] {
+        assert!(refused.unwrap_err().to_string().contains("at revision 1000, the last"));
+    }
+    assert!(store.withdraw_annotation(&rita, &last.id, IfMatch::Any).is_ok());
+}
+
+#[test]
 fn an_earlier_image_is_no_after_image() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -1227,4 +1557,24 @@ fn a_long_filter_is_answered() {
     assert_eq!(matched(&store, &format!("NOT (area_m2 IN ({}))", numbers.join(","))), Ok(0));
     let any: Vec<String> = (1..1_200).map(|number| format!("score={number}")).collect();
     assert_eq!(matched(&store, &any.join(" OR ")), Ok(0));
+    let sum = |op: &str, operands: Vec<Value>| {
+        let filter = json!({"op": "=", "args": [{"op": op, "args": operands}, {"property": "area_m2"}]});
+        let filter = Some(Filter::from_json(&filter.to_string()).unwrap());
+        store.items(&Query { filter, ..Query::first(Collection::Candidates, 10) })
+    };
+    let with = |neutral: u8, others: usize| {
+        std::iter::once(json!(500)).chain(std::iter::repeat_n(json!(neutral), others)).collect::<Vec<_>>()
+    };
+    for (op, neutral, others) in [("+", 0, 1_100), ("*", 1, 1_100), ("-", 0, 19), ("/", 1, 19)] {
+        assert_eq!(sum(op, with(neutral, others)).unwrap().number_matched, 3, "{op}");
+    }
+    for op in ["-", "/"] {
+        let refused = sum(op, with(1, 1_100)).unwrap_err();
+        assert_eq!(refused.to_string(), format!("{op} has 1101 numbers but takes 20 at most"));
+        // as deep as a filter nests, each level as long as it may be
+        let nested = (0..28).fold(json!(500), |inner, _| {
+            json!({"op": op, "args": std::iter::once(inner).chain(std::iter::repeat_n(json!(1), 19)).collect::<Vec<_>>()})
+        });
+        assert!(sum(op, vec![nested, json!(1)]).is_ok(), "{op}");
+    }
 }

@@ -1,18 +1,23 @@
 //! JSON bodies of requests, within their limit.
 
 use axum::{
-    body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
+use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::{ApiError, App};
+use crate::{ApiError, App, error::causes};
 
 /// The bytes of a body that should be JSON.
-pub(crate) struct JsonBody(Bytes);
+pub(crate) struct JsonBody(Vec<u8>);
 
 impl JsonBody {
+    #[cfg(test)]
+    pub(crate) fn of(text: &'static str) -> JsonBody {
+        JsonBody(text.as_bytes().to_vec())
+    }
+
     /// The JSON, once the request is otherwise one that can be answered.
     ///
     /// # Errors
@@ -63,22 +68,55 @@ impl FromRequest<App> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<JsonBody, ApiError> {
-        let bytes_max = app.config.body_bytes_max;
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-        // told before it is read
-        if announced.is_some_and(|length| length > bytes_max as u64) {
-            return Err(too_large(bytes_max));
-        }
-        let bytes = Bytes::from_request(request, app).await.map_err(|refusal| match refusal.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => too_large(bytes_max),
-            _ => ApiError::body(format!("the body did not come whole: {}", refusal.body_text())),
-        })?;
-        Ok(JsonBody(bytes))
+        within(request, app.config.body_bytes_max).await.map(JsonBody)
     }
 }
 
-fn too_large(bytes_max: usize) -> ApiError {
-    let detail = format!("a JSON body may have {bytes_max} bytes");
+/// The bytes of a body that may have so many.
+///
+/// # Errors
+/// 413 where it has more, 400 where it does not come whole.
+pub(crate) async fn within(request: Request, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+    // told before it is read
+    if announced.is_some_and(|length| length > bytes_max as u64) {
+        return Err(too_large("a JSON body", bytes_max));
+    }
+    let mut pieces = request.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece
+            .map_err(|error| ApiError::body(format!("the body did not come whole: {}", causes(&error))))?;
+        if bytes.len() + piece.len() > bytes_max {
+            return Err(too_large("a JSON body", bytes_max));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// Refuses what has more bytes than it may have.
+pub(crate) fn too_large(what: &str, bytes_max: usize) -> ApiError {
+    let detail = format!("{what} may have {bytes_max} bytes");
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_unknown_length_is_read_up_to_its_limit() {
+        let sent = |pieces: &'static [&str]| {
+            let pieces = pieces.iter().map(|piece| Ok::<_, std::io::Error>(*piece));
+            Request::new(Body::from_stream(futures_util::stream::iter(pieces)))
+        };
+        assert_eq!(within(sent(&["[1,", "2]"]), 5).await.unwrap(), b"[1,2]");
+        let refused = within(sent(&["[1,", "2,3]"]), 5).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(refused.detail(), "a JSON body may have 5 bytes");
+    }
 }

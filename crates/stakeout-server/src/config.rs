@@ -7,6 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::uploads::UploadLimits;
 
+/// Most threads that the runtime gives to blocking work.
+const BLOCKING_MAX: u64 = 512;
+/// Most comparisons or decodings at the same time: each has one of these threads.
+const PARALLEL_MAX: u64 = 256;
+/// Longest time that a setting may say, seconds: a year.
+const TIME_S_MAX: u64 = 366 * 24 * 3_600;
+/// Most bytes that a setting may say: an exbibyte.
+const BYTES_MAX: u64 = 1 << 60;
+/// Largest cache, bytes.
+const CACHE_BYTES_MAX: u64 = 1 << 40;
+/// Smallest address space in which a file can be decoded, bytes.
+const MEMORY_BYTES_MIN: u64 = 256 << 20;
+/// Largest JSON body, bytes: it is held in memory.
+const BODY_BYTES_MAX: u64 = 1 << 30;
+/// Greatest number of things that a setting may say.
+const COUNT_MAX: u64 = 1_000_000;
+
 /// Settings; a file holds those that differ from the defaults, as JSON.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +199,19 @@ pub enum ConfigError {
         url: String,
     },
 
+    /// A setting of a group, written as one name.
+    #[error("the configuration {path} has {name:?} but {{\"{group}\": {{\"{member}\": ...}}}} is wanted")]
+    Dotted {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What it says.
+        name: String,
+        /// Name of the object that was meant.
+        group: String,
+        /// Name in it.
+        member: String,
+    },
+
     /// A setting has a value that the service cannot work with.
     #[error("the configuration {path} has {name} {got} but {wanted} is wanted")]
     Value {
@@ -192,8 +222,16 @@ pub enum ConfigError {
         /// What it says.
         got: String,
         /// What it may say.
-        wanted: &'static str,
+        wanted: String,
     },
+}
+
+/// Numbers that a setting may have.
+struct Bounds {
+    name: &'static str,
+    got: u64,
+    least: u64,
+    most: u64,
 }
 
 impl Config {
@@ -204,8 +242,8 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Config = serde_json::from_str(&text)
-            .map_err(|source| ConfigError::Content { path: path.to_owned(), source })?;
+        let config: Config =
+            serde_json::from_str(&text).map_err(|source| content_error(path, &text, source))?;
         if let Some(backdrop) = config.backdrop.as_ref().filter(|backdrop| !backdrop.is_usable()) {
             return Err(ConfigError::Backdrop { path: path.to_owned(), url: backdrop.url.clone() });
         }
@@ -221,26 +259,68 @@ impl Config {
     }
 
     /// The first setting out of its bounds, with what it says and what it may say.
-    fn fault(&self) -> Option<(&'static str, String, &'static str)> {
+    fn fault(&self) -> Option<(&'static str, String, String)> {
         if let Some(url) = self.public_url.as_ref().filter(|url| web_host(url).is_none()) {
-            return Some(("public_url", format!("{url:?}"), "http://HOST or https://HOST"));
+            return Some(("public_url", format!("{url:?}"), "http://HOST or https://HOST".to_owned()));
         }
         if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
-            return Some(("allowed_origins", format!("{origin:?}"), "http://HOST or https://HOST"));
+            return Some((
+                "allowed_origins",
+                format!("{origin:?}"),
+                "http://HOST or https://HOST".to_owned(),
+            ));
         }
-        if !(1..=100).contains(&self.tile_jpeg_quality) {
-            return Some(("tile_jpeg_quality", self.tile_jpeg_quality.to_string(), "1 to 100"));
-        }
-        // with none of these every request would wait for ever
-        let needed = [
-            ("blocking_max", self.blocking_max),
-            ("connections_max", self.connections_max),
-            ("ingests_parallel", self.ingests_parallel),
-            ("limit_default", self.limit_default as usize),
-            ("limit_max", self.limit_max as usize),
+        let out = self.bounds().into_iter().find(|one| !(one.least..=one.most).contains(&one.got))?;
+        Some((out.name, out.got.to_string(), format!("{} to {}", out.least, out.most)))
+    }
+
+    /// All numbers. With 0 of some every request would wait for ever or be refused; with the greatest that can be written
+    /// others overflow.
+    fn bounds(&self) -> Vec<Bounds> {
+        let (uploads, ingest) = (&self.uploads, &self.ingest);
+        let table = [
+            ("jobs_parallel", self.jobs_parallel as u64, 0, PARALLEL_MAX),
+            ("blocking_max", self.blocking_max as u64, 1, BLOCKING_MAX),
+            ("upload_bytes_max", self.upload_bytes_max, 1, BYTES_MAX),
+            ("body_bytes_max", self.body_bytes_max as u64, 1, BODY_BYTES_MAX),
+            ("body_idle_s", self.body_idle_s, 1, TIME_S_MAX),
+            ("connections_max", self.connections_max as u64, 1, COUNT_MAX),
+            ("head_time_s", self.head_time_s, 1, TIME_S_MAX),
+            ("send_idle_s", self.send_idle_s, 1, TIME_S_MAX),
+            ("requests_per_s_max", u64::from(self.requests_per_s_max), 0, COUNT_MAX),
+            ("local_requests_per_s_max", u64::from(self.local_requests_per_s_max), 0, COUNT_MAX),
+            ("refused_body_bytes_max", self.refused_body_bytes_max, 0, BYTES_MAX),
+            ("refused_body_time_s", self.refused_body_time_s, 0, TIME_S_MAX),
+            ("limit_default", u64::from(self.limit_default), 1, COUNT_MAX),
+            ("limit_max", u64::from(self.limit_max), 1, COUNT_MAX),
+            ("tile_cache_bytes", self.tile_cache_bytes, 0, CACHE_BYTES_MAX),
+            ("block_cache_bytes", self.block_cache_bytes, 0, CACHE_BYTES_MAX),
+            ("tile_jpeg_quality", u64::from(self.tile_jpeg_quality), 1, 100),
+            ("open_scenes_max", self.open_scenes_max as u64, 1, COUNT_MAX),
+            ("uploads.open_max", uploads.open_max as u64, 1, COUNT_MAX),
+            ("uploads.bytes_max", uploads.bytes_max, 1, BYTES_MAX),
+            ("uploads.expires_s", uploads.expires_s, 1, TIME_S_MAX),
+            ("ingests_parallel", self.ingests_parallel as u64, 1, PARALLEL_MAX),
+            ("ingest.memory_bytes", ingest.memory_bytes, MEMORY_BYTES_MIN, BYTES_MAX),
+            ("ingest.cpu_s", ingest.cpu_s, 1, TIME_S_MAX),
+            ("ingest.wall_s", ingest.wall_s, 1, TIME_S_MAX),
+            ("ingest.output_bytes", ingest.output_bytes, 1, BYTES_MAX),
+            ("request_timeout_s", self.request_timeout_s, 1, TIME_S_MAX),
         ];
-        let none = needed.into_iter().find(|(_, count)| *count == 0);
-        none.map(|(name, count)| (name, count.to_string(), "1 or more"))
+        table.map(|(name, got, least, most)| Bounds { name, got, least, most }).into()
+    }
+}
+
+/// Why a text holds no settings: with a hint where a name is written with a dot, as the documentation names it.
+fn content_error(path: &Path, text: &str, source: serde_json::Error) -> ConfigError {
+    let path = path.to_owned();
+    let members: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(text).ok();
+    let dotted = members.into_iter().flatten().find(|(name, _)| name.contains('.'));
+    match dotted.as_ref().and_then(|(name, _)| name.split_once('.').map(|parts| (name.clone(), parts))) {
+        Some((name, (group, member))) => {
+            ConfigError::Dotted { path, name, group: group.to_owned(), member: member.to_owned() }
+        }
+        None => ConfigError::Content { path, source },
     }
 }
 
@@ -265,14 +345,45 @@ mod tests {
             assert!(told.contains("has allowed_origins"), "{told}");
         }
         assert!(read(r#"{"allowed_origins": ["https://map.example", "http://localhost:5173"]}"#).is_ok());
-        let told = told(r#"{"blocking_max": 0}"#);
-        assert!(told.ends_with("has blocking_max 0 but 1 or more is wanted"), "{told}");
-        assert!(
-            read(r#"{"tile_jpeg_quality": 0}"#).is_err() && read(r#"{"tile_jpeg_quality": 101}"#).is_err()
-        );
+        for (text, words) in [
+            (r#"{"blocking_max": 0}"#, "has blocking_max 0 but 1 to 512 is wanted"),
+            (r#"{"tile_jpeg_quality": 101}"#, "has tile_jpeg_quality 101 but 1 to 100 is wanted"),
+            (r#"{"uploads": {"open_max": 0}}"#, "has uploads.open_max 0 but 1 to 1000000 is wanted"),
+            (r#"{"ingest": {"memory_bytes": 0}}"#, "has ingest.memory_bytes 0 but 268435456 to"),
+            (r#"{"connections_max": 18446744073709551615}"#, "but 1 to 1000000 is wanted"),
+        ] {
+            assert!(told(text).contains(words), "{}", told(text));
+        }
         let config =
             read(r#"{"public_url": "https://stakeout.example:8443/", "tile_jpeg_quality": 1}"#).unwrap();
         assert_eq!(config.public_host(), Some("stakeout.example:8443"));
+    }
+
+    #[test]
+    fn the_defaults_are_within_their_bounds_and_what_cannot_work_is_not() {
+        let config = Config::default();
+        assert_eq!(config.fault(), None);
+        for (name, value) in [
+            ("blocking_max", u64::MAX),
+            ("upload_bytes_max", 0),
+            ("body_bytes_max", 0),
+            ("open_scenes_max", 0),
+            ("send_idle_s", u64::MAX),
+            ("tile_cache_bytes", u64::MAX),
+        ] {
+            let text = serde_json::json!({name: value}).to_string();
+            let told = read(&text).unwrap_err().to_string();
+            assert!(told.contains(&format!("has {name} {value} but ")), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_dot_is_told_to_be_an_object() {
+        let told = read(r#"{"uploads.open_max": 10}"#).unwrap_err().to_string();
+        assert!(
+            told.ends_with(r#"has "uploads.open_max" but {"uploads": {"open_max": ...}} is wanted"#),
+            "{told}"
+        );
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::detection::DetectionError;
 /// Kind of [`ApiError::missing_parameter`].
 pub(crate) const MISSING_PARAMETER: &str = "missing-parameter";
 
+/// Kind of an error for a client that knows other versions of a protocol only.
+pub(crate) const OTHER_VERSIONS: &str = "other-versions";
+
 /// What a client is told when something is refused or fails.
 #[derive(Debug)]
 pub struct ApiError {

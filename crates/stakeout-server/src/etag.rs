@@ -4,8 +4,10 @@
 //! the encoding behind it (RFC 9110, 8.8.3.3). Both stand for the same state, so either may come back in a condition.
 
 use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    body::{Body, HttpBody, to_bytes},
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use record::{Collection, IfMatch, Item, Sha256Hex};
@@ -39,16 +41,50 @@ pub(crate) fn answer_tagged(
 
 /// 304 for a client that has what the tag stands for, with the tag under which it has it.
 pub(crate) fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
+    let known = known(headers, tag)?;
+    Some((StatusCode::NOT_MODIFIED, [(header::ETAG, known)]).into_response())
+}
+
+/// The tag under which a client has what the tag stands for.
+fn known(headers: &HeaderMap, tag: &str) -> Option<HeaderValue> {
     let known = given(headers, header::IF_NONE_MATCH)
         .map(|given| given.strip_prefix("W/").unwrap_or(given))
         .find(|given| *given == "*" || stands_for(given, tag))?;
     let known = if known == "*" { quoted(tag) } else { known.to_owned() };
-    let known = HeaderValue::from_str(&known).expect("it came in a header, or is a hash");
-    Some((StatusCode::NOT_MODIFIED, [(header::ETAG, known)]).into_response())
+    Some(HeaderValue::from_str(&known).expect("it came in a header, or is a hash"))
 }
 
-/// A layer's function: tells in the tag how an answer was compressed.
+/// A layer's function: tags what is read, is whole in memory and has no tag yet by its bytes.
+pub(crate) async fn tagged(request: Request, next: Next) -> Result<Response, ApiError> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let conditions = request.headers().get_all(header::IF_NONE_MATCH).iter();
+    let conditions: HeaderMap = conditions.map(|value| (header::IF_NONE_MATCH, value.clone())).collect();
+    let response = next.run(request).await;
+    let is_tagged = response.headers().contains_key(header::ETAG);
+    let bytes = response.body().size_hint().exact().filter(|bytes| *bytes > 0);
+    let (true, StatusCode::OK, false, Some(bytes)) = (is_read, response.status(), is_tagged, bytes) else {
+        return Ok(response);
+    };
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, bytes as usize).await.map_err(|error| ApiError::internal(&error))?;
+    let tag = Sha256Hex::of(&body);
+    if let Some(known) = known(&conditions, tag.as_str()) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.insert(header::ETAG, known);
+        return Ok(Response::from_parts(parts, Body::empty()));
+    }
+    let tag = HeaderValue::from_str(&quoted(tag.as_str())).expect("a hash is visible ASCII");
+    parts.headers.insert(header::ETAG, tag);
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+/// A layer's function: tells in the tag how an answer was compressed, and of one that is not sent again what it varies by.
 pub(crate) async fn with_encoding(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        return response;
+    }
     let headers = response.headers();
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let encoding = text(header::CONTENT_ENCODING).unwrap_or_default();

@@ -7,7 +7,7 @@ use raster_io::{
 };
 use record::{
     Collection, Query, RecordError, SiteId, Store, Timestamp,
-    geojson::{parts, read_polygon},
+    geojson::{parts, stored_polygon},
     schema::{Kind, Property, properties},
 };
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordErro
     let rows = features
         .iter()
         .map(|feature| {
-            let outline = parts(&read_polygon(&feature["geometry"])?);
+            let outline = parts(&stored_polygon(&feature["geometry"])?);
             let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
             let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
             Ok((outline, cells.collect()))
@@ -198,6 +198,17 @@ fn placemarks(collection: Collection) -> PlacemarkColumns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outline_that_nobody_could_draw_is_exported_as_it_is() {
+        let bow_tie = json!([[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]);
+        let feature = json!({
+            "type": "Feature", "id": "a", "properties": {},
+            "geometry": {"type": "Polygon", "coordinates": bow_tie},
+        });
+        let table = table(Collection::Candidates, &[feature]).unwrap();
+        assert_eq!(table.rows[0].0.0[0].exterior().0.len(), 5);
+    }
 
     #[test]
     fn short_names_are_short_and_told_apart() {

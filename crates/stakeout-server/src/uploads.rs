@@ -145,9 +145,11 @@ impl Uploads {
         if open < self.limits.open_max && bytes.saturating_add(more) <= self.limits.bytes_max {
             return Ok(());
         }
+        let UploadLimits { open_max, bytes_max, .. } = self.limits;
+        let way = if more > bytes_max { "this one is too large" } else { "finish or remove some" };
         let detail = format!(
-            "{open} uploads of {bytes} bytes are open, and {} of {} bytes may be: finish or remove some",
-            self.limits.open_max, self.limits.bytes_max
+            "one more of {more} bytes does not fit: {open} uploads of {bytes} bytes are open, and {open_max} of \
+             {bytes_max} bytes may be; {way}"
         );
         Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail))
     }
@@ -345,8 +347,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let limits = UploadLimits { open_max: 2, bytes_max: 100, expires_s: 3_600 };
         let uploads = Uploads::new(folder.path(), limits.clone());
+        let told = |bytes| uploads.announce(&announced(bytes)).unwrap_err().detail().to_owned();
+        let never = "one more of 101 bytes does not fit: 0 uploads of 0 bytes are open, and 2 of 100 bytes may be; \
+                     this one is too large";
+        assert_eq!(told(101), never);
         uploads.announce(&announced(60)).unwrap();
-        assert!(uploads.announce(&announced(60)).is_err(), "over the bytes");
+        let now = "one more of 60 bytes does not fit: 1 uploads of 60 bytes are open, and 2 of 100 bytes may be; \
+                   finish or remove some";
+        assert_eq!(told(60), now, "over the bytes");
         assert!(uploads.share(60).is_err(), "over the bytes, in a form");
         let share = uploads.share(30).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count, with a form");

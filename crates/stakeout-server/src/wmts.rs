@@ -6,7 +6,7 @@ use record::Scene;
 
 use crate::{
     ApiError,
-    error::MISSING_PARAMETER,
+    error::{MISSING_PARAMETER, OTHER_VERSIONS},
     links::Base,
     look::Format,
     tile_cache::version,
@@ -161,6 +161,7 @@ fn matrix_set(xml: &mut String, set: &MatrixSet) {
 pub(crate) fn exception_report(error: &ApiError) -> String {
     let code = match (error.status().as_u16(), error.kind(), error.at_fault()) {
         (_, MISSING_PARAMETER, _) => "MissingParameterValue",
+        (_, OTHER_VERSIONS, _) => "VersionNegotiationFailed",
         (400, _, Some("request")) => "OperationNotSupported",
         (400, ..) | (404, _, Some("layer")) => "InvalidParameterValue",
         (404, _, None) => "TileOutOfRange",

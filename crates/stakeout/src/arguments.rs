@@ -1,15 +1,34 @@
 //! What the command line takes.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use clap::{Args, Parser, Subcommand};
-use record::{Collection, Role, verify::Mark};
-use stakeout_server::export::ExportFormat;
+use clap::{
+    Args, CommandFactory, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
+use imagery_diff::{CLASSICAL, MODELS, model::Shipped};
+use raster_io::VectorFormat;
+use record::{Collection, Role, person_name, verify::Mark};
+use stakeout_server::{detection, export::ExportFormat};
+
+use crate::output::STANDARD_OUTPUT;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 when it worked (finding nothing is working), 2 for bad arguments, 1 otherwise, with one line that says why.
+What was asked for goes to standard output or into the named file, all else to standard error.";
+
+const LOG: &str = "\
+The log goes to standard error: warnings and errors, with --quiet errors only. RUST_LOG in the environment says otherwise,
+such as RUST_LOG=tower_http=debug for every request.";
 
 /// Watches sites from above: finds structures that appeared between two images, and keeps what analysts
 /// confirmed.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_long_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// Say nothing but errors.
     #[arg(long, short, global = true)]
@@ -26,6 +45,7 @@ pub(crate) enum Command {
     /// Find structures that changed between two images of a place.
     Detect(Detect),
     /// Serve sites, scenes and reviews: the page, OGC API, STAC and tiles.
+    #[command(after_long_help = LOG)]
     Serve(Serve),
     /// Measure a detector on labelled pairs: a folder with A/, B/ and label/.
     Evaluate(Evaluate),
@@ -50,11 +70,12 @@ pub(crate) struct Detect {
     pub(crate) before: PathBuf,
     /// Image of the second date; it may differ in CRS, resolution, extent and bands.
     pub(crate) after: PathBuf,
-    /// Where to write the candidates, as GeoJSON in longitude and latitude.
-    #[arg(long)]
+    /// Where to write the candidates, as GeoJSON in longitude and latitude, `-` for standard output; of images without
+    /// georeference in pixels, and its member `units` tells which.
+    #[arg(long, value_name = "FILE.geojson")]
     pub(crate) out: PathBuf,
     /// A detector by name (see `stakeout model list`), or an ONNX file with its card beside it.
-    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
+    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR, value_parser = model)]
     pub(crate) model: String,
     /// Compute networks with this ONNX Runtime library (libonnxruntime.so) instead of pure Rust; in builds with the
     /// feature `ort`.
@@ -71,13 +92,13 @@ pub(crate) struct Detect {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Folder of the database and the images; made where it is not there.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Address to listen on; other than loopback only with tokens configured.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Settings that differ from the defaults, as JSON.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -86,7 +107,7 @@ pub(crate) struct Evaluate {
     /// Folder with A/ (before), B/ (after) and label/ (masks), matched by name.
     pub(crate) folder: PathBuf,
     /// A detector by name, or an ONNX file with its card beside it.
-    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR)]
+    #[arg(long, value_name = "NAME|FILE.onnx", default_value = imagery_diff::DEFAULT_DETECTOR, value_parser = model)]
     pub(crate) model: String,
     /// Compute networks with this ONNX Runtime library (libonnxruntime.so) instead of pure Rust; in builds with the
     /// feature `ort`.
@@ -109,11 +130,11 @@ pub(crate) struct Evaluate {
     /// is a false alarm, and every pair swapped, where new must become removed.
     #[arg(long)]
     pub(crate) stress: bool,
-    /// Where to write all figures, as JSON; else standard output.
-    #[arg(long)]
+    /// Where to write all figures, as JSON; else standard output where it is no terminal.
+    #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Where to write a page with the worst places as pictures.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE.html")]
     pub(crate) html: Option<PathBuf>,
 }
 
@@ -129,7 +150,7 @@ pub(crate) enum Counted {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// Folder of the database and the images.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// The last event that verification told earlier and somebody noted elsewhere: the chain must still hold it.
     #[arg(long, value_name = "NUMBER:SHA256")]
@@ -139,16 +160,16 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// Folder of the database and the images.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Id of the site.
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     pub(crate) site: String,
-    /// gpkg, fgb, kmz, geoparquet, shp, csv or geojson.
-    #[arg(long, value_parser = export_format)]
+    /// File format; shp comes with its side files beside it.
+    #[arg(long, value_parser = export_formats())]
     pub(crate) format: ExportFormat,
-    /// Where to write; a file that is there is replaced.
-    #[arg(long)]
+    /// Where to write, `-` for standard output (csv and geojson); a file that is there is replaced.
+    #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// What to write.
     #[arg(long, value_enum, default_value_t = Exported::Annotations)]
@@ -180,6 +201,7 @@ pub(crate) enum Model {
     /// Show the card of a model as JSON.
     Show {
         /// Its name.
+        #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(model_names()))]
         name: String,
     },
 }
@@ -189,36 +211,81 @@ pub(crate) enum Token {
     /// Make a token and print its secret, once.
     Create {
         /// Folder of the database.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         data: PathBuf,
         /// What it allows: viewer, analyst, reviewer or admin.
-        #[arg(long)]
+        #[arg(long, value_name = "ROLE")]
         role: Role,
         /// Who it is for: one name is one person, to whom verdicts belong.
-        #[arg(long, default_value = "unnamed")]
+        #[arg(long, value_name = "NAME", default_value = "unnamed", value_parser = person)]
         name: String,
     },
     /// List tokens as JSON, without their secrets.
     List {
         /// Folder of the database.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
     /// Revoke a token at once.
     Revoke {
         /// Folder of the database.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         data: PathBuf,
         /// Its id, as the list shows it.
         id: String,
     },
 }
 
-fn export_format(text: &str) -> Result<ExportFormat, String> {
-    ExportFormat::named(text).ok_or_else(|| {
-        let names: Vec<&str> = ExportFormat::ALL.iter().map(|(name, _)| *name).collect();
-        format!("must be one of {}", names.join(", "))
-    })
+impl Arguments {
+    /// What was given; ends the process where that is wrong.
+    pub(crate) fn given() -> Arguments {
+        let arguments = Arguments::parse();
+        if let Command::Export(export) = &arguments.command
+            && let Some(fault) = export.fault()
+        {
+            Arguments::command().error(ErrorKind::ValueValidation, fault).exit();
+        }
+        arguments
+    }
+}
+
+impl Export {
+    /// Why the format cannot be written there.
+    fn fault(&self) -> Option<String> {
+        let is_text = matches!(self.format, ExportFormat::GeoJson | ExportFormat::Table(VectorFormat::Csv));
+        if self.out == Path::new(STANDARD_OUTPUT) {
+            return (!is_text).then(|| "only csv and geojson go to standard output: name a file".to_owned());
+        }
+        // GDAL finds the side files by the name
+        let is_shapefile = self.format == ExportFormat::Table(VectorFormat::Shapefile);
+        let is_named_so = self.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("shp"));
+        let wanted = "a shapefile opens only under a name that ends in .shp";
+        (is_shapefile && !is_named_so).then(|| format!("--out is {} but {wanted}", self.out.display()))
+    }
+}
+
+fn export_formats() -> impl TypedValueParser<Value = ExportFormat> {
+    PossibleValuesParser::new(ExportFormat::ALL.map(|(name, _)| name))
+        .map(|name| ExportFormat::named(&name).expect("only names of formats are taken"))
+}
+
+fn model_names() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|shipped| shipped.name).chain([CLASSICAL])
+}
+
+fn model(text: &str) -> Result<String, String> {
+    if text != CLASSICAL && detection::onnx_file(text).is_none() {
+        Shipped::named(text).map_err(|error| error.to_string())?;
+    }
+    Ok(text.to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn person(text: &str) -> Result<String, String> {
+    person_name(text).map_err(|error| error.to_string())
 }
 
 fn metres(text: &str) -> Result<f64, String> {

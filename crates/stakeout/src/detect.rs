@@ -2,21 +2,26 @@
 
 use std::{ops::ControlFlow, path::Path, time::Instant};
 
-use imagery_diff::{DetectOptions, Progress, Stage};
+use imagery_diff::{DetectOptions, Detector, Progress, Stage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use raster_io::write_whole;
 use record::{Change, geojson::Coordinates, geojson::Run, geojson::run_collection};
 use serde_json::{Value, json};
 use stakeout_server::detection::{self, Found, detect_files};
 
-use crate::{arguments::Detect, output::check_writable};
+use crate::{arguments::Detect, count::counted, output::Outputs};
 
+/// Least displacement that two digits after the point show.
+const SHOWN_MIN: f64 = 0.005;
 /// Structures shown on the terminal; the file has all.
 const SHOWN_MAX: usize = 20;
 
 pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
-    let outputs = std::iter::once(&arguments.out).chain(&arguments.report);
-    check_writable(outputs, &[&arguments.before, &arguments.after])?;
+    let model_files = detection::files_of(&arguments.model, arguments.onnx_runtime.as_deref());
+    let images = [arguments.before.as_path(), arguments.after.as_path()];
+    let mut outputs =
+        Outputs::beside(images.into_iter().chain(model_files.iter().map(|file| file.as_path())));
+    let out = outputs.place(&arguments.out)?;
+    let report_out = arguments.report.as_deref().map(|path| outputs.place(path)).transpose()?;
     let started = Instant::now();
     let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
     let mut options = DetectOptions::default();
@@ -35,10 +40,11 @@ pub(crate) fn run(arguments: &Detect, quiet: bool) -> anyhow::Result<()> {
         fit: &found.fit,
         cautions: &found.cautions,
         coordinates: found.coordinates,
+        units: units(&found, pixel_units(&detector)),
     };
-    write_whole(&arguments.out, format!("{:#}\n", run_collection(&run, &found.candidates)).as_bytes())?;
-    if let Some(path) = &arguments.report {
-        write_whole(path, format!("{:#}\n", report(&found, started.elapsed().as_secs_f64())).as_bytes())?;
+    out.write(&format!("{:#}\n", run_collection(&run, &found.candidates)))?;
+    if let Some(report_out) = report_out {
+        report_out.write(&format!("{:#}\n", report(&found, started.elapsed().as_secs_f64())))?;
     }
     if !quiet {
         tell(&found, detector.licence());
@@ -72,9 +78,30 @@ fn show(bar: &ProgressBar, progress: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// Units of candidates without georeference; their evidence takes a pixel to be as large as the detector wants it.
+fn pixel_units(detector: &Detector) -> Value {
+    json!({
+        "area_m2": "square pixels",
+        "length_m": "pixels",
+        "width_m": "pixels",
+        "evidence": format!("metres, if a pixel were {} m", detector.gsd_m()),
+    })
+}
+
+/// What the members of the fit and these are in, though named after metres, where the images carry no georeference.
+fn units(found: &Found, mut units: Value) -> Option<Value> {
+    if found.coordinates != Coordinates::Pixels {
+        return None;
+    }
+    for member in ["fit.shift_east_m", "fit.shift_north_m", "fit.residual_m"] {
+        units[member] = json!("pixels");
+    }
+    Some(units)
+}
+
 fn report(found: &Found, elapsed_s: f64) -> Value {
     let [rows, cols] = found.grid_px;
-    json!({
+    let mut report = json!({
         "fit": found.fit,
         "detector": found.detector,
         "cautions": found.cautions,
@@ -82,17 +109,28 @@ fn report(found: &Found, elapsed_s: f64) -> Value {
         "grid": {"rows": rows, "cols": cols, "pixel_m": found.pixel_m},
         "elapsed_s": elapsed_s,
         "megapixels_per_s": f64::from(rows) * f64::from(cols) / 1e6 / elapsed_s,
-    })
+    });
+    if let Some(units) = units(found, json!({"grid.pixel_m": "pixels"})) {
+        report["units"] = units;
+    }
+    report
+}
+
+/// A displacement along an axis, told without a sign.
+fn towards(displacement: f64, unit: &str, [ahead, behind]: [&str; 2]) -> String {
+    // what is shown as nothing has no direction of its own
+    let way = if displacement <= -SHOWN_MIN { behind } else { ahead };
+    format!("{:.2} {unit} {way}", displacement.abs())
 }
 
 fn tell(found: &Found, licence: Option<&str>) {
     let unit = if found.coordinates == Coordinates::Pixels { "px" } else { "m" };
     let fit = &found.fit;
     let residual = fit.residual_m.map_or("unknown".to_owned(), |residual| format!("{residual:.2} {unit}"));
+    let east = towards(fit.shift_east_m, unit, ["east", "west"]);
+    let north = towards(fit.shift_north_m, unit, ["north", "south"]);
     eprintln!(
-        "the after image lies {:.2} {unit} east and {:.2} {unit} north of the before image, residual {residual}; {:.0} % was seen on both dates",
-        fit.shift_east_m,
-        fit.shift_north_m,
+        "the after image lies {east} and {north} of the before image, residual {residual}; {:.0} % was seen on both dates",
         fit.valid_share * 100.0
     );
     if let Some(reason) = &fit.reason {
@@ -101,7 +139,8 @@ fn tell(found: &Found, licence: Option<&str>) {
     for caution in &found.cautions {
         eprintln!("CAUTION: {caution}");
     }
-    eprintln!("{} structures by {} {}", found.candidates.len(), found.detector.name, found.detector.version);
+    let structures = counted(found.candidates.len() as u64, "structure");
+    eprintln!("{structures} by {} {}", found.detector.name, found.detector.version);
     if let Some(licence) = licence {
         eprintln!("terms of the model: {licence}");
     }
@@ -127,5 +166,16 @@ fn tell(found: &Found, licence: Option<&str>) {
     }
     if found.candidates.len() > SHOWN_MAX {
         eprintln!("   and {} more", found.candidates.len() - SHOWN_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_displacement_is_told_by_the_way_it_goes() {
+        let east = |metres| towards(metres, "m", ["east", "west"]);
+        assert_eq!([east(1.0), east(-1.0), east(-0.001)], ["1.00 m east", "1.00 m west", "0.00 m east"]);
     }
 }

@@ -5,6 +5,7 @@
 //! error.
 
 mod arguments;
+mod count;
 mod data_folder;
 mod detect;
 mod evaluate;
@@ -13,17 +14,17 @@ mod memory;
 mod model;
 mod output;
 mod serve;
+mod stopped;
 mod token;
 mod verify;
 
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
 
 fn main() -> ExitCode {
     memory::keep_what_windows_take();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::given();
     if matches!(arguments.command, Command::Detect(_) | Command::Evaluate(_)) {
         memory::share_among_threads();
     }
@@ -46,17 +47,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error with its causes, on one line; a cause that its error tells already is left out.
+/// An error with its causes, on one line; a cause that its error tells already is left out, and so is one that only puts
+/// words before it (`Error code 26: ...` of SQLite).
 fn one_line(error: &anyhow::Error) -> String {
-    let mut line = String::new();
+    let mut told: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string().replace('\n', " ");
-        if !line.contains(&text) {
-            if !line.is_empty() {
-                line.push_str(": ");
-            }
-            line.push_str(&text);
+        let is_told = told.iter().any(|earlier| earlier.contains(&text))
+            || told.last().is_some_and(|last| text.ends_with(last));
+        if !is_told {
+            told.push(text);
         }
     }
-    line
+    told.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn what_an_error_told_its_causes_do_not_tell_again() {
+        let database = anyhow!("Error code 26: file is not a database")
+            .context("file is not a database")
+            .context("the database failed");
+        assert_eq!(one_line(&database), "the database failed: file is not a database");
+        let file = anyhow!("no such file").context("a.tif cannot be read: no such file");
+        assert_eq!(one_line(&file), "a.tif cannot be read: no such file");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
+    io::IsTerminal,
     net::SocketAddr,
     path::Path,
 };
@@ -9,10 +10,16 @@ use std::{
 use anyhow::Context;
 use record::{Actor, Role};
 use stakeout_server::{App, Config, detection};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::arguments::{INGEST_WORKER, Serve};
+use crate::{
+    arguments::{INGEST_WORKER, Serve},
+    data_folder::is_data_folder,
+};
 
 /// Name of the one person on a loopback server without tokens, where the system tells none.
 const LOCAL_NAME: &str = "local";
@@ -26,22 +33,31 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let level = if quiet { "error" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
     let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), configured)?;
+    let is_local = arguments.listen.ip().is_loopback();
+    // a folder that is not there holds no tokens, and is not made to find that out
+    anyhow::ensure!(is_local || is_data_folder(&arguments.data), no_tokens(arguments));
+    let runtime = tokio::runtime::Runtime::new()?;
+    let listener = runtime
+        .block_on(TcpListener::bind(arguments.listen))
+        .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
     let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
-    if !arguments.listen.ip().is_loopback() && !app.has_tokens()? {
-        anyhow::bail!(
-            "{} can be reached from other machines, so it takes tokens: make one with `stakeout token create --data {} --role admin --name NAME`",
-            arguments.listen,
-            arguments.data.display()
-        );
-    }
-    let runtime = tokio::runtime::Runtime::new()?;
-    let served = runtime.block_on(serve(app, arguments, quiet));
+    anyhow::ensure!(is_local || app.has_tokens()?, no_tokens(arguments));
+    let served = runtime.block_on(serve(app, listener, arguments, quiet));
     // a comparison may go on for long; it is taken up at the next start, and every write is whole or not there
     runtime.shutdown_background();
     served
+}
+
+fn no_tokens(arguments: &Serve) -> String {
+    format!(
+        "{} can be reached from other machines, so it takes tokens: make one with `stakeout token create --data {} --role admin --name NAME`",
+        arguments.listen,
+        arguments.data.display()
+    )
 }
 
 /// The settings of a file, with a detector that can be used: better told now than when the first comparison fails.
@@ -52,10 +68,7 @@ fn configured(path: &Path) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-async fn serve(app: App, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(arguments.listen)
-        .await
-        .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
+async fn serve(app: App, listener: TcpListener, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let _alone = alone(&arguments.data)?;
     app.start().with_context(|| format!("{} cannot be taken up", arguments.data.display()))?;
     if !quiet {

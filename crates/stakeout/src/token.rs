@@ -1,13 +1,12 @@
 //! `stakeout token`.
 
-use std::io::Write;
-
-use record::{Actor, Role, Store, TokenId};
+use record::{Actor, Role, TokenId};
 use serde_json::json;
 
 use crate::{
     arguments::Token,
-    data_folder::{is_data_folder, open},
+    data_folder::{is_data_folder, open, open_or_make},
+    output::print,
 };
 
 /// Whoever can open the data folder may do anything with it.
@@ -16,11 +15,10 @@ fn operator() -> Actor {
 }
 
 pub(crate) fn run(arguments: &Token, quiet: bool) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     match arguments {
         Token::Create { data, role, name } => {
             let is_new = !is_data_folder(data);
-            let made = Store::open(data)?.create_token(&operator(), name, *role)?;
+            let made = open_or_make(data)?.create_token(&operator(), name, *role)?;
             if !quiet && is_new {
                 eprintln!("{} was no data folder: a new one was made", data.display());
             }
@@ -28,10 +26,9 @@ pub(crate) fn run(arguments: &Token, quiet: bool) -> anyhow::Result<()> {
                 let role = role.as_str();
                 eprintln!("token {} for {name} ({role}); its secret is shown this once:", made.token.id);
             }
-            writeln!(out, "{}", made.secret)?;
+            print(&format!("{}\n", made.secret))
         }
-        Token::List { data } => writeln!(out, "{:#}", json!(open(data)?.tokens()?))?,
-        Token::Revoke { data, id } => open(data)?.revoke_token(&operator(), &TokenId(id.clone()))?,
+        Token::List { data } => print(&format!("{:#}\n", json!(open(data)?.tokens()?))),
+        Token::Revoke { data, id } => Ok(open(data)?.revoke_token(&operator(), &TokenId(id.clone()))?),
     }
-    Ok(())
 }

@@ -1,21 +1,42 @@
 //! `stakeout verify`.
 
-use std::io::Write;
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use record::verify::{VerifyError, verify_telling};
 
-use crate::arguments::Verify;
+use crate::{arguments::Verify, count::counted, data_folder::must_be_there, output::print};
 
 pub(crate) fn run(verify: &Verify, quiet: bool) -> anyhow::Result<()> {
-    let verified = record::verify::verify(&verify.data, verify.event.as_ref())?;
+    must_be_there(&verify.data)?;
+    let bar = bar(quiet);
+    let verified = verify_telling(&verify.data, verify.event.as_ref(), &|done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let verified = match verified {
+        // it does not say of which folder
+        Err(VerifyError::Record(error)) => {
+            Err(error).with_context(|| format!("{} cannot be verified", verify.data.display()))?
+        }
+        verified => verified?,
+    };
     if !quiet {
         eprintln!(
-            "whole: {} events, {} features and documents, {} blobs; the last event:",
-            verified.events(),
+            "whole: {}, {} features and documents, {}; {}",
+            counted(verified.events(), "event"),
             verified.states,
-            verified.blobs
+            counted(verified.blobs, "blob"),
+            if verified.last.is_some() { "the last event:" } else { "nothing was ever written" }
         );
     }
-    if let Some(last) = verified.last {
-        writeln!(std::io::stdout().lock(), "{last}")?;
-    }
-    Ok(())
+    verified.last.map_or(Ok(()), |last| print(&format!("{last}\n")))
+}
+
+/// A bar on a terminal, nothing in a pipe.
+fn bar(quiet: bool) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let style = ProgressStyle::with_template("hashing {pos} of {len} blobs {bar:40}  {eta} left")
+        .expect("the template is well formed");
+    ProgressBar::with_draw_target(Some(0), target).with_style(style)
 }

@@ -63,13 +63,14 @@ fn each_role_may_do_its_part_and_no_more() {
     let inputs = json!({"inputs": {"before": "a", "after": "b"}});
     let review = json!({"verdict": "confirm"});
     // what, with which body, the least role
-    let cases: [(&str, &str, Value, usize); 12] = [
+    let cases: [(&str, &str, Value, usize); 13] = [
         ("GET", annotations, Value::Null, 0),
         ("GET", "/ogc/collections/candidates/tiles/WebMercatorQuad/0/0/0", Value::Null, 0),
         ("GET", "/stac/search", Value::Null, 0),
         ("GET", "/api/session", Value::Null, 0),
         ("POST", annotations, annotation("drawn"), 1),
         ("POST", "/uploads", Value::Null, 1),
+        ("POST", "/stac/collections/plant/items", json!("no item"), 1),
         ("POST", "/api/candidates/nothing/reviews", review, 0),
         ("POST", execution, inputs, 0),
         ("POST", sites, json!(null), 0),
@@ -166,6 +167,51 @@ fn pages_of_origins_that_are_named_may_read_with_a_token_and_write_nothing() {
     let (status, told) = server.head_of("OPTIONS", sites, &[authorized, map]);
     assert!(status == 200 && told["allow"].contains("POST"), "{told:?}");
     assert_eq!(server.head_of("POST", sites, &[authorized, map]).0, 403);
+}
+
+#[test]
+fn a_write_is_answered_with_the_state_and_the_crs_of_what_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    server.add_site("plant");
+    let items = "/ogc/collections/annotations/items";
+    let (status, made) = ask(&server, "POST", items, None, &annotation("first"));
+    assert_eq!(status, 201, "{made}");
+    let id = server.get(items).body["features"][0]["id"].as_str().unwrap().to_owned();
+    let changed = json!({"properties": {"title": "second"}});
+    assert_eq!(ask(&server, "PATCH", &format!("{items}/{id}"), None, &changed).0, 200);
+    let path = format!("/api/annotations/{id}/restore");
+    let (status, restored) = ask(&server, "POST", &path, None, &json!({"revision": 1}));
+    assert_eq!(status, 200, "{restored}");
+    assert!(restored.contains(&format!("etag: {}", server.get(&format!("{items}/{id}")).etag)), "{restored}");
+    for answer in [made, restored] {
+        assert!(answer.contains("content-crs: <http://www.opengis.net/def/crs/ogc/1.3/crs84>"), "{answer}");
+    }
+}
+
+#[test]
+fn who_may_not_write_is_offered_no_way_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let tokens = ROLES.map(|role| token(&data, role));
+    let server = Server::start(&data);
+    for (path, write, least) in [
+        ("/ogc/collections/sites/items", "POST", 3),
+        ("/ogc/collections/sites/items/plant", "DELETE", 3),
+        ("/ogc/collections/annotations/items", "POST", 1),
+        ("/ogc/collections/annotations/items/a", "PATCH", 1),
+        ("/ogc/collections/candidates/items", "POST", 4),
+        ("/stac/collections/plant/items", "POST", 1),
+        ("/stac/collections/plant/items/a", "PUT", 1),
+    ] {
+        for (rank, token) in tokens.iter().enumerate() {
+            let authorization = format!("Bearer {token}");
+            let (_, headers) = server.head_of("OPTIONS", path, &[("authorization", &authorization)]);
+            assert_eq!(headers["allow"].contains(write), rank >= least, "{path} by {}", ROLES[rank]);
+            let accepted = headers.contains_key("accept-post") || headers.contains_key("accept-patch");
+            assert_eq!(accepted, rank >= least, "{path} by {}", ROLES[rank]);
+        }
+    }
 }
 
 #[test]
@@ -268,6 +314,15 @@ fn bodies_are_bounded_in_size_and_in_time() {
     let (status, answer) = ask(&server, "POST", path, None, &annotation(&"x".repeat(2000)));
     assert!(status == 413 && answer.contains("/problems/too-large"), "{answer}");
     assert_eq!(ask(&server, "POST", path, None, &annotation("small")).0, 201);
+    for (method, path, bytes) in [
+        ("POST", "/api/sites/plant/scenes", 64 << 10),
+        ("PUT", "/api/scenes/nothing/placement", 64 << 10),
+        ("POST", "/stac/collections/plant/items", 1 << 20),
+    ] {
+        let (status, answer) = ask(&server, method, path, None, &json!({"properties": "x".repeat(bytes)}));
+        assert_eq!(status, 413, "{method} {path}: {answer}");
+        assert!(answer.contains(&format!("may have {bytes} bytes")), "{answer}");
+    }
 
     let host = server.url.strip_prefix("http://").unwrap();
     let mut stalled = TcpStream::connect(host).unwrap();

@@ -178,6 +178,26 @@ fn an_item_is_made_of_an_upload_described_anew_and_withdrawn_and_its_file_stays(
 }
 
 #[test]
+fn the_extent_of_a_collection_holds_its_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    let ring = json!([[[127.0, 39.0], [127.1, 39.0], [127.1, 39.1], [127.0, 39.1], [127.0, 39.0]]]);
+    let site = json!({
+        "type": "Feature", "id": "gate", "geometry": {"type": "Polygon", "coordinates": ring}, "properties": {"name": "Gate"},
+    });
+    assert_eq!(server.post("/ogc/collections/sites/items", &site, &[]).status, 201);
+    let scene = server.add_scene("gate", &before, "2023-05-14T02:10:00Z");
+    let numbers = |value: &Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let item = numbers(&server.get(&format!("/stac/collections/gate/items/{scene}")).body["bbox"]);
+    let extent = numbers(&server.get("/stac/collections/gate").body["extent"]["spatial"]["bbox"][0]);
+    assert_eq!(extent[..2], [127.0, 39.0]);
+    assert!(extent[2] >= item[2] && extent[3] >= item[3], "{extent:?} holds {item:?}");
+}
+
+#[test]
 fn a_screenshot_is_placed_by_corners_points_or_a_world_file_and_placed_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (before, _) = rendered_pair(folder.path());

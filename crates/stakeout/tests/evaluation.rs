@@ -105,6 +105,59 @@ fn a_label_of_another_size_or_without_an_image_and_two_images_of_one_name_are_re
     refused("label has place but B has not");
 }
 
+#[test]
+fn what_is_evaluated_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = labelled(folder.path());
+    let label = pairs.join("label/place.tif");
+    let kept = std::fs::read(&label).unwrap();
+    // also what the prefix leaves out
+    for more in [vec!["--json", text(&label)], vec!["--prefix", "other", "--html", text(&label)]] {
+        let done = run(&[vec!["evaluate", text(&pairs)], more].concat());
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(1) && told.contains("is read or written besides"), "{told}");
+    }
+    assert_eq!(std::fs::read(&label).unwrap(), kept);
+}
+
+#[test]
+fn where_nothing_is_true_no_share_of_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = labelled(folder.path());
+    let (label, nothing) = (pairs.join("label/place.tif"), folder.path().join("nothing.tif"));
+    gdal("gdal_create", &["-q", "-if", text(&label), "-bands", "1", "-burn", "0", text(&nothing)]);
+    std::fs::copy(nothing, label).unwrap();
+    let page = folder.path().join("page.html");
+    let done = run(&["evaluate", text(&pairs), "--html", text(&page)]);
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(told.contains("recall none  F1 none") && told.contains("none of 0"), "{told}");
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(report["figures"]["object_50"]["f1"]["value"].is_null());
+    assert!(report["figures"]["by_size"][0]["recall"].is_null());
+    assert!(std::fs::read_to_string(page).unwrap().contains("<td>none<td>none"));
+}
+
+#[test]
+fn a_terminal_shows_the_figures_and_a_pipe_has_the_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = labelled(folder.path());
+    let piped = run(&["evaluate", text(&pairs), "--model", "classical"]);
+    assert!(String::from_utf8_lossy(&piped.stdout).contains("\"figures\""));
+    let command = format!(
+        "{} evaluate {} --model classical",
+        text(support::stakeout().get_program().as_ref()),
+        text(&pairs)
+    );
+    // a program of util-linux that runs another one on a terminal of its own
+    let shown = Command::new("script")
+        .args(["-qec", &command, text(&folder.path().join("typescript"))])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("1 place,") && !shown.contains("\"figures\""), "{shown}");
+}
+
 /// Real pairs lie in the folder that `STAKEOUT_DATA` names; their licence keeps them out of the repository.
 #[test]
 fn real_structures_are_found() {

@@ -8,6 +8,12 @@ use serde_json::{Value, json};
 use support::Server;
 
 const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
+const STAC_ITEMS: &str = "/stac/collections/plant/items";
+/// What addresses of many and of one take from who may write there, and in which types.
+const MANY: &str = "GET, HEAD, OPTIONS, POST";
+const ONE: &str = "GET, HEAD, OPTIONS, PUT, PATCH, DELETE";
+const FEATURE_TYPES: &str = "application/geo+json, application/json";
+const PATCH_TYPES: &str = "application/merge-patch+json, application/geo+json, application/json";
 
 fn annotation([west, south]: [f64; 2], window: [Value; 2]) -> Value {
     let (east, north) = (west + 0.5, south + 0.5);
@@ -64,6 +70,9 @@ fn a_property_is_asked_for_by_a_value_of_its_kind_or_refused_by_name() {
         ("tags=machine+works", 1),
         ("tags=machine", 0),
         ("revision=1", 1),
+        ("id=plant", 1),
+        ("id=depot", 0),
+        ("id=plant&tags=machine", 0),
         ("filter-lang=cql2-json", 1),
         ("filter-crs=http://www.opengis.net/def/crs/EPSG/0/3857", 1),
     ] {
@@ -109,13 +118,10 @@ fn every_address_says_which_methods_and_media_types_it_takes() {
         ("/ogc/collections/sites/queryables", "GET,HEAD", None, None),
         ("/ogc/collections/candidates/items", "GET, HEAD, OPTIONS", None, None),
         ("/ogc/collections/candidates/items/x", "GET, HEAD, OPTIONS", None, None),
-        (ANNOTATIONS, "GET, HEAD, OPTIONS, POST", Some("application/geo+json, application/json"), None),
-        (
-            "/ogc/collections/sites/items/unknown_id",
-            "GET, HEAD, OPTIONS, PUT, PATCH, DELETE",
-            None,
-            Some("application/merge-patch+json, application/geo+json, application/json"),
-        ),
+        (ANNOTATIONS, MANY, Some(FEATURE_TYPES), None),
+        (STAC_ITEMS, MANY, Some(FEATURE_TYPES), None),
+        ("/ogc/collections/sites/items/unknown_id", ONE, None, Some(PATCH_TYPES)),
+        ("/stac/collections/plant/items/unknown_id", ONE, None, Some(PATCH_TYPES)),
     ] {
         let (status, headers) = server.head_of("OPTIONS", path, &[]);
         assert_eq!((status, headers["allow"].as_str()), (200, allow), "{path}");
@@ -130,7 +136,15 @@ fn a_write_says_in_which_media_type_it_comes() {
     let server = Server::start(&folder.path().join("data"));
     server.add_site("plant");
     let site = "/ogc/collections/sites/items/plant";
-    for (method, path) in [("POST", ANNOTATIONS), ("PUT", site), ("PATCH", site)] {
+    let item = "/stac/collections/plant/items/nothing";
+    for (method, path) in [
+        ("POST", ANNOTATIONS),
+        ("PUT", site),
+        ("PATCH", site),
+        ("POST", STAC_ITEMS),
+        ("PUT", item),
+        ("PATCH", item),
+    ] {
         let (unsaid, _) = server.head_of(method, path, &[("if-match", "*")]);
         let (other, _) = server.head_of(method, path, &[("if-match", "*"), ("content-type", "text/plain")]);
         assert_eq!((unsaid, other), (400, 415), "{method} {path}");
@@ -271,7 +285,11 @@ fn a_schema_tells_type_and_place_of_each_property() {
 fn what_takes_no_parameters_refuses_each_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
-    for path in ["/ogc/processes/detect-new-structures/execution", "/api/sites/plant/scenes"] {
+    for path in [
+        "/ogc/processes/detect-new-structures/execution",
+        "/api/sites/plant/scenes",
+        "/api/comparisons/nothing/candidates",
+    ] {
         let answer = server.post(&format!("{path}?now=1"), &json!({}), &[]);
         assert_eq!((answer.status, &answer.body["parameter"]), (400, &json!("now")), "{path}");
         assert_eq!(answer.body["detail"], "now is not a parameter of this resource; it has none");

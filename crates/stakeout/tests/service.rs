@@ -4,7 +4,11 @@
 
 mod support;
 
-use std::process::Command;
+use std::{
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use support::{Server, rendered_pair, run, text};
@@ -231,6 +235,37 @@ fn bad_geojson_is_told_with_the_place_of_the_fault() {
         assert!(answer.body["parameter"].is_string(), "{}", answer.body);
     }
     assert_eq!(server.count("sites"), 0);
+}
+
+#[test]
+fn all_of_the_ogc_interface_is_a_page_for_people_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (before, after) = server.add_plant(rendered_pair(folder.path()));
+    let job = server.compare(&before, &after);
+    assert_eq!(server.wait_for(&job)["status"], "successful");
+    let confirmed = confirm(&server, &candidates(&server)[0]);
+    let annotation = confirmed["id"].as_str().unwrap();
+    for path in [
+        "/ogc/processes".to_owned(),
+        "/ogc/processes/detect-new-structures".to_owned(),
+        "/ogc/jobs".to_owned(),
+        format!("{job}/results"),
+        format!("/ogc/collections/annotations/items/{annotation}/versions"),
+        job,
+    ] {
+        let page = server.get(&format!("{path}?f=html")).body;
+        assert!(page.as_str().is_some_and(|page| page.starts_with("<!doctype html>")), "{path}: {page}");
+        assert!(server.get(&path).body.is_object(), "{path}");
+        assert_eq!(server.get(&format!("{path}?f=xml")).body["parameter"], "f", "{path}");
+    }
+    let links = server.get("/ogc").body["links"].clone();
+    for relation in ["data", "conformance"] {
+        let long = format!("http://www.opengis.net/def/rel/ogc/1.0/{relation}");
+        let to =
+            |relation: &str| links.as_array().unwrap().iter().find(|link| link["rel"] == relation).unwrap();
+        assert_eq!(to(relation)["href"], to(&long)["href"]);
+    }
 }
 
 #[test]
@@ -473,6 +508,60 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
     let refused = run(&arguments);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!nowhere.exists(), "{}", String::from_utf8_lossy(&refused.stderr));
+}
+
+#[test]
+fn verification_shows_on_a_terminal_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_plant(rendered_pair(folder.path()));
+    let quiet = run(&["verify", "--data", text(&data)]);
+    assert!(quiet.status.success() && !String::from_utf8_lossy(&quiet.stderr).contains("hashing"));
+    let program = support::stakeout();
+    let command = format!("{} verify --data {}", text(program.get_program().as_ref()), text(&data));
+    let shown = Command::new("script")
+        .args(["-qec", &command, text(&folder.path().join("typescript"))])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("hashing ") && shown.contains(" of 4 blobs"), "{shown}");
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, made) = (folder.path().join("data"), folder.path().join("made"));
+    std::fs::create_dir(&made).unwrap();
+    let server = Server::start(&data);
+    server.add_site("plant");
+    // more than a pipe holds
+    for _ in 0..8 {
+        let ring = json!([[[127.6, 39.89], [127.61, 39.89], [127.61, 39.9], [127.6, 39.89]]]);
+        let properties =
+            json!({"site": "plant", "structure_type": "assembly-hall", "note": "n".repeat(19_000)});
+        let geometry = json!({"type": "Polygon", "coordinates": ring});
+        let feature = json!({"type": "Feature", "geometry": geometry, "properties": properties});
+        let drawn = server.post("/ogc/collections/annotations/items", &feature, &[]);
+        assert_eq!(drawn.status, 201, "{}", drawn.body);
+    }
+    let mut exporting = support::stakeout()
+        .args(["export", "--data", text(&data), "--site", "plant", "--format", "geojson", "--out", "-"])
+        .env("TMPDIR", &made)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    exporting.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    let left = || std::fs::read_dir(&made).unwrap().count();
+    assert_eq!(left(), 1, "it waits for its reader");
+    let stop = Command::new("kill").args(["-INT", &exporting.id().to_string()]).status();
+    assert!(stop.unwrap().success());
+    let ended = exporting.wait().unwrap();
+    assert_eq!(ended.signal(), Some(2), "as Ctrl-C ends a program");
+    assert_eq!(left(), 0);
 }
 
 #[test]

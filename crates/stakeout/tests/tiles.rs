@@ -90,6 +90,101 @@ fn a_tile_is_told_apart_by_content_and_look_and_kept_for_ever_where_its_address_
 }
 
 #[test]
+fn all_that_is_read_is_told_apart_by_content_and_kept_by_who_asked_alone() {
+    let (_folder, server, scene) = with_scene();
+    let mut paths: Vec<String> = [
+        "/ogc?f=json",
+        "/ogc?f=html",
+        "/ogc/api",
+        "/ogc/conformance",
+        "/ogc/collections",
+        "/ogc/collections/sites",
+        "/ogc/collections/sites/items",
+        "/ogc/collections/sites/items?f=html",
+        "/ogc/collections/sites/items/plant",
+        "/ogc/collections/sites/queryables",
+        "/ogc/collections/sites/schema",
+        "/ogc/collections/candidates/tiles",
+        "/ogc/collections/candidates/tiles/WebMercatorQuad",
+        "/ogc/collections/candidates/tiles/WebMercatorQuad?f=tilejson",
+        "/ogc/tiles",
+        "/ogc/tileMatrixSets",
+        "/ogc/tileMatrixSets/WebMercatorQuad",
+        "/ogc/processes",
+        "/ogc/processes/detect-new-structures",
+        "/ogc/jobs",
+        "/stac",
+        "/stac/conformance",
+        "/stac/queryables",
+        "/stac/collections",
+        "/stac/collections/plant",
+        "/stac/collections/plant/items",
+        "/stac/search",
+        "/tiles/wmts",
+        "/api/taxonomy",
+        "/api/sites",
+        "/api/sites/plant/scenes",
+        "/api/sites/plant/export",
+        "/api/comparisons?site=plant",
+        "/openapi.json",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.extend(
+        ["", "/WebMercatorQuad", "/tilejson.json", "/native.json", "/thumbnail.png"]
+            .map(|rest| format!("/tiles/{scene}{rest}")),
+    );
+    paths.extend(["original", "versions", "placement"].map(|rest| format!("/api/scenes/{scene}/{rest}")));
+    for path in paths {
+        let (status, headers) = server.head_of("GET", &path, &[]);
+        assert_eq!(status, 200, "{path}");
+        let of = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
+        assert!(of("etag").starts_with('"'), "{path} has no strong validator");
+        assert_eq!(of("cache-control"), "private, no-cache", "{path}");
+        let (_, asked_alone) = server.head_of("HEAD", &path, &[]);
+        assert_eq!(asked_alone.get("etag").map(String::as_str), Some(of("etag")), "{path}");
+        let (status, known) = server.head_of("GET", &path, &[("if-none-match", of("etag"))]);
+        assert_eq!(status, 304, "{path}");
+        assert_eq!(
+            (known["etag"].as_str(), known["cache-control"].as_str()),
+            (of("etag"), "private, no-cache")
+        );
+        for word in of("vary").split(", ").filter(|word| !word.is_empty()) {
+            let vary = known.get("vary").map(String::as_str).unwrap_or_default();
+            assert!(vary.to_lowercase().contains(&word.to_lowercase()), "{path} varies by {word}");
+        }
+    }
+    let (_, lost) = server.head_of("GET", "/ogc/collections/sites/items/nothing", &[]);
+    assert_eq!((lost["cache-control"].as_str(), lost.get("etag")), ("private, no-cache", None));
+}
+
+#[test]
+fn tile_sets_are_told_page_by_page_and_none_twice_while_scenes_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = rendered_pair(folder.path());
+    let server = Server::start(&folder.path().join("data"));
+    let (first, second) = server.add_plant((before, after.clone()));
+    let link = |page: &Value, rel: &str| {
+        let links = page["links"].as_array().unwrap();
+        let link = links.iter().find(|link| link["rel"] == rel)?;
+        Some(link["href"].as_str().unwrap().strip_prefix(&server.url).unwrap().to_owned())
+    };
+    let page = server.get("/ogc/tiles?limit=1&f=json").body;
+    assert_eq!(link(&page, "self").unwrap(), "/ogc/tiles?limit=1&f=json");
+    assert_eq!(link(&page, "alternate").unwrap(), "/ogc/tiles?limit=1&f=html");
+    assert!(page.to_string().contains(&second));
+    server.add_scene("plant", &after, "2024-11-21T02:25:00Z");
+    let next = link(&page, "next").unwrap();
+    assert_eq!(next, format!("/ogc/tiles?limit=1&f=json&cursor={second}"));
+    let page = server.get(&next).body;
+    assert!(page["tilesets"].to_string().contains(&first) && !page["tilesets"].to_string().contains(&second));
+    assert_eq!(link(&page, "next"), None);
+    let unknown = server.get("/ogc/tiles?cursor=nothing");
+    assert_eq!((unknown.status, &unknown.body["parameter"]), (404, &json!("cursor")));
+    assert_eq!(server.get(&format!("{next}&offset=1")).body["parameter"], "offset");
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
     let (_folder, server, scene) = with_scene();
     let tile = format!("/tiles/{scene}/native/1/0/0.png");
@@ -136,6 +231,8 @@ fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
         (format!("{wanting}&TileCol=0&colour=red"), 400, "InvalidParameterValue", Some("colour")),
         (format!("{wmts}&service=WMS"), 400, "InvalidParameterValue", Some("service")),
         (wmts.replace("GetTile", "GetLegend"), 400, "OperationNotSupported", Some("request")),
+        (format!("{wanting}&TileCol=0&version=9.9"), 400, "InvalidParameterValue", Some("version")),
+        ("/tiles/wmts?acceptversions=2.0.0,3.0".to_owned(), 400, "VersionNegotiationFailed", None),
         (
             format!("{}&TileCol=0", other_layer.replace("/x/wmts", "/wmts")),
             404,
@@ -162,6 +259,10 @@ fn both_documents_of_capabilities_tell_their_faults_as_exception_reports() {
     for document in ["/tiles/WMTSCapabilities.xml".to_owned(), format!("/tiles/{scene}/WMTSCapabilities.xml")]
     {
         assert_eq!(get(&server, &document, "").status, 200);
+        assert_eq!(
+            get(&server, &format!("{document}?AcceptVersions=2.0.0,1.0.0&VERSION=1.0.0"), "").status,
+            200
+        );
         for (query, locator) in [
             ("service=WMS", "service"),
             ("colour=red", "colour"),

@@ -129,7 +129,11 @@ fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
     let server = Server::start(&folder.path().join("data"));
     let path = announce(&server, 10);
     let url = format!("{}{path}", server.url);
-    let patch = |headers: Headers, body: &[u8]| tus("PATCH", &url, headers, body).0;
+    let patch = |headers: Headers, body: &[u8]| {
+        let (status, headers) = tus("PATCH", &url, headers, body);
+        assert_eq!(header(&headers, "tus-resumable"), "1.0.0", "{status} says which protocol it is of");
+        status
+    };
     let at = |offset| ("upload-offset", offset);
     assert_eq!(patch(&[PIECE, at("5")], b"hello"), 409);
     assert_eq!(patch(&[at("0")], b"hello"), 415);
@@ -150,6 +154,8 @@ fn pieces_that_do_not_fit_are_refused_and_change_nothing() {
     let uploads = format!("{}/uploads", server.url);
     assert_eq!(tus("POST", &uploads, &[("upload-length", "99999999999999")], b"").0, 413);
     assert_eq!(tus("POST", &uploads, &[("upload-length", "-1")], b"").0, 400);
+    let (status, headers) = server.head_of("HEAD", &path, &[("tus-resumable", "0.2.2")]);
+    assert_eq!((status, headers["tus-version"].as_str()), (412, "1.0.0"));
     let (status, headers) = tus("OPTIONS", &uploads, &[], b"");
     assert_eq!(
         (status, header(&headers, "tus-extension")),
@@ -200,8 +206,10 @@ fn a_piece_whose_checksum_was_not_seen_to_fit_does_not_count() {
     let path = announce(&server, bytes.len());
     let id = path.rsplit('/').next().unwrap();
     let part = data.join("uploads").join(format!("{id}.part"));
+    let written = || std::fs::metadata(&part).unwrap().modified().unwrap();
+    let announced = written();
     drop(begin_piece(&server, &path, bytes.len(), &bytes));
-    wait_until(&|| std::fs::metadata(&part).unwrap().len() > 0);
+    wait_until(&|| written() > announced);
     wait_until(&|| state(&server, &path).0 == 200);
     assert_eq!(header(&state(&server, &path).1, "upload-offset"), "0", "the client left meanwhile");
     assert_eq!(std::fs::read_dir(data.join("uploads")).unwrap().count(), 4, "two uploads and nothing else");

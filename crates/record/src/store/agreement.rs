@@ -49,7 +49,7 @@ impl Store {
                 continue;
             }
             let reviews = reviews::reviews_of(&reader, &CandidateId(id))?;
-            pairs.extend(pair(&candidate, &reviews));
+            pairs.extend(pair(&candidate, &reviews)?);
         }
         Ok(agreement::agreement(&pairs))
     }
@@ -57,23 +57,23 @@ impl Store {
 
 /// The last independent verdicts that stand, of the first two people: what somebody said after they saw what the
 /// other had said is left out.
-fn pair(candidate: &Candidate, reviews: &[Review]) -> Option<OpinionPair> {
+fn pair(candidate: &Candidate, reviews: &[Review]) -> Result<Option<OpinionPair>, RecordError> {
     let independent: Vec<Review> = reviews.iter().filter(|review| review.independent).cloned().collect();
-    let [first, second, ..] = last_words(&independent)[..] else { return None };
-    Some(OpinionPair {
+    let [first, second, ..] = last_words(&independent)[..] else { return Ok(None) };
+    Ok(Some(OpinionPair {
         candidate: candidate.id.clone(),
         comparison: candidate.comparison.clone(),
-        first: opinion(candidate, first),
-        second: opinion(candidate, second),
-    })
+        first: opinion(candidate, first)?,
+        second: opinion(candidate, second)?,
+    }))
 }
 
-fn opinion(candidate: &Candidate, review: &Review) -> Opinion {
-    let own = review.geometry.as_ref().and_then(|geometry| geojson::read_polygon(geometry).ok());
-    Opinion {
+fn opinion(candidate: &Candidate, review: &Review) -> Result<Opinion, RecordError> {
+    let own = review.geometry.as_ref().map(geojson::stored_polygon).transpose()?;
+    Ok(Opinion {
         person: review.actor.clone(),
         verdict: review.verdict,
         structure_type: review.structure_type.clone().filter(|_| review.verdict == Verdict::Confirm),
         outline: own.unwrap_or_else(|| candidate.found.outline.clone()),
-    }
+    })
 }

@@ -5,14 +5,14 @@ use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::{
-    Change, Store, drawing,
+    Change, REVISIONS_MAX, Store, comparisons, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
 use crate::{
     annotation::{Annotation, AnnotationStatus},
     error::RecordError,
-    events::{Actor, Event, Role},
+    events::{self, Actor, Event, Role},
     geojson,
     id::{AnnotationId, CandidateId},
     review,
@@ -50,8 +50,8 @@ impl Store {
     /// confidence, construction window. A draft that no candidate stands for is confirmed by a reviewer who changes it.
     ///
     /// # Errors
-    /// When it is not there, at another revision or of another site, the structure type is unknown, or the role is too
-    /// low: analysts change drafts, reviewers anything.
+    /// When it is not there, at another revision, at its last one or of another site, the structure type is unknown, or the
+    /// role is too low: analysts change drafts, reviewers anything.
     pub fn update_annotation(
         &self,
         actor: &Actor,
@@ -63,6 +63,7 @@ impl Store {
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             let old = current(&change, id, if_match)?;
+            must_have_another_revision(&old)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
             }
@@ -130,7 +131,7 @@ impl Store {
     /// confidence, construction window. A withdrawn annotation comes back with it.
     ///
     /// # Errors
-    /// When it is not there or at another revision, it never had the revision asked for, its candidate is
+    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its candidate is
     /// confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers anything.
     pub fn restore_annotation(
         &self,
@@ -145,6 +146,7 @@ impl Store {
             let item = whether_hidden_or_not(&change, id)?;
             items::must_match(Collection::Annotations, &item, if_match)?;
             let old = geojson::annotation_from_feature(&item.value())?;
+            must_have_another_revision(&old)?;
             let then = at_revision(transaction, id, revision)?;
             let status = match old.status {
                 AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
@@ -182,8 +184,10 @@ impl Store {
         reader: Option<&str>,
         id: &AnnotationId,
     ) -> Result<Vec<Event>, RecordError> {
-        let hidden = sight::hidden_by(&*self.read()?, reader, Collection::Annotations, id.as_str())?;
-        let versions = self.events_of(&format!("annotation/{id}"))?;
+        let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
+        let hidden = sight::hidden_by(&snapshot, reader, Collection::Annotations, id.as_str())?;
+        let versions = events::of_subject(&snapshot, &format!("annotation/{id}"))?;
         if versions.is_empty() || hidden.is_some() {
             return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
         }
@@ -264,18 +268,13 @@ fn status_again(
     if let Some(status) = review::annotation_status(&reviews) {
         return Ok(status);
     }
-    let item = items::stored_ever(
-        change.transaction,
-        &sight::everything(),
-        Collection::Candidates,
-        candidate.as_str(),
-    )?;
+    let is_drawn = comparisons::candidate_ever(change.transaction, candidate)?.is_drawn();
     Err(RecordError::Conflict {
         what: "annotation",
         id: old.id.to_string(),
         state: "of a candidate that nobody confirms any more".to_owned(),
         // a drawing that was taken back is not in the queue any more
-        change: if geojson::candidate_from_feature(&item.value())?.is_drawn() {
+        change: if is_drawn {
             "restoring it; draw the structure again instead"
         } else {
             "restoring it; review the candidate instead"
@@ -297,11 +296,25 @@ fn status_of_author(actor: &Actor) -> AnnotationStatus {
 
 fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
     let item = whether_hidden_or_not(change, id)?;
-    if geojson::annotation_from_feature(&item.value())?.status == AnnotationStatus::Withdrawn {
+    let annotation = geojson::annotation_from_feature(&item.value())?;
+    if annotation.status == AnnotationStatus::Withdrawn {
         return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
     }
     items::must_match(Collection::Annotations, &item, if_match)?;
-    Ok(geojson::annotation_from_feature(&item.value())?)
+    Ok(annotation)
+}
+
+/// Withdrawing and reviews need no such care: the first happens once in between, and those are counted.
+fn must_have_another_revision(annotation: &Annotation) -> Result<(), RecordError> {
+    if annotation.revision < REVISIONS_MAX {
+        return Ok(());
+    }
+    Err(RecordError::Conflict {
+        what: "annotation",
+        id: annotation.id.to_string(),
+        state: format!("at revision {}, the last", annotation.revision),
+        change: "changing it again",
+    })
 }
 
 /// An annotation, withdrawn or not, that the actor may see.

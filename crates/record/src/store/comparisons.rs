@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Change, Store,
     items::{self, Collection, Written},
-    read_document, read_documents, scenes,
+    read_document, read_documents, scenes, sight,
 };
 use crate::{
     blobs::Sha256Hex,
@@ -38,9 +38,10 @@ impl Store {
     /// Records a comparison and all its candidates, or nothing.
     ///
     /// # Errors
-    /// When a scene is not there, the scenes are of two sites, or the role is less than analyst.
+    /// When a scene is not there, the scenes are of two sites, an outline is none, or the role is less than analyst.
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
+        must_have_outlines(&new)?;
         self.write(|transaction| added(&Change::begin(transaction, actor), new))
     }
 
@@ -91,7 +92,15 @@ impl Store {
     }
 }
 
-/// Records a comparison and all its candidates.
+/// Asks that what was found has outlines that a person could have drawn: they are changed and exported as those are.
+pub(super) fn must_have_outlines(new: &NewComparison) -> Result<(), RecordError> {
+    let check = |(index, found): (usize, &NewCandidate)| {
+        geojson::must_be_outline(&found.outline).map_err(|source| RecordError::FoundOutline { index, source })
+    };
+    new.candidates.iter().enumerate().try_for_each(check)
+}
+
+/// Records a comparison and all its candidates, whose outlines were looked at.
 pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
     let before = scenes::scene(change.transaction, &new.before)?;
     let after = scenes::scene(change.transaction, &new.after)?;
@@ -138,6 +147,15 @@ pub(super) fn stored(
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "comparison", id: id.to_string() })?;
     read_document("comparison", id.as_str(), &text)
+}
+
+/// A candidate, taken back or not.
+pub(super) fn candidate_ever(
+    connection: &rusqlite::Connection,
+    id: &CandidateId,
+) -> Result<Candidate, RecordError> {
+    let item = items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?;
+    Ok(geojson::candidate_from_feature(&item.value())?)
 }
 
 /// Comparisons of a site, newest first.

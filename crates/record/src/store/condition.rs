@@ -32,14 +32,14 @@ impl Sql {
         sql
     }
 
-    /// Conditions with a word between them, in parentheses, as a tree that is no deeper than it must be: SQLite takes
-    /// one of a thousand levels at most.
-    pub(super) fn all_or_any(parts: &[Sql], word: &str) -> Sql {
+    /// Parts in any order with a word between them, in parentheses, as a tree that is no deeper than it must be: SQLite
+    /// takes one of a thousand levels at most.
+    pub(super) fn balanced(parts: &[Sql], word: &str) -> Sql {
         match parts {
             [] | [_] | [_, _] => Sql::joined(parts, word),
             parts => {
                 let (first, second) = parts.split_at(parts.len() / 2);
-                Sql::joined(&[Sql::all_or_any(first, word), Sql::all_or_any(second, word)], word)
+                Sql::joined(&[Sql::balanced(first, word), Sql::balanced(second, word)], word)
             }
         }
     }

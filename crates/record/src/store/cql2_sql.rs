@@ -5,10 +5,12 @@ use jiff::{
     civil::{Date, Time},
     tz::TimeZone,
 };
+use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 
 use super::{
     condition::{Sql, bounds_touch, touches_boxes},
+    functions::is_pattern,
     items::Collection,
 };
 use crate::{
@@ -61,6 +63,10 @@ const LIST_OPERATIONS: [&str; 4] = ["a_equals", "a_contains", "a_containedBy", "
 
 /// Milliseconds between the first and the last instant of a day.
 const DAY_MS: i64 = 86_400_000 - 1;
+
+/// Most numbers that are taken or divided one after the other: each is a level of SQL, also within as many others as a
+/// filter may nest, and SQLite takes a thousand.
+const IN_A_ROW_MAX: usize = 20;
 
 /// What an operand is, and the SQL for it.
 enum Operand {
@@ -269,7 +275,7 @@ impl Reading {
                 if parts.is_empty() {
                     return Err(count(op, args, "at least one condition"));
                 }
-                Ok(Operand::Truth(Sql::all_or_any(&parts, word)))
+                Ok(Operand::Truth(Sql::balanced(&parts, word)))
             }
             "not" => match args {
                 [arg] => Ok(Operand::Truth(Sql::of("(NOT {})", &[&self.truth(arg)?]))),
@@ -291,6 +297,13 @@ impl Reading {
             "like" => {
                 let [value, pattern] = two(op, args)?;
                 match (self.operand(value)?, self.operand(pattern)?) {
+                    (Operand::Text(_), Operand::Text(pattern)) if holds_long_text(&pattern) => {
+                        Err(FilterError::Operands {
+                            op: op.to_owned(),
+                            got: "a longer pattern".to_owned(),
+                            wanted: "one of 200 characters at most",
+                        })
+                    }
                     (Operand::Text(value), Operand::Text(pattern)) => {
                         Ok(Operand::Truth(Sql::of("is_like({}, {})", &[&value, &pattern])))
                     }
@@ -372,9 +385,10 @@ impl Reading {
         let mut plain = Vec::with_capacity(choices.len());
         for choice in choices {
             match (&sought, self.operand(choice)?) {
-                (Operand::Text(_), Operand::Text(sql)) | (Operand::Number(_), Operand::Number(sql)) => {
-                    plain.push(sql);
-                }
+                (Operand::Text(_), Operand::Text(sql))
+                | (Operand::Number(_), Operand::Number(sql))
+                // conditions nest: read again for each choice they would grow with each level
+                | (Operand::Truth(_), Operand::Truth(sql)) => plain.push(sql),
                 _ => break,
             }
         }
@@ -385,7 +399,7 @@ impl Reading {
             .iter()
             .map(|choice| Ok(self.compare("=", value, choice)?.sql()))
             .collect::<Result<Vec<_>, FilterError>>()?;
-        Ok(Operand::Truth(Sql::all_or_any(&parts, " OR ")))
+        Ok(Operand::Truth(Sql::balanced(&parts, " OR ")))
     }
 
     fn arithmetic(&self, op: &str, args: &[Value]) -> Result<Operand, FilterError> {
@@ -398,8 +412,19 @@ impl Reading {
             .collect::<Result<Vec<_>, _>>()?;
         match (op, numbers.as_slice()) {
             ("-", [one]) => Ok(Operand::Number(Sql::of("(-{})", &[one]))),
-            ("+" | "-" | "*", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, &format!(" {op} ")))),
-            ("/", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, " * 1.0 / "))),
+            ("+" | "*", [_, _, ..]) => Ok(Operand::Number(Sql::balanced(&numbers, &format!(" {op} ")))),
+            ("-" | "/", [_, _, ..]) if numbers.len() > IN_A_ROW_MAX => Err(FilterError::Operands {
+                op: op.to_owned(),
+                got: format!("{} numbers", numbers.len()),
+                wanted: "20 at most",
+            }),
+            ("-", [_, _, ..]) => Ok(Operand::Number(Sql::joined(&numbers, " - "))),
+            // two whole numbers would give a whole number
+            ("/", [first, others @ ..]) if !others.is_empty() => {
+                let real = Sql::of("{} * 1.0", &[first]);
+                let parts: Vec<Sql> = std::iter::once(real).chain(others.iter().cloned()).collect();
+                Ok(Operand::Number(Sql::joined(&parts, " / ")))
+            }
             ("%" | "div" | "^", [a, b]) => {
                 let name = match op {
                     "%" => "remainder",
@@ -468,7 +493,7 @@ fn time_of(text: &str) -> Result<Operand, FilterError> {
     let (start, end) = match text.parse::<Timestamp>() {
         Ok(instant) => (instant.as_millisecond(), instant.as_millisecond()),
         Err(_) => {
-            let day: Date = text.parse().map_err(|_| wrong())?;
+            let day: Date = text.parse().ok().filter(|_| is_plain_date(text)).ok_or_else(wrong)?;
             // a day must have a next one to have an end
             day.checked_add(1.day()).map_err(|_| wrong())?;
             let start = TimeZone::UTC
@@ -479,6 +504,21 @@ fn time_of(text: &str) -> Result<Operand, FilterError> {
         }
     };
     Ok(Operand::Time { start: Sql::bound(start), end: Sql::bound(end) })
+}
+
+fn holds_long_text(pattern: &Sql) -> bool {
+    let is_long = |value: &SqlValue| matches!(value, SqlValue::Text(text) if !is_pattern(text));
+    pattern.values.iter().any(is_long)
+}
+
+/// Whether a text has the form `2024-05-01`: out of a time without a zone a parser of dates takes the date.
+fn is_plain_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn texts(items: &[Value]) -> Result<Operand, FilterError> {

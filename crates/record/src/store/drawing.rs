@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     annotation::Annotation,
+    antimeridian,
     candidate::{self, Candidate, Comparison, Detector, NewCandidate},
     error::RecordError,
     events::{Actor, Role},
@@ -38,11 +39,12 @@ impl Store {
     /// Records a structure that a person drew: as a candidate of the comparison that nobody has scored, confirmed by
     /// who drew it. A second person looks at it as at any other candidate.
     ///
-    /// With an `idempotency_key` that the same actor has used before, nothing is written and the outcome of then is
-    /// told again.
+    /// With an `idempotency_key` that the same actor has used before, nothing is written: the drawing of then is told
+    /// again, with what stands of it now.
     ///
     /// # Errors
-    /// When the comparison is not there, the structure type is not in the taxonomy, or the role is less than analyst.
+    /// When the comparison is not there, the structure type is not in the taxonomy, the key was used for something else
+    /// than a drawing in the comparison, or the role is less than analyst.
     pub fn draw_candidate(
         &self,
         actor: &Actor,
@@ -52,6 +54,10 @@ impl Store {
         actor.must_be(Role::Analyst, "drawing a structure")?;
         self.write(|transaction| {
             if let Some(done) = reviews::answered(transaction, actor, idempotency_key)? {
+                let candidate = comparisons::candidate_ever(transaction, &done.candidate)?;
+                if !candidate.is_drawn() || candidate.comparison != drawing.comparison {
+                    return Err(reviews::used_otherwise(idempotency_key));
+                }
                 return reviews::outcome(transaction, done);
             }
             let change = Change::begin(transaction, actor);
@@ -127,7 +133,8 @@ fn distance_ms(comparison: &Comparison, annotation: &Annotation) -> Option<i64> 
 
 fn shows(change: &Change<'_>, scene: &SceneId, outline: &Polygon<f64>) -> Result<bool, RecordError> {
     let footprint = scenes::scene(change.transaction, scene)?.facts.footprint;
-    Ok(footprint.is_some_and(|footprint| footprint.intersects(outline)))
+    let meets = |footprint: Polygon<f64>| footprint.intersects(&antimeridian::beside(&footprint, outline));
+    Ok(footprint.is_some_and(meets))
 }
 
 /// Writes a candidate that a person drew; nobody has spoken for it yet.

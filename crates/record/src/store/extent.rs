@@ -10,7 +10,8 @@ use crate::{error::RecordError, geojson::written_degrees};
 pub struct Extent {
     /// West, south, east, north in degrees.
     pub bounds: [f64; 4],
-    /// First and last instant in milliseconds since 1970; `None` where no feature has a time.
+    /// First and last instant in milliseconds since 1970: `i64::MIN` and `i64::MAX` where the window of an annotation is
+    /// open; `None` where no feature has a time.
     pub interval_ms: Option<(i64, i64)>,
 }
 
@@ -30,7 +31,8 @@ impl Store {
         collection: Collection,
     ) -> Result<Option<Extent>, RecordError> {
         let connection = self.read()?;
-        let seen = sight::items_seen_by(&connection, reader)?;
+        let snapshot = connection.unchecked_transaction()?;
+        let seen = sight::items_seen_by(&snapshot, reader)?;
         let name = Sql::bound(collection.as_str().to_owned());
         // of candidates the state is hidden, never the place
         let all = seen == sight::everything() || collection != Collection::Annotations;
@@ -40,7 +42,7 @@ impl Store {
         } else {
             Sql::of("SELECT {} FROM {} WHERE collection = {} AND hidden = 0", &[&ends, &seen, &name])
         };
-        let mut statement = connection.prepare_cached(&sql.text)?;
+        let mut statement = snapshot.prepare_cached(&sql.text)?;
         Ok(statement.query_row(params_from_iter(&sql.values), extent_from_row)?)
     }
 }

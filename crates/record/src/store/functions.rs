@@ -12,6 +12,9 @@ use rusqlite::{
 };
 use serde_json::Value;
 
+/// Longest pattern of LIKE in characters.
+const PATTERN_CHARACTERS_MAX: usize = 200;
+
 /// Adds the functions that `cql2_sql` calls.
 pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     let flags =
@@ -28,6 +31,8 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function(c"is_like", 2, flags, |context| {
         let (text, pattern): (Option<String>, Option<String>) = (context.get(0)?, context.get(1)?);
+        // a property may be a pattern too
+        let pattern = pattern.filter(|pattern| is_pattern(pattern));
         Ok(text.zip(pattern).map(|(text, pattern)| is_like(&text, &pattern)))
     })?;
     connection.create_scalar_function(c"remainder", 2, flags, |context| numbers(context, |a, b| a % b))?;
@@ -43,6 +48,11 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
 fn numbers(context: &Context<'_>, of: impl Fn(f64, f64) -> f64) -> rusqlite::Result<Option<f64>> {
     let (a, b): (Option<f64>, Option<f64>) = (context.get(0)?, context.get(1)?);
     Ok(a.zip(b).map(|(a, b)| of(a, b)).filter(|value| value.is_finite()))
+}
+
+/// Whether a text is short enough for a pattern: the longest texts take some milliseconds then.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.chars().count() <= PATTERN_CHARACTERS_MAX
 }
 
 /// CQL2's LIKE: `%` is any text, `_` any character, `\` takes the next one as it is; case counts.

@@ -102,8 +102,10 @@ impl Store {
         id: &str,
     ) -> Result<Item, RecordError> {
         let connection = self.read()?;
-        let seen = sight::items_seen_by(&connection, reader)?;
-        stored_in(&connection, &seen, collection, id)
+        // one snapshot for what is hidden and the row
+        let snapshot = connection.unchecked_transaction()?;
+        let seen = sight::items_seen_by(&snapshot, reader)?;
+        stored_in(&snapshot, &seen, collection, id)
     }
 
     /// The same for a feature that may have been withdrawn meanwhile.
@@ -117,8 +119,9 @@ impl Store {
         id: &str,
     ) -> Result<Item, RecordError> {
         let connection = self.read()?;
-        let seen = sight::items_seen_by(&connection, reader)?;
-        stored_ever(&connection, &seen, collection, id)
+        let snapshot = connection.unchecked_transaction()?;
+        let seen = sight::items_seen_by(&snapshot, reader)?;
+        stored_ever(&snapshot, &seen, collection, id)
     }
 
     /// Who changed a feature last, and when.

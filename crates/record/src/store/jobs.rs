@@ -101,6 +101,7 @@ impl Store {
         found: NewComparison,
         result: impl FnOnce(&Comparison) -> Value,
     ) -> Result<Option<(Job, Comparison)>, RecordError> {
+        comparisons::must_have_outlines(&found)?;
         self.write(|transaction| {
             let job = job(transaction, id)?;
             if job.status != JobStatus::Running {
@@ -196,8 +197,8 @@ impl Store {
     /// When the database fails.
     pub fn jobs(&self, limit: u32) -> Result<Vec<Job>, RecordError> {
         let reader = self.read()?;
-        let mut statement =
-            reader.prepare_cached("SELECT document, progress, message FROM job ORDER BY n DESC LIMIT ?1")?;
+        let mut statement = reader
+            .prepare_cached("SELECT id, document, progress, message FROM job ORDER BY n DESC LIMIT ?1")?;
         let rows = statement.query_map([limit], stored_job)?.collect::<Result<Vec<_>, _>>()?;
         rows.into_iter().map(complete).collect()
     }
@@ -299,19 +300,19 @@ fn save(connection: &Connection, job: &Job) -> Result<(), RecordError> {
 
 fn job(connection: &Connection, id: &JobId) -> Result<Job, RecordError> {
     connection
-        .prepare_cached("SELECT document, progress, message FROM job WHERE id = ?1")?
+        .prepare_cached("SELECT id, document, progress, message FROM job WHERE id = ?1")?
         .query_row([id.as_str()], stored_job)
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "job", id: id.to_string() })
         .and_then(complete)
 }
 
-fn stored_job(row: &Row<'_>) -> rusqlite::Result<(String, u8, String)> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+fn stored_job(row: &Row<'_>) -> rusqlite::Result<(String, String, u8, String)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
 /// Progress changes often and is kept beside the document.
-fn complete((text, progress, message): (String, u8, String)) -> Result<Job, RecordError> {
-    let job: Job = read_document("job", "", &text)?;
+fn complete((id, text, progress, message): (String, String, u8, String)) -> Result<Job, RecordError> {
+    let job: Job = read_document("job", &id, &text)?;
     Ok(Job { progress, message, ..job })
 }

@@ -32,7 +32,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 pub use comparisons::NewComparison;
@@ -62,12 +62,19 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_second_look.sql"),
     include_str!("../../migrations/0005_extents.sql"),
     include_str!("../../migrations/0006_pending.sql"),
+    include_str!("../../migrations/0007_versions.sql"),
 ];
+/// Oldest schema that has all columns which verification looks at.
+const VERIFIABLE_SCHEMA_MIN: u32 = 3;
+const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";
 /// Connections that read at the same time.
 const READERS: usize = 4;
+/// Most revisions of a scene, of which each that places it anew keeps a working copy, and of an annotation, whose versions
+/// are told all at once.
+const REVISIONS_MAX: u64 = 1_000;
 /// How long a connection waits for another process (such as `stakeout verify`) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a question to the database may take, and how long one waits for a reader, seconds: longer ones would keep
@@ -183,13 +190,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub fn events_of(&self, subject: &str) -> Result<Vec<Event>, RecordError> {
-        let reader = self.read()?;
-        let mut statement = reader.prepare_cached(
-            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
-             WHERE subject = ?1 ORDER BY seq",
-        )?;
-        let events = statement.query_map([subject], Event::from_row)?.collect::<Result<_, _>>()?;
-        Ok(events)
+        events::of_subject(&*self.read()?, subject)
     }
 
     fn read(&self) -> Result<Reader<'_>, RecordError> {
@@ -218,10 +219,10 @@ impl Store {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, RecordError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    configured_reader(Connection::open_with_flags(path, READ_ONLY)?)
+}
+
+fn configured_reader(connection: Connection) -> Result<Connection, RecordError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     connection.pragma_update(None, "mmap_size", MAPPED_BYTES_MAX)?;
@@ -241,26 +242,72 @@ fn configure(connection: &Connection) -> Result<(), RecordError> {
 
 fn migrate(connection: &mut Connection) -> Result<(), RecordError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = MIGRATIONS.len() as u32;
-    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known {
-        return Err(RecordError::NewerSchema { found, known });
-    }
+    let found = schema(&transaction)?;
+    must_be_known(found)?;
     for migration in &MIGRATIONS[found as usize..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
     Ok(())
 }
 
-/// Opens the database of a store for reading only, without touching anything else in the folder.
+fn schema(connection: &Connection) -> Result<u32, RecordError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+fn must_be_known(found: u32) -> Result<(), RecordError> {
+    let known = MIGRATIONS.len() as u32;
+    if found > known { Err(RecordError::NewerSchema { found, known }) } else { Ok(()) }
+}
+
+/// Opens the database of a store for reading only. SQLite makes its `-wal` and `-shm` beside it where they are not there,
+/// and leaves them; where it cannot, as in a folder that is write-protected, the database is read as it is, if no log waits
+/// to be read with it.
 pub(crate) fn open_for_verification(folder: &Path) -> Result<(Connection, Blobs), RecordError> {
     let path = folder.join(DATABASE_FILE);
     if !path.is_file() {
         return Err(RecordError::NotFound { what: "store", id: folder.display().to_string() });
     }
-    Ok((open_reader(&path)?, Blobs::at(&folder.join(BLOB_FOLDER))))
+    let with_schema = |connection: Connection| Ok((schema(&connection)?, connection));
+    let (found, connection) = match open_reader(&path).and_then(with_schema) {
+        Err(error) if cannot_be_opened(&error) && !has_log(folder) => {
+            open_unchanging(&path).and_then(with_schema)?
+        }
+        opened => opened?,
+    };
+    must_be_known(found)?;
+    if found < VERIFIABLE_SCHEMA_MIN {
+        return Err(RecordError::OlderSchema { found, least: VERIFIABLE_SCHEMA_MIN });
+    }
+    Ok((connection, Blobs::at(&folder.join(BLOB_FOLDER))))
+}
+
+fn cannot_be_opened(error: &RecordError) -> bool {
+    let RecordError::Database(error) = error else { return false };
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// Whether writes wait in the log that are not in the database file.
+fn has_log(folder: &Path) -> bool {
+    let log = folder.join(format!("{DATABASE_FILE}-wal"));
+    log.metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Opens a database to which nobody writes.
+fn open_unchanging(path: &Path) -> Result<Connection, RecordError> {
+    let path = path.canonicalize().map_err(RecordError::io(path, "opened"))?;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(char::from(*byte))
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    configured_reader(Connection::open_with_flags(uri, READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?)
 }
 
 /// A write in progress: who, when, and the transaction.

@@ -273,7 +273,9 @@ impl Store {
         reader: Option<&str>,
         collection: Collection,
     ) -> Result<String, RecordError> {
-        Ok(Seen::of(&*self.read()?, reader, collection)?.version)
+        let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
+        Ok(Seen::of(&snapshot, reader, collection)?.version)
     }
 
     /// Visits the rows of a page in their order.

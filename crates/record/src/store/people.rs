@@ -12,7 +12,7 @@ use crate::{
     events::{Actor, Role},
     id::TokenId,
     taxonomy::{self, StructureType, Taxonomy, default_structure_types},
-    token::{NewToken, Token},
+    token::{NewToken, Token, person_name},
 };
 
 const SECRET_PREFIX: &str = "stk_";
@@ -23,15 +23,16 @@ impl Store {
     /// secret of 256 random bits.
     ///
     /// # Errors
-    /// When the role of the actor is less than admin.
+    /// When the role of the actor is less than admin, or the name is none of a person ([`person_name`]).
     pub fn create_token(&self, actor: &Actor, name: &str, role: Role) -> Result<NewToken, RecordError> {
         actor.must_be(Role::Admin, "making a token")?;
+        let name = &person_name(name)?;
         let secret = random_secret()?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
             let token = Token {
                 id: TokenId::random(),
-                name: name.to_owned(),
+                name: name.clone(),
                 role,
                 created: change.time,
                 revoked: None,

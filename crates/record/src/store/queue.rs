@@ -76,8 +76,9 @@ impl Store {
     /// When there is no such candidate.
     pub fn queue_entry(&self, reader: Option<&str>, id: &CandidateId) -> Result<QueueEntry, RecordError> {
         let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
         let one = Sql::of("item.collection = 'candidates' AND item.id = {}", &[&Sql::bound(id.to_string())]);
-        let found = entries(&connection, reader, &one)?.pop();
+        let found = entries(&snapshot, reader, &one)?.pop();
         found.ok_or_else(|| RecordError::NotFound { what: "candidate", id: id.to_string() })
     }
 
@@ -105,14 +106,12 @@ fn entries(
     which: &Sql,
 ) -> Result<Vec<QueueEntry>, RecordError> {
     let seen = sight::items_seen_by(connection, reader)?;
-    let mut annotation = seen.clone();
-    annotation.text = annotation.text.trim_end_matches(" AS item").to_owned();
     let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
     let sql = Sql::of(
         "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
                 item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
                 annotation.id, annotation.state, json_extract(item.feature, '$.properties.score') AS score
-         FROM {} LEFT JOIN {} AS annotation
+         FROM {} AS item LEFT JOIN {} AS annotation
              ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
          WHERE {}
          ORDER BY waits DESC, score DESC NULLS FIRST, item.id LIMIT {})
@@ -120,7 +119,7 @@ fn entries(
         &[
             &name,
             &seen,
-            &annotation,
+            &seen,
             which,
             &Sql::bound(i64::from(QUEUE_CANDIDATES_MAX)),
         ],

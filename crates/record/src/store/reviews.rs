@@ -28,18 +28,22 @@ pub struct SeenReviews {
     pub hidden: Option<String>,
 }
 
+/// Most reviews of a candidate, undone ones among them: all are read at each new one.
+const REVIEWS_MAX: usize = 1_000;
+/// Most of them by one person, so that nobody alone keeps others from speaking.
+const REVIEWS_OF_ONE_MAX: usize = 100;
 /// Longest idempotency key in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 
 impl Store {
     /// Records a review of a candidate; a confirmation makes or strengthens its annotation.
     ///
-    /// With an `idempotency_key` that the same actor has used before, nothing is written and the
-    /// outcome of then is told again.
+    /// With an `idempotency_key` that the same actor has used before, nothing is written: the review of then is told
+    /// again, with what stands of its candidate now.
     ///
     /// # Errors
     /// When the candidate is not there or at another revision, the structure type is not in the
-    /// taxonomy, or the role is less than analyst.
+    /// taxonomy, the key was used for another candidate, there are too many reviews, or the role is less than analyst.
     pub fn add_review(
         &self,
         actor: &Actor,
@@ -50,7 +54,7 @@ impl Store {
     ) -> Result<ReviewOutcome, RecordError> {
         actor.must_be(Role::Analyst, "reviewing a candidate")?;
         self.write(|transaction| {
-            if let Some(done) = answered(transaction, actor, idempotency_key)? {
+            if let Some(done) = answered_of(transaction, actor, candidate, idempotency_key)? {
                 return outcome(transaction, done);
             }
             let change = Change::begin(transaction, actor);
@@ -84,13 +88,21 @@ impl Store {
         })
     }
 
-    /// What became of a review that the same actor has sent under this key before.
+    /// A review of a candidate that the same actor has sent under this key before, with what stands of the candidate
+    /// now.
     ///
     /// # Errors
-    /// When the key is empty or too long.
-    pub fn answered_review(&self, actor: &Actor, key: &str) -> Result<Option<ReviewOutcome>, RecordError> {
-        let reader = self.read()?;
-        answered(&reader, actor, Some(key))?.map(|done| outcome(&reader, done)).transpose()
+    /// When the key is empty or too long, or was used for another candidate.
+    pub fn answered_review(
+        &self,
+        actor: &Actor,
+        candidate: &CandidateId,
+        key: &str,
+    ) -> Result<Option<ReviewOutcome>, RecordError> {
+        let connection = self.read()?;
+        let snapshot = connection.unchecked_transaction()?;
+        let done = answered_of(&snapshot, actor, candidate, Some(key))?;
+        done.map(|done| outcome(&snapshot, done)).transpose()
     }
 
     /// Reviews of a candidate as a person may see them ([`Actor::reader`]): what somebody else has said
@@ -100,9 +112,10 @@ impl Store {
     /// When the candidate is not there.
     pub fn reviews(&self, reader: Option<&str>, candidate: &CandidateId) -> Result<SeenReviews, RecordError> {
         let connection = self.read()?;
-        items::stored(&connection, Collection::Candidates, candidate.as_str())?;
-        let hidden = sight::hidden_by(&connection, reader, Collection::Candidates, candidate.as_str())?;
-        let mut reviews = reviews_of(&connection, candidate)?;
+        let snapshot = connection.unchecked_transaction()?;
+        items::stored(&snapshot, Collection::Candidates, candidate.as_str())?;
+        let hidden = sight::hidden_by(&snapshot, reader, Collection::Candidates, candidate.as_str())?;
+        let mut reviews = reviews_of(&snapshot, candidate)?;
         if hidden.is_some() {
             reviews.retain(|review| Some(review.actor.as_str()) == reader);
         }
@@ -120,6 +133,19 @@ pub(super) fn spoken(
     must_be_structure_type(change.transaction, new.structure_type.as_deref())?;
     let candidate = CandidateId(item.id.clone());
     let earlier = reviews_of(change.transaction, &candidate)?;
+    let own = earlier.iter().filter(|review| review.actor == change.actor.name).count();
+    if own >= REVIEWS_OF_ONE_MAX || earlier.len() >= REVIEWS_MAX {
+        return Err(RecordError::Conflict {
+            what: "candidate",
+            id: item.id.clone(),
+            state: format!(
+                "reviewed {own} times by {} and {} times in all",
+                change.actor.name,
+                earlier.len()
+            ),
+            change: "another review",
+        });
+    }
     let review = Review {
         independent: review::is_independent(&earlier, &change.actor.name),
         ..recorded(change, &candidate, new)
@@ -268,11 +294,11 @@ fn settle_annotation(
                 Some(review) if review.role < Role::Reviewer && !is_draft(&old, status) => {
                     with_dispute_settled(&old, status, review)
                 }
-                Some(review) => with_words(&old, review),
+                Some(review) => with_words(&old, review)?,
             };
             annotation.status = status;
             if annotation == old {
-                return Ok(Some(old));
+                return Ok(Some(old).filter(|old| !is_withdrawn(old)));
             }
             annotation.updated = change.time;
             annotation.revision += 1;
@@ -331,7 +357,7 @@ fn from_review(
         updated: change.time,
         revision: 1,
     };
-    Ok(with_words(&plain, words))
+    with_words(&plain, words)
 }
 
 /// The images that what is said of a candidate rests on.
@@ -367,18 +393,17 @@ fn with_dispute_settled(old: &Annotation, status: AnnotationStatus, review: &Rev
 }
 
 /// An annotation with what a confirming review says of it; what the review leaves open stays.
-fn with_words(annotation: &Annotation, review: &Review) -> Annotation {
+fn with_words(annotation: &Annotation, review: &Review) -> Result<Annotation, RecordError> {
     let mut changed = annotation.clone();
     changed.structure_type = review.structure_type.clone().or(changed.structure_type);
     changed.confidence = review.confidence.or(changed.confidence);
     changed.title = review.title.clone().or(changed.title);
     changed.note = review.note.clone().or(changed.note);
-    let outline = review.geometry.as_ref().and_then(|geometry| geojson::read_polygon(geometry).ok());
-    if let Some(outline) = outline {
-        changed.area_m2 = geojson::geodesic_area_m2(&outline);
-        changed.outline = outline;
+    if let Some(geometry) = &review.geometry {
+        changed.outline = geojson::stored_polygon(geometry)?;
+        changed.area_m2 = geojson::geodesic_area_m2(&changed.outline);
     }
-    changed
+    Ok(changed)
 }
 
 pub(super) fn reviews_of(
@@ -397,6 +422,29 @@ fn review_of_id(transaction: &Connection, id: &ReviewId) -> Result<Review, Recor
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "review", id: id.to_string() })?;
     read_document("review", id.as_str(), &text)
+}
+
+/// A review of this candidate that the actor has sent under a key before.
+fn answered_of(
+    connection: &Connection,
+    actor: &Actor,
+    candidate: &CandidateId,
+    key: Option<&str>,
+) -> Result<Option<Review>, RecordError> {
+    match answered(connection, actor, key)? {
+        Some(done) if done.candidate != *candidate => Err(used_otherwise(key)),
+        done => Ok(done),
+    }
+}
+
+/// Refuses a key under which the actor has sent something else: to answer with that would lose what is sent now.
+pub(super) fn used_otherwise(key: Option<&str>) -> RecordError {
+    RecordError::Conflict {
+        what: "Idempotency-Key",
+        id: key.unwrap_or_default().to_owned(),
+        state: "that of something else that was sent".to_owned(),
+        change: "using it again",
+    }
 }
 
 pub(super) fn answered(

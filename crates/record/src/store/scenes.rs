@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    Change, Store,
+    Change, REVISIONS_MAX, Store,
     items::{self, Collection, IfMatch},
     jobs, read_document, read_documents,
 };
@@ -16,9 +16,6 @@ use crate::{
     id::{JobId, SceneId, SiteId},
     scene::{HandPlacement, NewScene, RasterFacts, Scene, SceneDescription},
 };
-
-/// Most revisions of a scene: each that places it anew keeps a working copy.
-const REVISIONS_MAX: u64 = 1_000;
 
 const CHANGING: &str = "changing a scene";
 
@@ -222,13 +219,14 @@ impl Store {
         read_documents("scene", &mut statement, [site.as_str()])
     }
 
-    /// The scenes recorded last, of a site or of all, newest first.
+    /// The scenes recorded last, of a site or of all, newest first; those before `older_than`, which may be withdrawn by now.
     ///
     /// # Errors
-    /// When the site is not there.
+    /// When the site is not there, or there was never such a scene.
     pub fn newest_scenes(
         &self,
         site: Option<&SiteId>,
+        older_than: Option<&SceneId>,
         offset: u64,
         limit: u64,
     ) -> Result<Vec<Scene>, RecordError> {
@@ -236,11 +234,13 @@ impl Store {
         if let Some(site) = site {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
+        let below: Option<i64> = older_than.map(|id| number(&reader, id)).transpose()?;
         let mut statement = reader.prepare_cached(
             "SELECT id, document FROM scene
-             WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) ORDER BY n DESC LIMIT ?2 OFFSET ?3",
+             WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR n < ?2)
+             ORDER BY n DESC LIMIT ?3 OFFSET ?4",
         )?;
-        read_documents("scene", &mut statement, (site.map(SiteId::as_str), limit, offset))
+        read_documents("scene", &mut statement, (site.map(SiteId::as_str), below, limit, offset))
     }
 }
 
@@ -251,6 +251,15 @@ pub(super) fn scene(connection: &Connection, id: &SceneId) -> Result<Scene, Reco
         .optional()?
         .ok_or_else(|| RecordError::NotFound { what: "scene", id: id.to_string() })?;
     read_document("scene", id.as_str(), &text)
+}
+
+/// The place of a scene, also of a withdrawn one, among all that were recorded.
+fn number(connection: &Connection, id: &SceneId) -> Result<i64, RecordError> {
+    connection
+        .prepare_cached("SELECT n FROM scene WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| RecordError::NotFound { what: "scene", id: id.to_string() })
 }
 
 /// A scene at the revision that a change was based on, if it may have another.

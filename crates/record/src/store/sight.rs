@@ -18,14 +18,14 @@ const SEEN: &str = "(SELECT n, collection, id, site, comparison, candidate, revi
          CASE WHEN sole_reviewer <> {} THEN id || '-' || revision || '-unseen' ELSE sha256 END AS sha256,
          CASE WHEN sole_reviewer <> {} THEN json_set(feature, '$.properties.state', 'pending') ELSE feature END
              AS feature
-     FROM item WHERE collection <> 'annotations' OR sole_reviewer IS NULL OR sole_reviewer = {}) AS item";
+     FROM item WHERE collection <> 'annotations' OR sole_reviewer IS NULL OR sole_reviewer = {})";
 
 /// All rows, for who may see everything.
 pub(super) fn everything() -> Sql {
     Sql::plain("item")
 }
 
-/// The rows of `item` as a reader may see them: the table itself where nothing is hidden from them.
+/// The rows of `item` as a reader may see them, without a name: the table itself where nothing is hidden from them.
 pub(super) fn items_seen_by(connection: &Connection, reader: Option<&str>) -> Result<Sql, RecordError> {
     let Some(reader) = reader else { return Ok(everything()) };
     let something_waits = connection

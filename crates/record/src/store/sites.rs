@@ -9,12 +9,9 @@ use crate::{
     error::RecordError,
     events::{Actor, Role},
     geojson::{self, SiteDraft},
-    id::SiteId,
+    id::{SITE_NUMBER_DIGITS, SiteId},
     site::Site,
 };
-
-/// Slugs tried for a name that is taken.
-const SLUGS_TRIED_MAX: u32 = 1_000;
 
 impl Store {
     /// Records a site. Where the draft has no id, one is made from its name.
@@ -143,13 +140,27 @@ fn free_id(transaction: &Transaction<'_>, draft: &SiteDraft) -> Result<SiteId, R
         return Ok(id);
     }
     let plain = SiteId::from_name(&draft.name);
-    for number in 1..=SLUGS_TRIED_MAX {
-        let id = if number == 1 { plain.clone() } else { plain.numbered(number) };
-        if !items::is_taken(transaction, Collection::Sites, id.as_str())? {
-            return Ok(id);
-        }
+    if !items::is_taken(transaction, Collection::Sites, plain.as_str())? {
+        return Ok(plain);
     }
-    Err(RecordError::Exists { what: "site", id: plain.to_string() })
+    // ids that begin with the plain one and a hyphen; in their order a full stop follows the hyphen
+    let (after, below) = (format!("{plain}-"), format!("{plain}."));
+    let highest: Option<u32> = transaction
+        .prepare_cached(
+            "SELECT max(CAST(substr(id, length(?1) + 1) AS INTEGER)) FROM item
+             WHERE collection = 'sites' AND id > ?1 AND id < ?2
+                 AND length(id) <= length(?1) + ?3 AND substr(id, length(?1) + 1) NOT GLOB '*[^0-9]*'",
+        )?
+        .query_row((after, below, SITE_NUMBER_DIGITS), |row| row.get(0))?;
+    let number = highest.unwrap_or(1).max(1) + 1;
+    if number.ilog10() >= SITE_NUMBER_DIGITS {
+        return Err(RecordError::Invalid {
+            field: "id",
+            got: "left out".to_owned(),
+            wanted: format!("given: no id that is made from this name is free, up to {plain}-{}", number - 1),
+        });
+    }
+    Ok(plain.numbered(number))
 }
 
 /// Asks that the parent is there and that following parents upwards does not come back to the site.

@@ -1,9 +1,9 @@
 //! What annotations take beyond the standard's changes.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{AnnotationId, Collection, geojson};
+use record::{AnnotationId, Collection, Item, geojson};
 
-use super::{features, geojson as answer};
+use super::features;
 use crate::{ApiError, App, body::JsonBody, etag, guard::Who, parameters::Parameters, path::Path};
 
 /// Brings back what an earlier revision said, as a new revision.
@@ -29,14 +29,15 @@ pub(crate) async fn restore(
                 "the number of an earlier revision",
             )
         })?;
-    let annotation = app
+    let item = app
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             let if_match = etag::based_on(app, &headers, Collection::Annotations, &item)?;
-            let annotation = app.store.restore_annotation(&actor, &AnnotationId(id), if_match, revision)?;
+            let annotation =
+                app.store.restore_annotation(&actor, &AnnotationId(id.clone()), if_match, revision)?;
             features::tell(app, &actor, &annotation)?;
-            Ok(annotation)
+            Ok(Item::of(&id, annotation.revision, &geojson::annotation_feature(&annotation)))
         })
         .await?;
-    Ok(answer(&geojson::annotation_feature(&annotation)))
+    Ok(features::written(item))
 }

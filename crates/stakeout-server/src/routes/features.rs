@@ -7,13 +7,13 @@ use axum::{
 };
 use record::{
     Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Comparison, ComparisonId,
-    Confidence, Cursor, Filter, FilterError, Item, PageStart, PageText, Query, RecordError, Sha256Hex,
+    Confidence, Cursor, Filter, FilterError, Item, PageStart, PageText, Query, RecordError, Role, Sha256Hex,
     SiteId, Timestamp, geojson,
     schema::{self, Kind, Property},
 };
 use serde_json::{Value, json};
 
-use super::{created, json as answer_json, ogc};
+use super::{created, ogc};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -27,8 +27,11 @@ use crate::{
 };
 
 const GEOJSON: &str = "application/geo+json";
-/// Parameters of `/items` beside the queryables of the collection.
-const PARAMETERS: [&str; 11] = [
+const JSON: &str = "application/json";
+const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
+/// Parameters of `/items` beside the properties of the collection that can be asked for.
+const PARAMETERS: [&str; 12] = [
+    "id",
     "limit",
     "offset",
     "cursor",
@@ -46,14 +49,14 @@ const PAGE_FORM: u32 = 3;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// What a feature is sent as.
-const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
+pub(super) const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
 /// What a change of a feature in part is sent as.
-const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
+pub(super) const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
 /// Members of a patch; what a feature has beside its geometry and its properties stays as it is.
 const PATCHED: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "links"];
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// Methods of what never changes.
+/// Methods of what never changes, or not by who asks.
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
@@ -161,7 +164,8 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
 
 /// The `filter` parameter and the properties that are asked for by value.
 pub(super) fn filters(collection: Collection, parameters: &Parameters) -> Result<Vec<Filter>, ApiError> {
-    let mut filters = Vec::new();
+    let mut filters: Vec<Filter> =
+        parameters.get("id").map(|id| Filter::property_is("id", id)).into_iter().collect();
     for property in schema::queryables(collection).filter(|property| property.name != "site") {
         if let Some(text) = parameters.get(property.name) {
             filters.push(property_filter(property, text)?);
@@ -362,7 +366,7 @@ pub(crate) async fn create(
                     site.id.to_string()
                 }
                 _ => {
-                    let made = app.store.create_annotation(&actor, drawn(&feature)?);
+                    let made = app.store.create_annotation(&actor, drawn(&feature, None)?);
                     let annotation = made.map_err(|error| named_site(error, "", "properties.site"))?;
                     tell(app, &actor, &annotation)?;
                     annotation.id.to_string()
@@ -372,10 +376,13 @@ pub(crate) async fn create(
         })
         .await?;
     let location = base.to(&format!("/ogc/collections/{}/items/{}", collection.as_str(), item.id));
-    Ok(created(
-        &location,
-        etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes()),
-    ))
+    Ok(created(&location, written(item)))
+}
+
+/// The answer to a write: what stands now, with its tag.
+pub(super) fn written(item: Item) -> Response {
+    let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
+    in_crs(answer, FeatureCrs::Crs84)
 }
 
 pub(crate) async fn replace(
@@ -423,7 +430,8 @@ async fn change(
             must_be_known(collection, &given)?;
             let old = app.store.item_seen_by(actor.reader(), collection, &id)?;
             let if_match = etag::based_on(app, &headers, collection, &old)?;
-            let feature = next(old.value(), given)?;
+            let old = old.value();
+            let feature = next(old.clone(), given)?;
             match collection {
                 Collection::Sites => {
                     let draft = geojson::read_site(&feature)?;
@@ -433,7 +441,7 @@ async fn change(
                     Ok(Item::of(&id, site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
-                    let drawn = drawn(&feature)?;
+                    let drawn = drawn(&feature, Some(&old["geometry"]))?;
                     let changed =
                         app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
                     tell(app, &actor, &changed)?;
@@ -442,8 +450,7 @@ async fn change(
             }
         })
         .await?;
-    let answer = etag::answer_tagged(&HeaderMap::new(), GEOJSON, &item.sha256, item.feature.into_bytes());
-    Ok(in_crs(answer, FeatureCrs::Crs84))
+    Ok(written(item))
 }
 
 /// A site that a feature names and that is not there is a wrong value; the feature itself is an address.
@@ -536,30 +543,56 @@ pub(crate) async fn versions(
     Path(id): Path<String>,
     Who(actor): Who,
     parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
+    let path = format!("{ANNOTATIONS}/{id}/versions");
     let (events, item) = app
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             Ok((app.store.annotation_versions(actor.reader(), &AnnotationId(id))?, item))
         })
         .await?;
-    Ok(answer_json(&json!({"versions": events, "etag": etag::quoted(&item.sha256)})))
+    let document = json!({"versions": events, "etag": etag::quoted(&item.sha256)});
+    ogc::answered(&parameters, &headers, &base, &path, "All that was said of it", &document, JSON)
 }
 
-pub(crate) async fn items_options(Path(name): Path<String>) -> Result<Response, ApiError> {
-    if writable(ogc::by_name(&name)?).is_err() {
-        return Ok(allowed(READ_ONLY));
+pub(crate) async fn items_options(Path(name): Path<String>, Who(actor): Who) -> Result<Response, ApiError> {
+    Ok(items_allowed(&actor, writer(ogc::by_name(&name)?)))
+}
+
+pub(crate) async fn item_options(
+    Path((name, _)): Path<(String, String)>,
+    Who(actor): Who,
+) -> Result<Response, ApiError> {
+    Ok(item_allowed(&actor, writer(ogc::by_name(&name)?)))
+}
+
+/// The least role that writes to a collection, as the store has it.
+fn writer(collection: Collection) -> Option<Role> {
+    match collection {
+        Collection::Sites => Some(Role::Admin),
+        Collection::Annotations => Some(Role::Analyst),
+        Collection::Candidates => None,
     }
-    Ok(([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response())
 }
 
-pub(crate) async fn item_options(Path((name, _)): Path<(String, String)>) -> Result<Response, ApiError> {
-    if writable(ogc::by_name(&name)?).is_err() {
-        return Ok(allowed(READ_ONLY));
+/// What the address of many takes from who asks: an editor offers what it is told here.
+pub(super) fn items_allowed(actor: &Actor, writer: Option<Role>) -> Response {
+    if writer.is_none_or(|least| actor.role < least) {
+        return allowed(READ_ONLY);
+    }
+    ([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response()
+}
+
+/// The same for the address of one.
+pub(super) fn item_allowed(actor: &Actor, writer: Option<Role>) -> Response {
+    if writer.is_none_or(|least| actor.role < least) {
+        return allowed(READ_ONLY);
     }
     let allowed = allowed("GET, HEAD, OPTIONS, PUT, PATCH, DELETE");
-    Ok(([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response())
+    ([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response()
 }
 
 /// What an address takes; Part 4 wants 200 and not 204.
@@ -577,8 +610,8 @@ fn writable(collection: Collection) -> Result<Collection, ApiError> {
         .allowing(READ_ONLY))
 }
 
-/// An annotation as a client drew it; what the store sets is left blank.
-fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
+/// An annotation as a client drew it; what the store sets is left blank. `stored` is the geometry that it has.
+fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError> {
     geojson::must_be_feature(feature)?;
     let properties = &feature["properties"];
     let member = |name: &str, characters_max: usize| {
@@ -610,7 +643,11 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         id: AnnotationId(String::new()),
         site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_CHARACTERS_MAX)?),
         candidate: None,
-        outline: geojson::read_polygon(&feature["geometry"])?,
+        outline: match &feature["geometry"] {
+            // what stays is not asked for its form again
+            same if Some(same) == stored => geojson::stored_polygon(same)?,
+            given => geojson::read_polygon(given)?,
+        },
         structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,
         change: change.unwrap_or(Change::New),
         title: member("title", geojson::NAME_CHARACTERS_MAX)?,
@@ -626,4 +663,18 @@ fn drawn(feature: &Value) -> Result<Annotation, ApiError> {
         updated: Timestamp::UNIX_EPOCH,
         revision: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outline_that_stays_is_not_asked_for_its_form_again() {
+        let bow_tie = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]});
+        let feature = json!({"type": "Feature", "geometry": bow_tie, "properties": {"site": "plant"}});
+        assert!(drawn(&feature, Some(&bow_tie)).is_ok());
+        assert!(drawn(&feature, Some(&Value::Null)).is_err());
+        assert!(drawn(&feature, None).is_err());
+    }
 }

@@ -138,4 +138,22 @@ mod tests {
             assert!(!plain(&operation["summary"]).is_empty(), "{method} {path} does not say what it is for");
         }
     }
+
+    #[test]
+    fn operations_of_tiles_are_known_by_the_suffixes_of_the_standard() {
+        // OGC 20-057, requirement oas30/operation-id
+        let document = document(&Base("http://localhost".to_owned()));
+        let mut ids: Vec<&str> =
+            operations(&document).filter_map(|(.., operation)| operation["operationId"].as_str()).collect();
+        for origin in [".collection.vector", ".dataset.map"] {
+            for resource in [".getTileSetsList", ".getTileSet", ".getTile"] {
+                let suffix = format!("{origin}{resource}");
+                assert!(ids.iter().any(|id| id.ends_with(&suffix)), "{suffix}");
+            }
+        }
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "each id is that of one operation");
+    }
 }

@@ -43,25 +43,21 @@ pub fn router(app: App) -> Router {
     let slow = Router::new()
         .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
         .route("/api/scenes/{scene}/placement", get(placement::show).put(placement::change))
-        .route("/stac/collections/{site}/items", get(stac::items).post(stac_items::create))
-        .route("/api/sites/{site}/export", get(export::export))
-        .route("/uploads", post(uploads::create).options(uploads::options))
-        .route("/uploads/", post(uploads::create).options(uploads::options))
         .route(
-            "/uploads/{upload}",
-            head(uploads::state)
-                .patch(uploads::append)
-                .delete(uploads::remove)
-                .post(uploads::overridden)
-                .options(uploads::options),
+            "/stac/collections/{site}/items",
+            get(stac::items).post(stac_items::create).options(stac_items::items_options),
         )
+        .route("/api/sites/{site}/export", get(export::export))
+        .merge(upload_routes())
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(etag::tagged))
         .route("/api/events", get(api::events));
     let quick = ogc_routes()
         .merge(api_routes())
         .merge(tile_routes())
         .merge(stac_routes())
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(middleware::from_fn(etag::tagged))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(etag::with_encoding))
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
@@ -69,6 +65,7 @@ pub fn router(app: App) -> Router {
         .merge(slow)
         .fallback(|| async { ApiError::not_found("there is nothing at this address".to_owned()) })
         .method_not_allowed_fallback(not_taken)
+        .layer(middleware::map_response(kept_by_one))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), cors::share))
         .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
@@ -87,6 +84,13 @@ async fn not_taken(method: Method) -> Response {
     }
 }
 
+/// What is answered may differ by who asks: no cache of many keeps it, and that of one asks whether it is still the same.
+async fn kept_by_one(mut response: Response) -> Response {
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("private, no-cache"));
+    response
+}
+
 /// Ends a request that takes too long.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let time_max_s = app.config.request_timeout_s;
@@ -101,6 +105,21 @@ fn broken(_: Box<dyn Any + Send>) -> Response {
     // the panic itself has told the log where it was
     let detail = "the server failed; its log says why".to_owned();
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail).into_response()
+}
+
+fn upload_routes() -> Router<App> {
+    Router::new()
+        .route("/uploads", post(uploads::create).options(uploads::options))
+        .route("/uploads/", post(uploads::create).options(uploads::options))
+        .route(
+            "/uploads/{upload}",
+            head(uploads::state)
+                .patch(uploads::append)
+                .delete(uploads::remove)
+                .post(uploads::overridden)
+                .options(uploads::options),
+        )
+        .layer(middleware::map_response(uploads::with_version))
 }
 
 fn ogc_routes() -> Router<App> {
@@ -196,7 +215,11 @@ fn stac_routes() -> Router<App> {
         .route("/stac/collections/{site}/queryables", get(stac::site_queryables))
         .route(
             "/stac/collections/{site}/items/{scene}",
-            get(stac::item).put(stac_items::replace).patch(stac_items::update).delete(stac_items::withdraw),
+            get(stac::item)
+                .put(stac_items::replace)
+                .patch(stac_items::update)
+                .delete(stac_items::withdraw)
+                .options(stac_items::item_options),
         )
 }
 

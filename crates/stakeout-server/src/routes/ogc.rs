@@ -98,7 +98,10 @@ pub(crate) async fn landing(
             base.link("service-desc", interface::OPENAPI_TYPE, "/openapi.json", "This interface"),
             base.link("service-doc", "text/html", interface::PAGE, "This interface, for reading"),
             base.link("conformance", "application/json", "/ogc/conformance", "Standards that are followed"),
+            base.link("http://www.opengis.net/def/rel/ogc/1.0/conformance", "application/json", "/ogc/conformance", "Standards that are followed"),
+            // Features has the short names of relations, Common the long ones
             base.link("data", "application/json", "/ogc/collections", "The collections"),
+            base.link("http://www.opengis.net/def/rel/ogc/1.0/data", "application/json", "/ogc/collections", "The collections"),
             base.link(TILING_SCHEMES, "application/json", "/ogc/tileMatrixSets", "How tiles are numbered"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/tilesets-map", "application/json", "/ogc/tiles", "Tile sets of all scenes"),
             base.link("http://www.opengis.net/def/rel/ogc/1.0/processes", "application/json", "/ogc/processes", "The processes"),

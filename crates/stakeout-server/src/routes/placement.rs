@@ -65,10 +65,7 @@ pub(crate) async fn change(
     parameters.only(&[])?;
     actor.must_be(Role::Analyst, "changing a scene")?;
     const KNOWN: [&str; 4] = ["footprint", "control_points", "world_file", "crs"];
-    let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
-        .await
-        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let given = body::read(&bytes)?;
+    let given = body::read(&body::within(request, BODY_BYTES_MAX).await?)?;
     let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
     if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(ApiError::unknown_parameter(name, &KNOWN));

@@ -1,10 +1,14 @@
 //! OGC API Processes: one process, and its jobs.
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use record::{Job, JobId, JobStatus, RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
-use super::{GEOJSON, created, geojson, json as answer};
+use super::{GEOJSON, created, geojson, json as answer, ogc};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -23,6 +27,7 @@ const NO_SUCH_PROCESS: &str = "http://www.opengis.net/def/exceptions/ogcapi-proc
 const NO_SUCH_JOB: &str = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-job";
 const RESULT_NOT_READY: &str =
     "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready";
+const JSON: &str = "application/json";
 /// Jobs in the list.
 const JOBS_LISTED: u32 = 100;
 /// Members of a request to run the process.
@@ -30,27 +35,33 @@ const EXECUTION: [&str; 3] = ["inputs", "outputs", "response"];
 const INPUTS: [&str; 3] = ["before", "after", "model"];
 const OUTPUTS: [&str; 5] = ["comparison", "site", "fit", "cautions", "candidates"];
 
-pub(crate) async fn list(parameters: Parameters, base: Base) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    parameters: Parameters,
+    headers: HeaderMap,
+    base: Base,
+) -> Result<Response, ApiError> {
     listed(&parameters)?;
-    Ok(answer(&json!({
+    let path = "/ogc/processes";
+    let document = json!({
         "processes": [summary(&base)],
-        "links": [base.link("self", "application/json", "/ogc/processes", "The processes")],
-    })))
+        "links": [base.link("self", JSON, path, "The processes")],
+    });
+    ogc::answered(&parameters, &headers, &base, path, "The processes", &document, JSON)
 }
 
 /// How many a list may have, where that is said (OGC 18-062r2, requirement `core/pl-limit-definition`).
 fn listed(parameters: &Parameters) -> Result<Option<u64>, ApiError> {
     parameters.only(&["f", "limit"])?;
-    parameters.is_json()?;
     parameters.number("limit", 1, u64::from(u32::MAX))
 }
 
 pub(crate) async fn describe(
     Path(process): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     must_be_detect(&process)?;
     let mut description = summary(&base);
     let scene =
@@ -70,7 +81,8 @@ pub(crate) async fn describe(
         },
         "candidates": {"title": "Number of candidates", "schema": {"type": "integer"}},
     });
-    Ok(answer(&description))
+    let path = format!("/ogc/processes/{DETECT}");
+    ogc::answered(&parameters, &headers, &base, &path, "Detect new structures", &description, JSON)
 }
 
 fn summary(base: &Base) -> Value {
@@ -248,25 +260,30 @@ fn known_model(name: &str) -> bool {
 pub(crate) async fn jobs(
     State(app): State<App>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
     let limit = listed(&parameters)?.unwrap_or(u64::from(JOBS_LISTED)).min(u64::from(JOBS_LISTED));
+    let path = "/ogc/jobs";
     let jobs = app.blocking(move |app| Ok(app.store.jobs(limit as u32)?)).await?;
-    Ok(answer(&json!({
+    let document = json!({
         "jobs": jobs.iter().map(|job| status(job, &base)).collect::<Vec<_>>(),
-        "links": [base.link("self", "application/json", "/ogc/jobs", "The jobs")],
-    })))
+        "links": [base.link("self", JSON, path, "The jobs")],
+    });
+    ogc::answered(&parameters, &headers, &base, path, "The jobs", &document, JSON)
 }
 
 pub(crate) async fn job(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
-    Ok(answer(&status(&job, &base)))
+    let path = format!("/ogc/jobs/{}", job.id);
+    ogc::answered(&parameters, &headers, &base, &path, "A job", &status(&job, &base), JSON)
 }
 
 pub(crate) async fn dismiss(
@@ -290,9 +307,10 @@ pub(crate) async fn results(
     State(app): State<App>,
     Path(id): Path<String>,
     parameters: Parameters,
+    headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.json_only()?;
+    parameters.only(&["f"])?;
     let job = app.blocking(move |app| app.store.job(&JobId(id)).map_err(fault)).await?;
     match (job.status, job.result) {
         (JobStatus::Successful, Some(result)) if job.kind == PREPARE => {
@@ -300,7 +318,11 @@ pub(crate) async fn results(
             let scene = app.blocking(move |app| Ok(app.store.scene(&id)?)).await?;
             Ok(geojson(&stac::item(&scene, &base)))
         }
-        (JobStatus::Successful, Some(result)) => Ok(answer(&wanted_of(result, &job.input["outputs"]))),
+        (JobStatus::Successful, Some(result)) => {
+            let path = format!("/ogc/jobs/{}/results", job.id);
+            let wanted = wanted_of(result, &job.input["outputs"]);
+            ogc::answered(&parameters, &headers, &base, &path, "Results of a job", &wanted, JSON)
+        }
         (JobStatus::Failed, _) => {
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "job-failed", "The job failed", job.message))
         }

@@ -34,9 +34,9 @@ pub(crate) async fn add(
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
-    let review = new_review(&sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let review = new_review(&sent.value()?)?;
             let outcome = recorded(app, &actor, &id, &headers, review)?;
             tell(app, &outcome, None);
             let described = described(app, &actor, &outcome)?;
@@ -56,13 +56,15 @@ fn recorded(
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     etag::must_say(headers, id)?;
     // a repeated request carries the ETag of before its first try; its key says that it is the same
-    if let Some(done) = key.map(|key| app.store.answered_review(actor, key)).transpose()?.flatten() {
+    let candidate = CandidateId(id.to_owned());
+    let answered = |key| app.store.answered_review(actor, &candidate, key);
+    if let Some(done) = key.map(answered).transpose()?.flatten() {
         return Ok(done);
     }
     let item = app.store.item_seen_by(actor.reader(), Collection::Candidates, id)?;
     let if_match = etag::based_on(app, headers, Collection::Candidates, &item)?;
     app.store
-        .add_review(actor, &CandidateId(id.to_owned()), if_match, review, key)
+        .add_review(actor, &candidate, if_match, review, key)
         .map_err(|error| etag::naming_who(app, Collection::Candidates, id, error.into()))
 }
 
@@ -71,14 +73,15 @@ pub(crate) async fn draw(
     State(app): State<App>,
     Path(id): Path<String>,
     Who(actor): Who,
+    _: NoParameters,
     base: Base,
     headers: HeaderMap,
     sent: JsonBody,
 ) -> Result<Response, ApiError> {
     let comparison = ComparisonId(id);
-    let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
     let (candidate, described) = app
         .blocking(move |app| {
+            let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
             let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
             let outcome = app.store.draw_candidate(&actor, drawing, key)?;
             tell(app, &outcome, Some(&comparison));
@@ -218,6 +221,7 @@ pub(crate) async fn agreement(State(app): State<App>, parameters: Parameters) ->
     Ok(answer(&json!(agreement)))
 }
 
+/// Takes no `If-Match`: a review never changes, its id says all that it is based on, and the second time is 409.
 pub(crate) async fn undo(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -1,10 +1,6 @@
 //! Scenes of a site: uploaded, listed, and their files.
 
-use std::{
-    io::{SeekFrom, Write},
-    path::Path as FilePath,
-    sync::Arc,
-};
+use std::{io::SeekFrom, path::Path as FilePath, sync::Arc};
 
 use axum::{
     body::Body,
@@ -17,7 +13,7 @@ use record::{Actor, Role, Scene, SceneId, Sha256Hex, SiteId};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, Take},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, Take},
 };
 
 use super::{GEOJSON, created, json as answer, processes};
@@ -147,10 +143,7 @@ async fn prepare(
 /// A file that is here already: `{"upload": ID, "properties": {...}}` names a finished upload, `{"scene": ID, ...}`
 /// the original of a scene. A world file comes along as `world_file`, its text.
 async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arrival, Came), ApiError> {
-    let bytes = axum::body::to_bytes(request.into_body(), PROPERTIES_BYTES_MAX)
-        .await
-        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let given = body::read(&bytes)?;
+    let given = body::read(&body::within(request, PROPERTIES_BYTES_MAX).await?)?;
     let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
     if let Some(name) = names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
         return Err(ApiError::unknown_parameter(name, &MEMBERS));
@@ -255,7 +248,7 @@ async fn receive(app: &App, mut parts: Multipart) -> Result<Arrival, ApiError> {
 
 async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Result<(), ApiError> {
     let failed = |error: std::io::Error| ApiError::unwritten(&error, "nothing of the file is kept");
-    let mut file = std::fs::File::create(path).map_err(failed)?;
+    let mut file = File::create(path).await.map_err(failed)?;
     let mut bytes = 0;
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {
         bytes += chunk.len() as u64;
@@ -269,9 +262,10 @@ async fn write_file(mut part: Field<'_>, path: &FilePath, bytes_max: u64) -> Res
             )
             .at("file"));
         }
-        file.write_all(&chunk).map_err(failed)?;
+        file.write_all(&chunk).await.map_err(failed)?;
     }
-    Ok(())
+    // what could not be written is told by now
+    file.flush().await.map_err(failed)
 }
 
 async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
@@ -279,7 +273,7 @@ async fn small(mut part: Field<'_>) -> Result<Vec<u8>, ApiError> {
     while let Some(chunk) = part.chunk().await.map_err(|error| ApiError::body(error.body_text()))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > PROPERTIES_BYTES_MAX {
-            return Err(ApiError::body(format!("a part is larger than {PROPERTIES_BYTES_MAX} bytes")));
+            return Err(body::too_large("a part beside the file", PROPERTIES_BYTES_MAX));
         }
     }
     Ok(bytes)

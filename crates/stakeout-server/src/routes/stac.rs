@@ -84,10 +84,10 @@ pub(crate) async fn items(
     base: Base,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let asked = search::in_site(&parameters, &site)?;
     let own = format!("/stac/collections/{site}/items");
     let page = app
         .blocking(move |app| {
+            let asked = search::in_site(&parameters, &site)?;
             app.store.site(&SiteId(site))?;
             found(app, &asked, &base, |next| by_get(&base, &own, &parameters, next))
         })
@@ -122,9 +122,9 @@ pub(crate) async fn search(
     base: Base,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let asked = search::from_parameters(&parameters)?;
     let page = app
         .blocking(move |app| {
+            let asked = search::from_parameters(&parameters)?;
             found(app, &asked, &base, |next| by_get(&base, "/stac/search", &parameters, next))
         })
         .await?;
@@ -138,10 +138,10 @@ pub(crate) async fn search_by_body(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let body = body.value()?;
-    let asked = search::from_body(&body)?;
     let page = app
         .blocking(move |app| {
+            let body = body.value()?;
+            let asked = search::from_body(&body)?;
             found(app, &asked, &base, |next| {
                 next.into_iter()
                     .map(|next| {
@@ -235,4 +235,56 @@ fn queryables_at(base: &Base, path: &str) -> Value {
 fn sites(app: &App) -> Result<Vec<Site>, ApiError> {
     let page = app.store.items(&Query::first(Collection::Sites, SITES_MAX))?;
     page.items.iter().map(|item| Ok(record::geojson::site_from_feature(&item.value())?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use record::{Actor, Role};
+
+    use super::*;
+    use crate::{Config, guard::Who, parameters::NoParameters, routes::reviews};
+
+    #[tokio::test]
+    async fn what_is_asked_and_said_is_read_where_work_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { blocking_max: 1, ..Config::default() };
+        let me = Actor { name: "me".to_owned(), role: Role::Admin };
+        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let busy = app.clone();
+        let work = tokio::spawn(async move {
+            busy.blocking(move |_| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_begun.await.unwrap();
+        let (state, base) = (|| State(app.clone()), || Base("http://localhost".to_owned()));
+        let wrong = || Parameters::parse("filter=nonsense").unwrap();
+        let (headers, path) = (HeaderMap::new, || Path("plant".to_owned()));
+        let told = [
+            search(state(), wrong(), base(), headers()).now_or_never(),
+            items(state(), path(), wrong(), base(), headers()).now_or_never(),
+            search_by_body(state(), Parameters::default(), base(), JsonBody::of("[]")).now_or_never(),
+            reviews::add(
+                state(),
+                path(),
+                Who(me.clone()),
+                NoParameters,
+                base(),
+                headers(),
+                JsonBody::of("[]"),
+            )
+            .now_or_never(),
+            reviews::draw(state(), path(), Who(me), NoParameters, base(), headers(), JsonBody::of("[]"))
+                .now_or_never(),
+        ];
+        assert!(told.iter().all(Option::is_none), "all wait for their turn");
+        go_on.send(()).unwrap();
+        work.await.unwrap().unwrap();
+    }
 }

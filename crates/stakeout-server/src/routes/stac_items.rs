@@ -8,10 +8,15 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use record::{Actor, SceneId, SiteId};
+use record::{Actor, Role, SceneId, SiteId};
 use serde_json::{Value, json};
 
-use super::{GEOJSON, scenes, stac::of_site};
+use super::{
+    GEOJSON,
+    features::{FEATURE_TYPES, PATCH_TYPES, item_allowed, items_allowed},
+    scenes,
+    stac::of_site,
+};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -29,21 +34,32 @@ const ITEM_BYTES_MAX: usize = 1 << 20;
 /// Ways of placing an image that a new item may have beside what describes it.
 const PLACING: [&str; 3] = ["footprint", "control_points", "crs"];
 
+/// The least role that writes here, as the store has it.
+const WRITER: Role = Role::Analyst;
+
+pub(crate) async fn items_options(Who(actor): Who) -> Response {
+    items_allowed(&actor, Some(WRITER))
+}
+
+pub(crate) async fn item_options(Who(actor): Who) -> Response {
+    item_allowed(&actor, Some(WRITER))
+}
+
 /// Makes an item of a finished upload, which `assets.original.href` names.
 pub(crate) async fn create(
     State(app): State<App>,
     Path(site): Path<String>,
     Who(actor): Who,
     base: Base,
+    headers: HeaderMap,
     parameters: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let headers = request.headers().clone();
-    let bytes = axum::body::to_bytes(request.into_body(), ITEM_BYTES_MAX)
-        .await
-        .map_err(|error| ApiError::body(format!("the body cannot be read: {error}")))?;
-    let given = body::read(&bytes)?;
+    // who may not is told before it is read
+    actor.must_be(WRITER, "adding a scene")?;
+    body::must_be(&headers, FEATURE_TYPES)?;
+    let given = body::read(&body::within(request, ITEM_BYTES_MAX).await?)?;
     must_be_item(&given, &site)?;
     let id = match &given["id"] {
         Value::Null => None,
@@ -100,10 +116,11 @@ pub(crate) async fn replace(
     base: Base,
     headers: HeaderMap,
     parameters: Parameters,
-    body: JsonBody,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    describe(app, at, actor, base, headers, body.value()?, |_, given| given).await
+    body::must_be(&headers, FEATURE_TYPES)?;
+    describe(app, at, actor, base, headers, sent.value()?, |_, given| given).await
 }
 
 /// Describes a scene anew in part (JSON Merge Patch, RFC 7396).
@@ -114,10 +131,11 @@ pub(crate) async fn update(
     base: Base,
     headers: HeaderMap,
     parameters: Parameters,
-    body: JsonBody,
+    sent: JsonBody,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    describe(app, at, actor, base, headers, body.value()?, merged).await
+    body::must_be(&headers, PATCH_TYPES)?;
+    describe(app, at, actor, base, headers, sent.value()?, merged).await
 }
 
 async fn describe(

@@ -23,8 +23,6 @@ use crate::{
 
 /// For addresses that carry the version of what they show.
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
-/// For addresses that do not: ask whether it is still the same.
-const REVALIDATE: &str = "private, no-cache";
 
 /// Which tile is wanted.
 pub(super) struct Address {
@@ -109,8 +107,9 @@ pub(super) async fn tile(
         }
     };
     let mut response = etag::answer_tagged(headers, format.media_type(), tag.as_str(), bytes);
-    let caching = if wanted.is_some() { IMMUTABLE } else { REVALIDATE };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if wanted.is_some() {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
+    }
     Ok(response)
 }
 

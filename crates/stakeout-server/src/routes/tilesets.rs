@@ -1,7 +1,7 @@
 //! OGC API Tiles: tile sets and tile matrix sets.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{Scene, SceneId};
+use record::{RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
 use super::ogc::answered;
@@ -18,24 +18,40 @@ const JSON: &str = "application/json";
 const SCENES_DEFAULT: u64 = 100;
 const SCENES_MAX: u64 = 1_000;
 
-/// The tile sets of all scenes, newest first.
+/// The tile sets of all scenes, newest first; `cursor` is the last scene of the page before.
 pub(crate) async fn all(
     State(app): State<App>,
     parameters: Parameters,
     headers: HeaderMap,
     base: Base,
 ) -> Result<Response, ApiError> {
-    parameters.only(&["f", "limit", "offset"])?;
+    parameters.only(&["f", "limit", "offset", "cursor"])?;
     let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(SCENES_DEFAULT).min(SCENES_MAX);
     let offset = parameters.number("offset", 0, u64::from(u32::MAX))?.unwrap_or(0);
-    let scenes = app.blocking(move |app| Ok(app.store.newest_scenes(None, offset, limit + 1)?)).await?;
+    let cursor = parameters.get("cursor").map(|id| SceneId(id.to_owned()));
+    if cursor.is_some() && parameters.get("offset").is_some() {
+        return Err(ApiError::parameter("offset", "given with cursor", "given without"));
+    }
+    let scenes = app
+        .blocking(move |app| {
+            app.store.newest_scenes(None, cursor.as_ref(), offset, limit + 1).map_err(|error| match error {
+                RecordError::NotFound { .. } => ApiError::from(error).at("cursor"),
+                other => other.into(),
+            })
+        })
+        .await?;
     let shown = &scenes[..scenes.len().min(limit as usize)];
+    let at = |without: &[&str], more: &str| {
+        let query = [parameters.without(without).as_str(), more].join("&");
+        let query = query.trim_matches('&');
+        if query.is_empty() { "/ogc/tiles".to_owned() } else { format!("/ogc/tiles?{query}") }
+    };
     let mut links = vec![
-        base.link("self", JSON, "/ogc/tiles", "Tile sets of all scenes"),
-        base.link("alternate", "text/html", "/ogc/tiles?f=html", "Tile sets of all scenes, for reading"),
+        base.link("self", JSON, &at(&[], ""), "Tile sets of all scenes"),
+        base.link("alternate", "text/html", &at(&["f"], "f=html"), "Tile sets of all scenes, for reading"),
     ];
-    if scenes.len() > shown.len() {
-        let next = format!("/ogc/tiles?limit={limit}&offset={}", offset + limit);
+    if let Some(last) = shown.last().filter(|_| scenes.len() > shown.len()) {
+        let next = at(&["offset", "cursor"], &format!("cursor={}", last.id));
         links.push(base.link("next", JSON, &next, "The scenes before these"));
     }
     let document = json!({"tilesets": summaries(shown, &base)?, "links": links});

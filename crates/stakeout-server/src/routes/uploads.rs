@@ -40,7 +40,6 @@ const READ_BYTES: usize = 1 << 20;
 
 pub(crate) async fn options(State(app): State<App>, _: NoParameters) -> Response {
     let headers = [
-        (RESUMABLE, VERSION),
         (VERSIONS, VERSION),
         (
             HeaderName::from_static("tus-extension"),
@@ -171,7 +170,12 @@ pub(crate) async fn remove(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
-    hold(&app, id, &actor).await?.remove();
+    let held = hold(&app, id, &actor).await?;
+    app.blocking(move |_| {
+        held.remove();
+        Ok(())
+    })
+    .await?;
     Ok(answer(StatusCode::NO_CONTENT, []))
 }
 
@@ -331,7 +335,15 @@ fn date(time: std::time::SystemTime) -> HeaderValue {
 
 fn answer(status: StatusCode, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Response {
     let mut response = status.into_response();
-    response.headers_mut().insert(RESUMABLE, VERSION);
     response.headers_mut().extend(headers);
+    response
+}
+
+/// A layer's function: every answer says which protocol is spoken here, and one to another protocol which there are.
+pub(crate) async fn with_version(mut response: Response) -> Response {
+    response.headers_mut().insert(RESUMABLE, VERSION);
+    if response.status() == StatusCode::PRECONDITION_FAILED {
+        response.headers_mut().insert(VERSIONS, VERSION);
+    }
     response
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use record::{Scene, SceneId, SiteId};
@@ -10,6 +10,7 @@ use record::{Scene, SceneId, SiteId};
 use super::tiles::{Address, tile};
 use crate::{
     ApiError, App,
+    error::OTHER_VERSIONS,
     links::Base,
     look::{Format, Look},
     parameters::Parameters,
@@ -18,6 +19,8 @@ use crate::{
     wmts,
 };
 
+/// The one version of the protocol that is spoken here.
+const VERSION: &str = "1.0.0";
 /// Scenes in one document at most, the newest of a site or of all.
 const LAYERS_MAX: u64 = 500;
 const CAPABILITIES: [&str; 7] =
@@ -116,6 +119,7 @@ async fn capabilities_of(
     parameters: &Parameters,
     base: &Base,
 ) -> Result<Response, ApiError> {
+    must_know_version(parameters)?;
     match scene {
         Some(scene) => capabilities_of_one(app, scene, parameters, base).await,
         None => capabilities_of_all(app, parameters, base).await,
@@ -125,7 +129,8 @@ async fn capabilities_of(
 async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) -> Result<Response, ApiError> {
     parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS, &["site"]].concat())?;
     let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
-    let scenes = app.blocking(move |app| Ok(app.store.newest_scenes(site.as_ref(), 0, LAYERS_MAX)?)).await?;
+    let scenes =
+        app.blocking(move |app| Ok(app.store.newest_scenes(site.as_ref(), None, 0, LAYERS_MAX)?)).await?;
     document(&scenes, "/tiles/wmts", parameters, base)
 }
 
@@ -156,10 +161,23 @@ fn document(
     Ok(([(header::CONTENT_TYPE, kind)], wmts::capabilities(scenes, &path, &look, base)?).into_response())
 }
 
+/// Refuses a client that knows other versions only (OGC 06-121r3).
+fn must_know_version(parameters: &Parameters) -> Result<(), ApiError> {
+    let knows = |versions: &str| versions.split(',').any(|version| version.trim() == VERSION);
+    let Some(versions) = parameters.get("acceptversions").filter(|versions| !knows(versions)) else {
+        return Ok(());
+    };
+    let detail = format!("acceptversions is {versions:?} but {VERSION} is what there is");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, OTHER_VERSIONS, "The protocol is another", detail))
+}
+
 /// Which of the two requests it is.
 fn is_tile(parameters: &Parameters) -> Result<bool, ApiError> {
     if let Some(other) = parameters.get("service").filter(|service| !service.eq_ignore_ascii_case("WMTS")) {
         return Err(ApiError::parameter("service", other, "WMTS"));
+    }
+    if let Some(other) = parameters.get("version").filter(|version| *version != VERSION) {
+        return Err(ApiError::parameter("version", other, VERSION));
     }
     match parameters.get("request") {
         None => Ok(false),

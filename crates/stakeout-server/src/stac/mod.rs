@@ -3,6 +3,7 @@
 pub(crate) mod fields;
 pub(crate) mod search;
 
+use geo::{BoundingRect, Polygon, Rect};
 use record::{Scene, SceneDescription, Site};
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ const COG: &str = "image/tiff; application=geotiff; profile=cloud-optimized";
 const QUERYABLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/queryables";
 const GEOJSON: &str = "application/geo+json";
 const SCHEMA_JSON: &str = "application/schema+json";
+/// Once around the world.
+const TURN_DEG: f64 = 360.0;
 /// Name of the property that says how an image was placed by hand.
 const PLACEMENT: &str = "stakeout:placement";
 
@@ -139,9 +142,10 @@ fn assets(scene: &Scene, base: &Base) -> Value {
     })
 }
 
-/// A site with the time its scenes span as a collection.
+/// A site with the place and the time that its scenes span as a collection.
 pub(crate) fn collection(site: &Site, scenes: &[Scene], base: &Base) -> Value {
-    let [west, south, east, north] = record::geojson::bounds(&site.area);
+    let footprints = scenes.iter().filter_map(|scene| scene.facts.footprint.as_ref());
+    let [west, south, east, north] = bounds_of_all(&site.area, footprints);
     let first = scenes.first().map(|scene| scene.facts.datetime);
     let last = scenes.last().map(|scene| scene.facts.datetime);
     let own = format!("/stac/collections/{}", site.id);
@@ -165,6 +169,30 @@ pub(crate) fn collection(site: &Site, scenes: &[Scene], base: &Base) -> Value {
             base.link("parent", "application/json", "/stac", "All sites"),
         ],
     })
+}
+
+/// West, south, east, north of an area with all that belongs to it; west is greater than east across the antimeridian.
+fn bounds_of_all<'a>(area: &'a Polygon<f64>, more: impl Iterator<Item = &'a Polygon<f64>>) -> [f64; 4] {
+    let rects = std::iter::once(area).chain(more).filter_map(BoundingRect::bounding_rect);
+    let around = rects.reduce(|around: Rect<f64>, rect| {
+        // the same longitudes, told the way around that is nearer
+        let turned = ((around.center().x - rect.center().x) / TURN_DEG).round() * TURN_DEG;
+        Rect::new(
+            (around.min().x.min(rect.min().x + turned), around.min().y.min(rect.min().y)),
+            (around.max().x.max(rect.max().x + turned), around.max().y.max(rect.max().y)),
+        )
+    });
+    let Some(around) = around else { return [0.0; 4] };
+    let (south, north) = (around.min().y, around.max().y);
+    if around.width() >= TURN_DEG {
+        return [-TURN_DEG / 2.0, south, TURN_DEG / 2.0, north];
+    }
+    let within = |lon: f64| match lon {
+        lon if lon > TURN_DEG / 2.0 => lon - TURN_DEG,
+        lon if lon < -TURN_DEG / 2.0 => lon + TURN_DEG,
+        lon => lon,
+    };
+    [within(around.min().x), south, within(around.max().x), north]
 }
 
 /// The landing page of the catalogue.
@@ -236,4 +264,28 @@ pub(crate) fn conformance() -> &'static [&'static str] {
         "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
         "http://www.opengis.net/spec/cql2/1.0/conf/array-functions",
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(west: f64, east: f64) -> Polygon<f64> {
+        Rect::new((west, 10.0), (east, 11.0)).to_polygon()
+    }
+
+    #[test]
+    fn the_bounds_of_a_site_hold_its_scenes_on_either_side_of_the_antimeridian() {
+        let bounds = |site: [f64; 2], scenes: &[[f64; 2]]| {
+            let scenes: Vec<_> = scenes.iter().map(|[west, east]| area(*west, *east)).collect();
+            let [west, _, east, _] = bounds_of_all(&area(site[0], site[1]), scenes.iter());
+            [west, east]
+        };
+        assert_eq!(bounds([127.5, 127.7], &[]), [127.5, 127.7]);
+        assert_eq!(bounds([127.5, 127.7], &[[127.6, 127.9], [127.0, 127.1]]), [127.0, 127.9]);
+        assert_eq!(bounds([179.0, 179.5], &[[-179.8, -179.5]]), [179.0, -179.5]);
+        assert_eq!(bounds([-179.5, -179.0], &[[179.5, 180.5]]), [179.5, -179.0]);
+        assert_eq!(bounds([179.0, 181.0], &[[-180.0, -179.5]]), [179.0, -179.0]);
+        assert_eq!(bounds([10.0, 11.0], &[[-180.0, 180.0]]), [-180.0, 180.0]);
+    }
 }

@@ -13,16 +13,17 @@ use anyhow::{Context, bail, ensure};
 use geo::{Contains, Coord, Intersects, MapCoords, Polygon};
 use imagery_diff::{
     Candidate, Change, DetectOptions, Detector, MapPoint, PairSource, detect,
-    evaluate::{CUT_M2_MIN, Figures, Place, Region, Tally, regions},
+    evaluate::{CUT_M2_MIN, Figure, Figures, Place, Region, Tally, regions},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use raster_io::{Mask, ScenePair, read_mask, write_whole};
+use raster_io::{Mask, ScenePair, read_mask};
 use serde_json::{Value, json};
 use stakeout_server::detection;
 
 use crate::{
     arguments::{Counted, Evaluate},
-    output::check_writable,
+    count::counted,
+    output::{self, Outputs},
 };
 
 /// Places shown on the page.
@@ -48,9 +49,15 @@ struct Evaluated {
 }
 
 pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
-    check_writable([&arguments.json, &arguments.html].into_iter().flatten(), &[])?;
-    let detector = detection::detector(&arguments.model, arguments.onnx_runtime.as_deref())?;
-    let pairs = pairs(&arguments.folder, &arguments.prefix)?;
+    let images = Images::of(&arguments.folder)?;
+    let library = arguments.onnx_runtime.as_deref();
+    let model_files = detection::files_of(&arguments.model, library);
+    let mut outputs = Outputs::beside(images.files().chain(&model_files).map(PathBuf::as_path));
+    let report_path = arguments.json.as_deref().or_else(|| output::unnamed());
+    let report_out = report_path.map(|path| outputs.place(path)).transpose()?;
+    let page_out = arguments.html.as_deref().map(|path| outputs.place(path)).transpose()?;
+    let detector = detection::detector(&arguments.model, library)?;
+    let pairs = images.pairs(&arguments.folder, &arguments.prefix)?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pairs.len() as u64), target);
     let mut stressed = arguments.stress.then(stress::Stressed::default);
@@ -77,16 +84,12 @@ pub(crate) fn run(arguments: &Evaluate, quiet: bool) -> anyhow::Result<()> {
         "places": tally.by_place(),
         "candidates": candidates(&tally, &evaluated),
     });
-    match &arguments.json {
-        Some(path) => write_whole(path, format!("{report:#}\n").as_bytes())?,
-        None => {
-            use std::io::Write;
-            writeln!(std::io::stdout().lock(), "{report:#}")?;
-        }
+    if let Some(report_out) = report_out {
+        report_out.write(&format!("{report:#}\n"))?;
     }
-    if let Some(path) = &arguments.html {
+    if let Some(page_out) = page_out {
         let page = page::page(&figures, stressed.as_ref(), worst(&mut evaluated), &detector.id().name)?;
-        write_whole(path, page.as_bytes())?;
+        page_out.write(&page)?;
     }
     if !quiet {
         tell(&figures);
@@ -117,41 +120,60 @@ fn candidates(tally: &Tally, evaluated: &[Evaluated]) -> Vec<Value> {
         .collect()
 }
 
-/// Pairs of a folder by name; the images and the label may differ in their extension.
-fn pairs(folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
-    let by_stem = |part: &str| -> anyhow::Result<BTreeMap<String, PathBuf>> {
-        let folder = folder.join(part);
-        let entries =
-            std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-        let mut files = BTreeMap::new();
-        for entry in entries {
-            let path = entry?.path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            let Some(stem) = path.file_stem().filter(|_| IMAGES.contains(&extension.as_str())) else {
-                continue;
-            };
-            if let Some(other) = files.insert(stem.to_string_lossy().into_owned(), path.clone()) {
-                bail!("{} and {} are two images of one name", other.display(), path.display());
-            }
+/// The images of a folder by name, which may differ in their extension.
+struct Images {
+    before: BTreeMap<String, PathBuf>,
+    after: BTreeMap<String, PathBuf>,
+    labels: BTreeMap<String, PathBuf>,
+}
+
+impl Images {
+    fn of(folder: &Path) -> anyhow::Result<Images> {
+        let part = |name: &str| by_stem(&folder.join(name));
+        Ok(Images { before: part("A")?, after: part("B")?, labels: part("label")? })
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.before, &self.after, &self.labels].into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The labelled pairs whose name begins so.
+    fn pairs(mut self, folder: &Path, prefix: &str) -> anyhow::Result<Vec<Labelled>> {
+        let image = |name: &str, found: Option<PathBuf>, part: &str| {
+            found.with_context(|| format!("{}/label has {name} but {part} has not", folder.display()))
+        };
+        let pairs: Vec<Labelled> = self
+            .labels
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, label)| {
+                let before = image(&name, self.before.remove(&name), "A")?;
+                let after = image(&name, self.after.remove(&name), "B")?;
+                Ok(Labelled { name, before, after, label })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let named =
+            if prefix.is_empty() { String::new() } else { format!(" whose name begins with {prefix:?}") };
+        ensure!(!pairs.is_empty(), "{}/label holds no image{named}", folder.display());
+        Ok(pairs)
+    }
+}
+
+fn by_stem(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let path = entry?.path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let Some(stem) = path.file_stem().filter(|_| IMAGES.contains(&extension.as_str())) else {
+            continue;
+        };
+        if let Some(other) = files.insert(stem.to_string_lossy().into_owned(), path.clone()) {
+            bail!("{} and {} are two images of one name", other.display(), path.display());
         }
-        Ok(files)
-    };
-    let (mut before, mut after, labels) = (by_stem("A")?, by_stem("B")?, by_stem("label")?);
-    let image = |name: &str, found: Option<PathBuf>, part: &str| {
-        found.with_context(|| format!("{}/label has {name} but {part} has not", folder.display()))
-    };
-    let pairs: Vec<Labelled> = labels
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .map(|(name, label)| {
-            let before = image(&name, before.remove(&name), "A")?;
-            let after = image(&name, after.remove(&name), "B")?;
-            Ok(Labelled { name, before, after, label })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let named = if prefix.is_empty() { String::new() } else { format!(" whose name begins with {prefix:?}") };
-    ensure!(!pairs.is_empty(), "{}/label holds no image{named}", folder.display());
-    Ok(pairs)
+    }
+    Ok(files)
 }
 
 fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyhow::Result<Evaluated> {
@@ -174,11 +196,11 @@ fn evaluate(files: Labelled, detector: &Detector, arguments: &Evaluate) -> anyho
         let [x, y] = pair.place_in_before(pair.grid().to_pixels(MapPoint { x: at.x, y: at.y }));
         Coord { x, y }
     };
-    let counted = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
+    let is_asked_for = |change: Change| arguments.change == Counted::Any || change != Change::Removed;
     let (found, regions_found): (Vec<_>, Vec<_>) = detection
         .candidates
         .into_iter()
-        .filter(|candidate| counted(candidate.change))
+        .filter(|candidate| is_asked_for(candidate.change))
         .map(|candidate| {
             let polygon = candidate.outline.0.map_coords(to_label);
             let region = Region { pixels: pixels_in(&polygon, &mask), score: candidate.score };
@@ -237,24 +259,38 @@ fn worst(evaluated: &mut [Evaluated]) -> &[Evaluated] {
 fn tell(figures: &Figures) {
     let of = |name: &str, quality: &imagery_diff::evaluate::Quality| {
         eprintln!(
-            "{name:22} precision {:.3}  recall {:.3}  F1 {:.3} ({:.3} to {:.3})",
-            quality.precision.value, quality.recall.value, quality.f1.value, quality.f1.low, quality.f1.high
+            "{name:22} precision {}  recall {}  F1 {}",
+            share(quality.precision.value),
+            share(quality.recall.value),
+            with_interval(&quality.f1)
         );
     };
-    eprintln!("{} places, {:.3} km2", figures.places, figures.area_km2);
+    eprintln!("{}, {:.3} km2", counted(figures.places as u64, "place"), figures.area_km2);
     if figures.set_aside > 0 {
         eprintln!(
-            "{} true structures are cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside",
-            figures.set_aside
+            "cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside: {}",
+            counted(figures.set_aside, "true structure")
         );
     }
     of("pixels", &figures.pixel);
     of("structures, IoU 0.25", &figures.object_25);
     of("structures, IoU 0.5", &figures.object_50);
-    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value);
+    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value.unwrap_or_default());
     eprintln!("calibration error      {:.3}", figures.calibration_error);
     for class in &figures.by_size {
         let to = class.to_m2.map_or_else(|| "and more".to_owned(), |to| format!("to {to:.0}"));
-        eprintln!("recall, {:>5.0} {to:9} m2 {:.3} of {}", class.from_m2, class.recall, class.structures);
+        eprintln!("recall, {:>5.0} {to:9} m2 {} of {}", class.from_m2, share(class.recall), class.structures);
     }
+}
+
+/// A share, or that there is nothing of which it would be one.
+fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "none".to_owned(), |share| format!("{share:.3}"))
+}
+
+/// A figure with its interval, where it has them.
+fn with_interval(figure: &Figure) -> String {
+    let interval = figure.low.zip(figure.high);
+    let interval = interval.map(|(low, high)| format!(" ({low:.3} to {high:.3})")).unwrap_or_default();
+    format!("{}{interval}", share(figure.value))
 }

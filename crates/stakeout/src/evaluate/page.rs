@@ -11,7 +11,8 @@ use imagery_diff::{
 };
 use raster_io::{BlockCache, Render, TileFormat, TileReader, encode};
 
-use super::{Evaluated, stress::Stressed};
+use super::{Evaluated, share, stress::Stressed};
+use crate::count::counted;
 
 /// Longer side of a picture, pixels.
 const PICTURE_PX: u32 = 384;
@@ -34,8 +35,9 @@ pub(super) fn page(
     let detector = escaped(detector);
     let mut html = format!(
         "<!doctype html><meta charset=utf-8><title>Evaluation of {detector}</title><style>{STYLE}</style>\
-         <h1>{detector} on {} places, {:.2} km²</h1><table><tr><th><th>precision<th>recall<th>F1<th>95 %</tr>",
-        figures.places, figures.area_km2
+         <h1>{detector} on {}, {:.2} km²</h1><table><tr><th><th>precision<th>recall<th>F1<th>95 %</tr>",
+        counted(figures.places as u64, "place"),
+        figures.area_km2
     );
     for (name, quality) in [
         ("pixels", &figures.pixel),
@@ -44,15 +46,21 @@ pub(super) fn page(
     ] {
         write!(
             html,
-            "<tr><th>{name}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3} to {:.3}</tr>",
-            quality.precision.value, quality.recall.value, quality.f1.value, quality.f1.low, quality.f1.high
+            "<tr><th>{name}<td>{}<td>{}<td>{}<td>{} to {}</tr>",
+            share(quality.precision.value),
+            share(quality.recall.value),
+            share(quality.f1.value),
+            share(quality.f1.low),
+            share(quality.f1.high)
         )?;
     }
     write!(
         html,
         "</table><p>False alarms: {:.1} a km². Calibration error: {:.3}. True structures that the edge cuts to under \
          {CUT_M2_MIN:.0} m² and that are set aside: {}.</p>",
-        figures.false_alarms_km2.value, figures.calibration_error, figures.set_aside
+        figures.false_alarms_km2.value.unwrap_or_default(),
+        figures.calibration_error,
+        figures.set_aside
     )?;
     if let Some(stressed) = stressed {
         html.push_str("<h2>Where nothing was built</h2><table><tr><th>pair<th>found<th>a km²</tr>");
