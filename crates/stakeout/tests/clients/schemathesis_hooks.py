@@ -157,7 +157,10 @@ def mend_body(case) -> None:
         before, after = IDS["scene"]
         body["inputs"] |= {"before": before, "after": {"href": f"/stac/collections/plant/items/{after}"}}
     if "scene" in body:
+        # its file says where it lies
         body["scene"] = SCENE
+        body.pop("world_file", None)
+        properties.pop("crs", None)
     if isinstance(properties, dict):
         for name in properties.keys() & {"site", "parent"}:
             properties[name] = NAMED["site"] if name == "site" else None
