@@ -206,8 +206,9 @@ function fitWords(comparison: Comparison): string {
 
 /** What was measured of the fit, good or bad. */
 function measured({ fit }: Comparison): string {
-  const signed = (metres: number) => `${metres < 0 ? "−" : "+"}${Math.abs(metres).toFixed(2)}`;
+  const towards = (metres: number, plus: string, minus: string) => `${Math.abs(metres).toFixed(2)} m ${metres < 0 ? minus : plus}`;
   const seen = `${Math.round(fit.valid_share * 100)} % seen on both dates`;
   if (fit.residual_m === null) return `no shift could be measured · ${seen}`;
-  return `shift ${signed(fit.shift_east_m)} m east, ${signed(fit.shift_north_m)} m north · residual ${fit.residual_m.toFixed(2)} m · ${seen}`;
+  const shift = `${towards(fit.shift_east_m, "east", "west")}, ${towards(fit.shift_north_m, "north", "south")}`;
+  return `shift ${shift} · residual ${fit.residual_m.toFixed(2)} m · ${seen}`;
 }
