@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod common;
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use record::{
     Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Filter, NewScene, Query,
-    RasterFacts, RecordError, Role, SceneDetails, SceneQuery, SiteId, Store, Timestamp,
+    RecordError, Role, SceneDetails, SceneQuery, SiteId, Store, Timestamp,
     geojson::{polygon_value, read_polygon, read_site},
-    scene::Original,
 };
 use serde_json::{Value, json};
+
+use common::plain_scene;
 
 /// Longest that one small filter may take to be read or refused.
 const READING_MAX: Duration = Duration::from_secs(20);
@@ -40,39 +43,16 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn scene(store: &Store, footprint: Polygon) -> NewScene {
-    let (sha256, bytes) = store.blobs().put(&b"pixels"[..]).unwrap();
     NewScene {
-        datetime: "2024-10-21T02:25:00Z".parse().unwrap(),
         platform: Some("%a_".to_owned()),
         provider: Some("Provider".to_owned()),
-        license: None,
         details: SceneDetails {
             title: Some("Plânt".to_owned()),
             instruments: vec!["a".to_owned(), String::new()],
             cloud_cover_percent: Some(5.0),
             ..SceneDetails::default()
         },
-        placement: None,
-        footprint: Some(footprint),
-        original: Original {
-            sha256: sha256.clone(),
-            bytes,
-            media_type: "image/tiff".to_owned(),
-            file_name: "scene.tif".to_owned(),
-        },
-        working: sha256,
-        working_bytes: None,
-        raster: RasterFacts {
-            cols: 4,
-            rows: 4,
-            bands: 3,
-            sample_type: "uint8".to_owned(),
-            crs: Some("EPSG:32760".to_owned()),
-            wkt: None,
-            geotransform: None,
-            gsd_m: Some(0.5),
-            stretch: vec![[0.0, 255.0]; 3],
-        },
+        ..plain_scene(store, b"pixels", "2024-10-21T02:25:00Z", Some(footprint))
     }
 }
 

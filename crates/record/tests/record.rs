@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod common;
+
 use std::{collections::BTreeMap, path::Path};
 
 use record::{
     Actor, AnnotationStatus, CandidateId, CandidateState, Change, Collection, ComparisonId, Cursor, Detector,
     Drawing, Filter, Fit, IfMatch, JobStatus, NewCandidate, NewComparison, NewReview, NewScene, PageStart,
-    Query, RasterFacts, RecordError, Role, Seen, Sha256Hex, SiteId, Store, StructureType, Timestamp, Verdict,
+    Query, RecordError, Role, Seen, Sha256Hex, SiteId, Store, StructureType, Timestamp, Verdict,
     geojson::{read_polygon, read_site},
     verify::{Mark, VerifyError, verify},
 };
 use serde_json::{Value, json};
+
+use common::plain_scene;
 
 fn actor(name: &str, role: Role) -> Actor {
     Actor { name: name.to_owned(), role }
@@ -32,34 +36,10 @@ fn add_scene(store: &Store, site: &SiteId, datetime: &str) -> record::SceneId {
 }
 
 fn add_scene_at(store: &Store, site: &SiteId, datetime: &str, footprint: &Value) -> record::SceneId {
-    let (sha256, bytes) = store.blobs().put(datetime.as_bytes()).unwrap();
+    let footprint = read_polygon(footprint).unwrap();
     let facts = NewScene {
-        datetime: datetime.parse().unwrap(),
         platform: Some("rendered".to_owned()),
-        provider: None,
-        license: None,
-        details: record::SceneDetails::default(),
-        placement: None,
-        footprint: Some(read_polygon(footprint).unwrap()),
-        original: record::scene::Original {
-            sha256: sha256.clone(),
-            bytes,
-            media_type: "image/tiff".to_owned(),
-            file_name: "scene.tif".to_owned(),
-        },
-        working: sha256,
-        working_bytes: None,
-        raster: RasterFacts {
-            cols: 4,
-            rows: 4,
-            bands: 3,
-            sample_type: "uint8".to_owned(),
-            crs: Some("EPSG:32652".to_owned()),
-            wkt: None,
-            geotransform: None,
-            gsd_m: Some(0.5),
-            stretch: vec![[0.0, 255.0]; 3],
-        },
+        ..plain_scene(store, datetime.as_bytes(), datetime, Some(footprint))
     };
     store.add_scene(&actor("ann", Role::Analyst), site, facts).unwrap().id
 }
@@ -677,6 +657,14 @@ fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
     let (store, candidates) = store_with_candidates(folder.path(), 2);
     let (ann, ida) = (actor("ann", Role::Analyst), actor("ida", Role::Admin));
     store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    // where no image shows it nothing but its revisions names what it was
+    let beside = record::Annotation {
+        outline: read_polygon(&square(128.6, 39.9)).unwrap(),
+        ..drawn_elsewhere(None, None)
+    };
+    let shed = record::Annotation { structure_type: Some("shed".to_owned()), ..beside.clone() };
+    let made = store.create_annotation(&ann, shed).unwrap();
+    store.update_annotation(&ann, &made.id, IfMatch::Any, beside).unwrap();
     let first = store.taxonomy().unwrap();
     assert_eq!((first.revision, first.types.len()), (1, 14));
 
@@ -696,6 +684,8 @@ fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
     assert_eq!((changed.revision, &changed.types), (2, &types));
     assert!(matches!(change(&ida, 1, &types), Err(RecordError::Stale { current: 2, .. })));
     assert_eq!(store.taxonomy().unwrap(), changed);
+    let restored = store.restore_annotation(&ann, &made.id, IfMatch::Any, 1).unwrap_err();
+    assert!(matches!(&restored, RecordError::Invalid { field: "structure_type", .. }), "{restored}");
 
     let of = |kind: &str| NewReview { structure_type: Some(kind.to_owned()), ..verdict(Verdict::Confirm) };
     assert!(store.add_review(&ann, &candidates[1], IfMatch::Any, of("shed"), None).is_err());

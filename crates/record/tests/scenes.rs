@@ -2,17 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod common;
+
 use std::path::Path;
 
 use record::{
     Actor, Cursor, Detector, Filter, Fit, HandPlacement, IfMatch, JobId, JobStatus, NewComparison,
-    NewPlacement, NewScene, Placed, RasterFacts, RecordError, Role, Scene, SceneDescription, SceneDetails,
-    SceneId, SceneQuery, Sha256Hex, SiteId, SortKey, Store,
+    NewPlacement, NewScene, Placed, RecordError, Role, Scene, SceneDescription, SceneDetails, SceneId,
+    SceneQuery, Sha256Hex, SiteId, SortKey, Store,
     geojson::{read_polygon, read_site},
     scene::Original,
     verify::{VerifyError, verify},
 };
 use serde_json::{Value, json};
+
+use common::plain_scene;
 
 fn ann() -> Actor {
     Actor { name: "ann".to_owned(), role: Role::Analyst }
@@ -35,35 +39,15 @@ fn store(folder: &Path, sites: &[&str]) -> Store {
 }
 
 fn facts(store: &Store, day: u32, west: f64, cloud: Option<f64>) -> NewScene {
-    let (sha256, bytes) = store.blobs().put(&b"one image"[..]).unwrap();
     let corners = [[west, 39.91], [west + 0.01, 39.91], [west + 0.01, 39.9], [west, 39.9]];
+    let footprint = read_polygon(&square(west)).unwrap();
+    let plain = plain_scene(store, b"one image", &format!("2024-10-{day:02}T02:00:00Z"), Some(footprint));
     NewScene {
-        datetime: format!("2024-10-{day:02}T02:00:00Z").parse().unwrap(),
         platform: Some(if day.is_multiple_of(2) { "even" } else { "odd" }.to_owned()),
-        provider: None,
-        license: None,
         details: SceneDetails { cloud_cover_percent: cloud, ..SceneDetails::default() },
         placement: Some(HandPlacement { placed: Placed::Corners { footprint: corners }, residual_m: 0.2 }),
-        footprint: Some(read_polygon(&square(west)).unwrap()),
-        original: Original {
-            sha256: sha256.clone(),
-            bytes,
-            media_type: "image/png".to_owned(),
-            file_name: "screenshot.png".to_owned(),
-        },
-        working: sha256,
-        working_bytes: Some(bytes),
-        raster: RasterFacts {
-            cols: 4,
-            rows: 4,
-            bands: 3,
-            sample_type: "uint8".to_owned(),
-            crs: Some("EPSG:32652".to_owned()),
-            wkt: None,
-            geotransform: None,
-            gsd_m: Some(0.5),
-            stretch: vec![[0.0, 255.0]; 3],
-        },
+        working_bytes: Some(plain.original.bytes),
+        ..plain
     }
 }
 
