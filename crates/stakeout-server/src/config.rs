@@ -127,9 +127,12 @@ fn web_host(url: &str) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(plain)).then_some(host)
 }
 
-/// Whether a text is scheme, host and port, as browsers write them, and nothing else.
+/// Whether a text is scheme, host and port, as browsers write them, and nothing else: they leave out the usual port.
 fn is_origin(text: &str) -> bool {
-    web_host(text).is_some_and(|host| text.split_once("://").is_some_and(|(_, rest)| rest == host))
+    let is_whole = |host| text.split_once("://").is_some_and(|(_, rest)| rest == host);
+    let has_usual_port = (text.starts_with("https:") && text.ends_with(":443"))
+        || (text.starts_with("http:") && text.ends_with(":80"));
+    web_host(text).is_some_and(is_whole) && !has_usual_port
 }
 
 impl Default for Config {
@@ -340,7 +343,15 @@ mod tests {
         for text in [r#"{"public_url": "stakeout.example"}"#, r#"{"public_url": "https://"}"#] {
             assert!(told(text).contains("has public_url"), "{}", told(text));
         }
-        for origin in ["*", "null", "map.example", "https://map.example/", "https://map.example/a"] {
+        for origin in [
+            "*",
+            "null",
+            "map.example",
+            "https://map.example/",
+            "https://map.example/a",
+            "https://map.example:443",
+            "http://map.example:80",
+        ] {
             let told = told(&serde_json::json!({"allowed_origins": [origin]}).to_string());
             assert!(told.contains("has allowed_origins"), "{told}");
         }

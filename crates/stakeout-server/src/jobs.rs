@@ -195,34 +195,31 @@ pub(crate) fn tell(app: &App, job: &Job) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Command;
+pub(crate) mod tests {
+    use std::{path::Path, process::Command};
 
     use record::{Actor, Role};
 
     use super::*;
     use crate::Config;
 
+    /// Changes a database behind the server's back.
+    pub(crate) fn sql(data: &Path, text: &str) {
+        let mut ogrinfo = Command::new("ogrinfo");
+        let done = ogrinfo.arg("-q").arg(data.join("stakeout.sqlite")).args(["-sql", text]).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Lets no job fail, as a full disk would.
+    pub(crate) const FULL: &str = "CREATE TRIGGER full BEFORE UPDATE ON job WHEN NEW.status = 'failed'
+        BEGIN SELECT RAISE(ABORT, 'full'); END";
+
     #[test]
     fn a_failure_that_cannot_be_written_down_is_written_as_soon_as_it_can_be() {
         let folder = tempfile::tempdir().unwrap();
         let me = Actor { name: "me".to_owned(), role: Role::Admin };
         let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
-        let sql = |text: &str| {
-            let database = folder.path().join("stakeout.sqlite");
-            assert!(
-                Command::new("ogrinfo")
-                    .arg("-q")
-                    .arg(database)
-                    .args(["-sql", text])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-        };
-        // as a full disk would
-        sql("CREATE TRIGGER full BEFORE UPDATE ON job WHEN NEW.status = 'failed'
-             BEGIN SELECT RAISE(ABORT, 'full'); END");
+        sql(folder.path(), FULL);
         let job = app.store.enqueue(&me, DETECT, json!({"before": "none"})).unwrap();
         let unwritten = Mutex::new(None);
         let status = || app.store.job(&job.id).unwrap().status;
@@ -230,7 +227,7 @@ mod tests {
             assert!(run_next(&app, &unwritten).is_err());
             assert_eq!(status(), JobStatus::Running);
         }
-        sql("DROP TRIGGER full");
+        sql(folder.path(), "DROP TRIGGER full");
         assert!(!run_next(&app, &unwritten).unwrap(), "no other job waits");
         assert_eq!(status(), JobStatus::Failed);
         assert!(unwritten.lock().unwrap().is_none());

@@ -26,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) const STOPPED: &str =
     "the server was stopped while the image was prepared; add or place it again (a finished upload is kept)";
 const GOES_ON: &str = "the image is checked and prepared";
+/// Pause before the end of a job is written again that could not be, as where the disk is full.
+const END_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// The job that a client was told of, if any; it ends with the scene.
 #[derive(Default)]
@@ -99,15 +101,16 @@ pub(crate) async fn in_time(
     let (mut tell, told) = oneshot::channel();
     let app = app.clone();
     tokio::spawn(async move {
+        // not through the door: what is prepared may hold the last permit there, and is not asked for meanwhile
         let own = app.clone();
-        match own.blocking(move |app| promise.make(app, &actor, input)).await {
-            Ok(Some(job)) => {
+        match tokio::task::spawn_blocking(move || promise.make(&own, &actor, input)).await {
+            Ok(Ok(Some(job))) => {
                 let id = job.id.clone();
                 let _ = tell.send(Ok(Prepared::Job(Box::new(job))));
                 end(app, id, preparing.await).await;
             }
             // it is done by now, or there is no room for a job
-            Ok(None) | Err(_) => tokio::select! {
+            _ => tokio::select! {
                 done = preparing => {
                     let _ = tell.send(done.map(Prepared::of));
                 }
@@ -125,15 +128,22 @@ fn would_not_wait(headers: &HeaderMap) -> bool {
     preferences.any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-/// Tells how a job ended.
+/// Tells how a job ended. One that failed is running until that can be written down.
 async fn end(app: App, job: JobId, done: Result<Scene, ApiError>) {
-    let ended = app.blocking(move |app| match done {
-        Ok(_) => Ok(app.store.job(&job)?),
-        Err(error) => Ok(app.store.fail_job(&job, error.detail())?),
-    });
-    match ended.await {
-        Ok(job) => jobs::tell(&app, &job),
-        Err(error) => tracing::error!(error = error.detail(), "the end of a job cannot be written down"),
+    let cause = done.err().map(|error| error.detail().to_owned());
+    loop {
+        let (id, cause) = (job.clone(), cause.clone());
+        let ended = app.blocking(move |app| match cause {
+            None => Ok(app.store.job(&id)?),
+            Some(cause) => Ok(app.store.fail_job(&id, &cause)?),
+        });
+        match ended.await {
+            Ok(job) => return jobs::tell(&app, &job),
+            Err(error) => {
+                tracing::error!(error = error.detail(), "the end of a job cannot be written down yet")
+            }
+        }
+        tokio::time::sleep(END_AGAIN_AFTER).await;
     }
 }
 
@@ -142,7 +152,10 @@ mod tests {
     use record::{JobStatus, Role};
 
     use super::*;
-    use crate::Config;
+    use crate::{
+        Config,
+        jobs::tests::{FULL, sql},
+    };
 
     #[test]
     fn a_client_that_would_not_wait_says_so_among_other_preferences() {
@@ -175,6 +188,56 @@ mod tests {
         go_on.send(()).unwrap();
         assert_eq!(notices.recv().await.unwrap().data["status"], "failed");
         assert_eq!(app.store.job(&job.id).unwrap().message, "it is no image");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_cannot_be_written_down_is_written_as_soon_as_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = Actor { name: "me".to_owned(), role: Role::Admin };
+        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        sql(folder.path(), FULL);
+        let job = app.store.begin_job(&me, PREPARE, Value::Null, GOES_ON).unwrap().id;
+        let ending = tokio::spawn(end(app.clone(), job.clone(), Err(ApiError::body("no image".to_owned()))));
+        tokio::time::sleep(3 * END_AGAIN_AFTER).await;
+        assert_eq!(app.store.job(&job).unwrap().status, JobStatus::Running);
+        sql(folder.path(), "DROP TRIGGER full");
+        ending.await.unwrap();
+        assert_eq!(app.store.job(&job).unwrap().message, "no image");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_promised_though_what_is_prepared_waits_for_the_one_turn_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { blocking_max: 1, ..Config::default() };
+        let me = Actor { name: "me".to_owned(), role: Role::Admin };
+        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (begun, has_begun) = oneshot::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let own = app.clone();
+        let busy = tokio::spawn(async move {
+            own.blocking(move |_| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_begun.await.unwrap();
+        let own = app.clone();
+        let preparing = async move { own.blocking(|_| Err(ApiError::body("no image".to_owned()))).await };
+        let own = app.clone();
+        let asked = tokio::spawn(async move {
+            in_time(&own, me, &HeaderMap::new(), Value::Null, Arc::default(), preparing).await
+        });
+        tokio::task::yield_now().await;
+        tokio::time::advance(2 * ANSWER_WITHIN).await;
+        tokio::task::yield_now().await;
+        go_on.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        let told =
+            tokio::time::timeout(Duration::from_secs(3600), asked).await.expect("nobody waits for ever");
+        assert!(matches!(told.unwrap().unwrap(), Prepared::Job(_)));
+        app.blocking(|_| Ok(())).await.unwrap();
     }
 
     #[test]

@@ -180,7 +180,7 @@ fn tile_sets_are_told_page_by_page_and_none_twice_while_scenes_are_added() {
     assert!(page["tilesets"].to_string().contains(&first) && !page["tilesets"].to_string().contains(&second));
     assert_eq!(link(&page, "next"), None);
     let unknown = server.get("/ogc/tiles?cursor=nothing");
-    assert_eq!((unknown.status, &unknown.body["parameter"]), (404, &json!("cursor")));
+    assert_eq!((unknown.status, &unknown.body["parameter"]), (400, &json!("cursor")));
     assert_eq!(server.get(&format!("{next}&offset=1")).body["parameter"], "offset");
 }
 
@@ -233,6 +233,7 @@ fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
         (wmts.replace("GetTile", "GetLegend"), 400, "OperationNotSupported", Some("request")),
         (format!("{wanting}&TileCol=0&version=9.9"), 400, "InvalidParameterValue", Some("version")),
         ("/tiles/wmts?acceptversions=2.0.0,3.0".to_owned(), 400, "VersionNegotiationFailed", None),
+        ("/tiles/wmts?site=nowhere".to_owned(), 400, "InvalidParameterValue", Some("site")),
         (
             format!("{}&TileCol=0", other_layer.replace("/x/wmts", "/wmts")),
             404,

@@ -148,6 +148,7 @@ impl Store {
             let old = geojson::annotation_from_feature(&item.value())?;
             must_have_another_revision(&old)?;
             let then = at_revision(transaction, id, revision)?;
+            reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
             let status = match old.status {
                 AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
                 status => status,

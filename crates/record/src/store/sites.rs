@@ -157,7 +157,10 @@ fn free_id(transaction: &Transaction<'_>, draft: &SiteDraft) -> Result<SiteId, R
         return Err(RecordError::Invalid {
             field: "id",
             got: "left out".to_owned(),
-            wanted: format!("given: no id that is made from this name is free, up to {plain}-{}", number - 1),
+            wanted: format!(
+                "given: {plain}-{}, the last id that is made from this name, is taken",
+                number - 1
+            ),
         });
     }
     Ok(plain.numbered(number))

@@ -2,13 +2,13 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
 };
-use record::{Collection, SiteId};
+use record::{Collection, Sha256Hex, SiteId};
 
 use crate::{
-    ApiError, App,
+    ApiError, App, etag,
     export::{self, ExportError, ExportFormat},
     guard::Who,
     parameters::Parameters,
@@ -22,6 +22,7 @@ pub(crate) async fn export(
     Path(site): Path<String>,
     Who(actor): Who,
     parameters: Parameters,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     parameters.only(&["format", "collection"])?;
     let name = parameters.get("format").unwrap_or("geojson");
@@ -35,21 +36,21 @@ pub(crate) async fn export(
     };
     let file_name = format!("{site}-{}.{}", collection.as_str(), format.extension());
     let turn = app.export_turn().await;
-    let bytes = app
+    let (tag, bytes) = app
         .blocking(move |app| {
             let _turn = turn;
             let folder = app.incoming()?;
             let path = folder.path().join("export").with_extension(format.extension());
             export::export(&app.store, actor.reader(), &SiteId(site), collection, format, &path)?;
-            std::fs::read(path).map_err(|error| ApiError::internal(&error))
+            let bytes = std::fs::read(path).map_err(|error| ApiError::internal(&error))?;
+            Ok((Sha256Hex::of(&bytes), bytes))
         })
         .await?;
     let disposition = format!("attachment; filename=\"{file_name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(media_type(name))),
-        (header::CONTENT_DISPOSITION, disposition.parse().map_err(|error| ApiError::internal(&error))?),
-    ];
-    Ok((headers, bytes).into_response())
+    let disposition = disposition.parse().map_err(|error| ApiError::internal(&error))?;
+    let mut response = etag::answer_tagged(&headers, media_type(name), tag.as_str(), bytes);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(response)
 }
 
 fn media_type(name: &str) -> &'static str {

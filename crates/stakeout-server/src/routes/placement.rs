@@ -66,10 +66,7 @@ pub(crate) async fn change(
     actor.must_be(Role::Analyst, "changing a scene")?;
     const KNOWN: [&str; 4] = ["footprint", "control_points", "world_file", "crs"];
     let given = body::read(&body::within(request, BODY_BYTES_MAX).await?)?;
-    let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
-    if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(ApiError::unknown_parameter(name, &KNOWN));
-    }
+    body::only(&given, "", &KNOWN)?;
     let placing = scene_properties::placing(&given, given["world_file"].as_str())?.ok_or_else(|| {
         ApiError::parameter("footprint", "missing", "given, or control_points, or world_file with crs")
     })?;

@@ -144,10 +144,7 @@ async fn prepare(
 /// the original of a scene. A world file comes along as `world_file`, its text.
 async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arrival, Came), ApiError> {
     let given = body::read(&body::within(request, PROPERTIES_BYTES_MAX).await?)?;
-    let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
-    if let Some(name) = names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
-        return Err(ApiError::unknown_parameter(name, &MEMBERS));
-    }
+    body::only(&given, "", &MEMBERS)?;
     if !given["scene"].is_null() && !given["upload"].is_null() {
         return Err(ApiError::parameter("scene", "given with upload", "given without"));
     }

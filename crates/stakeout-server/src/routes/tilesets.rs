@@ -1,7 +1,7 @@
 //! OGC API Tiles: tile sets and tile matrix sets.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{RecordError, Scene, SceneId};
+use record::{Scene, SceneId};
 use serde_json::{Value, json};
 
 use super::ogc::answered;
@@ -34,10 +34,8 @@ pub(crate) async fn all(
     }
     let scenes = app
         .blocking(move |app| {
-            app.store.newest_scenes(None, cursor.as_ref(), offset, limit + 1).map_err(|error| match error {
-                RecordError::NotFound { .. } => ApiError::from(error).at("cursor"),
-                other => other.into(),
-            })
+            let scenes = app.store.newest_scenes(None, cursor.as_ref(), offset, limit + 1);
+            scenes.map_err(|error| ApiError::of_reference(error, "cursor"))
         })
         .await?;
     let shown = &scenes[..scenes.len().min(limit as usize)];

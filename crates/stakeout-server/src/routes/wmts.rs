@@ -129,8 +129,12 @@ async fn capabilities_of(
 async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) -> Result<Response, ApiError> {
     parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS, &["site"]].concat())?;
     let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
-    let scenes =
-        app.blocking(move |app| Ok(app.store.newest_scenes(site.as_ref(), None, 0, LAYERS_MAX)?)).await?;
+    let scenes = app
+        .blocking(move |app| {
+            let scenes = app.store.newest_scenes(site.as_ref(), None, 0, LAYERS_MAX);
+            scenes.map_err(|error| ApiError::of_reference(error, "site"))
+        })
+        .await?;
     document(&scenes, "/tiles/wmts", parameters, base)
 }
 
