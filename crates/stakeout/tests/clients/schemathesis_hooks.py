@@ -24,6 +24,7 @@ DESCRIPTIVE = STAC_ITEM["properties"]["properties"]["properties"].keys()
 IDS = DOCUMENT["x-ids"]
 SCENE = IDS["scene"][0]
 NAMED = {"site": IDS["site"][0], "comparison": IDS["comparison"][0]}
+NAMING = ("/api/comparisons", "/api/agreement", "/api/queue", "/tiles/wmts", "/tiles/WMTSCapabilities.xml")
 TYPES = [{"id": "warehouse", "label": "Warehouse", "key": "w"}, {"id": "other", "label": "Other"}]
 DEGREES_MAX = 80
 RING = [[127.6, 39.9], [127.61, 39.9], [127.61, 39.91], [127.6, 39.91], [127.6, 39.9]]
@@ -92,8 +93,10 @@ def coordinates(kind: str, ring: list) -> list:
 
 def mend_query(case) -> None:
     query = case.query
-    if case.operation.path in ("/api/comparisons", "/api/agreement", "/api/queue"):
+    if case.operation.path in NAMING:
         case.query = query = {name: NAMED.get(name, value) for name, value in query.items()}
+    if case.operation.path == "/ogc/tiles" and "cursor" in query:
+        query["cursor"] = SCENE
     if "cursor" in query:
         query.pop("offset", None)
     if "filter" in query:
