@@ -168,23 +168,28 @@ async fn turn(door: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::mpsc;
 
     use record::Role;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
-    #[tokio::test]
-    async fn work_counts_until_it_is_done_also_where_nobody_waits_for_it_any_more() {
+    /// A service over a new folder, with its one person.
+    pub(crate) fn opened(config: Config) -> (tempfile::TempDir, Actor, App) {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { blocking_max: 1, ..Config::default() };
         let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me).unwrap();
+        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap();
+        (folder, me, app)
+    }
+
+    /// Work that has begun, and goes on until it is told to.
+    pub(crate) async fn busy(app: &App) -> (JoinHandle<Result<(), ApiError>>, mpsc::Sender<()>) {
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let (go_on, may_go_on) = mpsc::channel::<()>();
         let own = app.clone();
-        let asked = tokio::spawn(async move {
+        let work = tokio::spawn(async move {
             own.blocking(move |_| {
                 begun.send(()).unwrap();
                 may_go_on.recv().unwrap();
@@ -193,6 +198,13 @@ mod tests {
             .await
         });
         has_begun.await.unwrap();
+        (work, go_on)
+    }
+
+    #[tokio::test]
+    async fn work_counts_until_it_is_done_also_where_nobody_waits_for_it_any_more() {
+        let (_folder, _, app) = opened(Config { blocking_max: 1, ..Config::default() });
+        let (asked, go_on) = busy(&app).await;
         asked.abort();
         assert!(asked.await.unwrap_err().is_cancelled(), "the client went away");
         assert_eq!(app.blocking.available_permits(), 0);

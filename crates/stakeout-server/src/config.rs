@@ -1,6 +1,9 @@
 //! Settings of the service, each with a name, a unit and a default.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use raster_io::WorkerLimits;
 use serde::{Deserialize, Serialize};
@@ -229,14 +232,6 @@ pub enum ConfigError {
     },
 }
 
-/// Numbers that a setting may have.
-struct Bounds {
-    name: &'static str,
-    got: u64,
-    least: u64,
-    most: u64,
-}
-
 impl Config {
     /// Reads settings from a JSON file.
     ///
@@ -273,44 +268,44 @@ impl Config {
                 "http://HOST or https://HOST".to_owned(),
             ));
         }
-        let out = self.bounds().into_iter().find(|one| !(one.least..=one.most).contains(&one.got))?;
-        Some((out.name, out.got.to_string(), format!("{} to {}", out.least, out.most)))
+        let mut numbers = self.numbers().into_iter();
+        let (name, got, bounds) = numbers.find(|(_, got, bounds)| !bounds.contains(got))?;
+        Some((name, got.to_string(), format!("{} to {}", bounds.start(), bounds.end())))
     }
 
-    /// All numbers. With 0 of some every request would wait for ever or be refused; with the greatest that can be written
+    /// All numbers with what they may be. With 0 of some every request would wait for ever or be refused; with the greatest that can be written
     /// others overflow.
-    fn bounds(&self) -> Vec<Bounds> {
+    fn numbers(&self) -> [(&'static str, u64, RangeInclusive<u64>); 27] {
         let (uploads, ingest) = (&self.uploads, &self.ingest);
-        let table = [
-            ("jobs_parallel", self.jobs_parallel as u64, 0, PARALLEL_MAX),
-            ("blocking_max", self.blocking_max as u64, 1, BLOCKING_MAX),
-            ("upload_bytes_max", self.upload_bytes_max, 1, BYTES_MAX),
-            ("body_bytes_max", self.body_bytes_max as u64, 1, BODY_BYTES_MAX),
-            ("body_idle_s", self.body_idle_s, 1, TIME_S_MAX),
-            ("connections_max", self.connections_max as u64, 1, COUNT_MAX),
-            ("head_time_s", self.head_time_s, 1, TIME_S_MAX),
-            ("send_idle_s", self.send_idle_s, 1, TIME_S_MAX),
-            ("requests_per_s_max", u64::from(self.requests_per_s_max), 0, COUNT_MAX),
-            ("local_requests_per_s_max", u64::from(self.local_requests_per_s_max), 0, COUNT_MAX),
-            ("refused_body_bytes_max", self.refused_body_bytes_max, 0, BYTES_MAX),
-            ("refused_body_time_s", self.refused_body_time_s, 0, TIME_S_MAX),
-            ("limit_default", u64::from(self.limit_default), 1, COUNT_MAX),
-            ("limit_max", u64::from(self.limit_max), 1, COUNT_MAX),
-            ("tile_cache_bytes", self.tile_cache_bytes, 0, CACHE_BYTES_MAX),
-            ("block_cache_bytes", self.block_cache_bytes, 0, CACHE_BYTES_MAX),
-            ("tile_jpeg_quality", u64::from(self.tile_jpeg_quality), 1, 100),
-            ("open_scenes_max", self.open_scenes_max as u64, 1, COUNT_MAX),
-            ("uploads.open_max", uploads.open_max as u64, 1, COUNT_MAX),
-            ("uploads.bytes_max", uploads.bytes_max, 1, BYTES_MAX),
-            ("uploads.expires_s", uploads.expires_s, 1, TIME_S_MAX),
-            ("ingests_parallel", self.ingests_parallel as u64, 1, PARALLEL_MAX),
-            ("ingest.memory_bytes", ingest.memory_bytes, MEMORY_BYTES_MIN, BYTES_MAX),
-            ("ingest.cpu_s", ingest.cpu_s, 1, TIME_S_MAX),
-            ("ingest.wall_s", ingest.wall_s, 1, TIME_S_MAX),
-            ("ingest.output_bytes", ingest.output_bytes, 1, BYTES_MAX),
-            ("request_timeout_s", self.request_timeout_s, 1, TIME_S_MAX),
-        ];
-        table.map(|(name, got, least, most)| Bounds { name, got, least, most }).into()
+        [
+            ("jobs_parallel", self.jobs_parallel as u64, 0..=PARALLEL_MAX),
+            ("blocking_max", self.blocking_max as u64, 1..=BLOCKING_MAX),
+            ("upload_bytes_max", self.upload_bytes_max, 1..=BYTES_MAX),
+            ("body_bytes_max", self.body_bytes_max as u64, 1..=BODY_BYTES_MAX),
+            ("body_idle_s", self.body_idle_s, 1..=TIME_S_MAX),
+            ("connections_max", self.connections_max as u64, 1..=COUNT_MAX),
+            ("head_time_s", self.head_time_s, 1..=TIME_S_MAX),
+            ("send_idle_s", self.send_idle_s, 1..=TIME_S_MAX),
+            ("requests_per_s_max", u64::from(self.requests_per_s_max), 0..=COUNT_MAX),
+            ("local_requests_per_s_max", u64::from(self.local_requests_per_s_max), 0..=COUNT_MAX),
+            ("refused_body_bytes_max", self.refused_body_bytes_max, 0..=BYTES_MAX),
+            ("refused_body_time_s", self.refused_body_time_s, 0..=TIME_S_MAX),
+            ("limit_default", u64::from(self.limit_default), 1..=COUNT_MAX),
+            ("limit_max", u64::from(self.limit_max), 1..=COUNT_MAX),
+            ("tile_cache_bytes", self.tile_cache_bytes, 0..=CACHE_BYTES_MAX),
+            ("block_cache_bytes", self.block_cache_bytes, 0..=CACHE_BYTES_MAX),
+            ("tile_jpeg_quality", u64::from(self.tile_jpeg_quality), 1..=100),
+            ("open_scenes_max", self.open_scenes_max as u64, 1..=COUNT_MAX),
+            ("uploads.open_max", uploads.open_max as u64, 1..=COUNT_MAX),
+            ("uploads.bytes_max", uploads.bytes_max, 1..=BYTES_MAX),
+            ("uploads.expires_s", uploads.expires_s, 1..=TIME_S_MAX),
+            ("ingests_parallel", self.ingests_parallel as u64, 1..=PARALLEL_MAX),
+            ("ingest.memory_bytes", ingest.memory_bytes, MEMORY_BYTES_MIN..=BYTES_MAX),
+            ("ingest.cpu_s", ingest.cpu_s, 1..=TIME_S_MAX),
+            ("ingest.wall_s", ingest.wall_s, 1..=TIME_S_MAX),
+            ("ingest.output_bytes", ingest.output_bytes, 1..=BYTES_MAX),
+            ("request_timeout_s", self.request_timeout_s, 1..=TIME_S_MAX),
+        ]
     }
 }
 

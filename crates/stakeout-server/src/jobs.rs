@@ -198,10 +198,8 @@ pub(crate) fn tell(app: &App, job: &Job) {
 pub(crate) mod tests {
     use std::{path::Path, process::Command};
 
-    use record::{Actor, Role};
-
     use super::*;
-    use crate::Config;
+    use crate::{Config, app::tests::opened};
 
     /// Changes a database behind the server's back.
     pub(crate) fn sql(data: &Path, text: &str) {
@@ -216,9 +214,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_failure_that_cannot_be_written_down_is_written_as_soon_as_it_can_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (folder, me, app) = opened(Config::default());
         sql(folder.path(), FULL);
         let job = app.store.enqueue(&me, DETECT, json!({"before": "none"})).unwrap();
         let unwritten = Mutex::new(None);

@@ -149,11 +149,12 @@ async fn end(app: App, job: JobId, done: Result<Scene, ApiError>) {
 
 #[cfg(test)]
 mod tests {
-    use record::{JobStatus, Role};
+    use record::JobStatus;
 
     use super::*;
     use crate::{
         Config,
+        app::tests::{busy, opened},
         jobs::tests::{FULL, sql},
     };
 
@@ -170,9 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_ends_with_what_went_wrong() {
-        let folder = tempfile::tempdir().unwrap();
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (_folder, me, app) = opened(Config::default());
         let mut headers = HeaderMap::new();
         headers.insert("prefer", "respond-async".parse().unwrap());
         let (go_on, may_go_on) = oneshot::channel::<()>();
@@ -192,9 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_that_cannot_be_written_down_is_written_as_soon_as_it_can_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (folder, me, app) = opened(Config::default());
         sql(folder.path(), FULL);
         let job = app.store.begin_job(&me, PREPARE, Value::Null, GOES_ON).unwrap().id;
         let ending = tokio::spawn(end(app.clone(), job.clone(), Err(ApiError::body("no image".to_owned()))));
@@ -207,22 +204,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_job_is_promised_though_what_is_prepared_waits_for_the_one_turn_there_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config { blocking_max: 1, ..Config::default() };
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap();
-        let (begun, has_begun) = oneshot::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
-        let own = app.clone();
-        let busy = tokio::spawn(async move {
-            own.blocking(move |_| {
-                begun.send(()).unwrap();
-                may_go_on.recv().unwrap();
-                Ok(())
-            })
-            .await
-        });
-        has_begun.await.unwrap();
+        let (_folder, me, app) = opened(Config { blocking_max: 1, ..Config::default() });
+        let (busy, go_on) = busy(&app).await;
         let own = app.clone();
         let preparing = async move { own.blocking(|_| Err(ApiError::body("no image".to_owned()))).await };
         let own = app.clone();
@@ -242,9 +225,7 @@ mod tests {
 
     #[test]
     fn no_job_is_promised_of_what_is_over_and_what_was_promised_ends_with_the_scene() {
-        let folder = tempfile::tempdir().unwrap();
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), Config::default(), ("/bin/false".into(), ""), me.clone()).unwrap();
+        let (_folder, me, app) = opened(Config::default());
         let promise = Promise::default();
         let job = promise.make(&app, &me, Value::Null).unwrap().expect("nothing is recorded yet");
         assert!(promise.keep(|promised| promised == Some(&job.id)));

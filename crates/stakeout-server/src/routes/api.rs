@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::json as answer;
+use super::{JSON, json as answer};
 use crate::{
     ApiError, App,
     body::JsonBody,
@@ -25,8 +25,6 @@ use crate::{
     parameters::{NoParameters, Parameters},
     path::Path,
 };
-
-const JSON: &str = "application/json";
 
 /// What the page is to know of the configuration.
 pub(crate) async fn settings(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {

@@ -13,7 +13,7 @@ use record::{
 };
 use serde_json::{Value, json};
 
-use super::{created, ogc};
+use super::{GEOJSON, JSON, created, ogc};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -26,8 +26,6 @@ use crate::{
     path::Path,
 };
 
-const GEOJSON: &str = "application/geo+json";
-const JSON: &str = "application/json";
 const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
 /// Parameters of `/items` beside the properties of the collection that can be asked for.
 const PARAMETERS: [&str; 12] = [

@@ -224,10 +224,11 @@ fn stac_routes() -> Router<App> {
 }
 
 const GEOJSON: &str = "application/geo+json";
+const JSON: &str = "application/json";
 
 /// A JSON answer.
 fn json(value: &Value) -> Response {
-    with_type("application/json", value)
+    with_type(JSON, value)
 }
 
 /// A GeoJSON answer.

@@ -9,7 +9,7 @@ use record::{Collection, Extent, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    interface,
+    JSON, interface,
     vector_tiles::{TILESETS_VECTOR, TILING_SCHEMES},
     with_type,
 };
@@ -81,7 +81,6 @@ const CONFORMANCE: &[&str] = &[
 ];
 /// How times are counted.
 const GREGORIAN: &str = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian";
-const JSON: &str = "application/json";
 
 pub(crate) async fn landing(
     parameters: Parameters,

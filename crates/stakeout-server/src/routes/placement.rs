@@ -11,7 +11,7 @@ use raster_io::Placing;
 use record::{Actor, IfMatch, Role, Scene, SceneId, Sha256Hex};
 use serde_json::{Value, json};
 
-use super::processes;
+use super::{JSON, processes};
 use crate::{
     ApiError, App, arrival, body, etag,
     guard::Who,
@@ -22,7 +22,6 @@ use crate::{
     scene_properties, stac,
 };
 
-const JSON: &str = "application/json";
 /// Largest body, bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
 

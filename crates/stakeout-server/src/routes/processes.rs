@@ -8,7 +8,7 @@ use axum::{
 use record::{Job, JobId, JobStatus, RecordError, Scene, SceneId};
 use serde_json::{Value, json};
 
-use super::{GEOJSON, created, geojson, json as answer, ogc};
+use super::{GEOJSON, JSON, created, geojson, json as answer, ogc};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -27,7 +27,6 @@ const NO_SUCH_PROCESS: &str = "http://www.opengis.net/def/exceptions/ogcapi-proc
 const NO_SUCH_JOB: &str = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-job";
 const RESULT_NOT_READY: &str =
     "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready";
-const JSON: &str = "application/json";
 /// Jobs in the list.
 const JOBS_LISTED: u32 = 100;
 /// Members of a request to run the process.

@@ -240,29 +240,20 @@ fn sites(app: &App) -> Result<Vec<Site>, ApiError> {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use record::{Actor, Role};
 
     use super::*;
-    use crate::{Config, guard::Who, parameters::NoParameters, routes::reviews};
+    use crate::{
+        Config,
+        app::tests::{busy, opened},
+        guard::Who,
+        parameters::NoParameters,
+        routes::reviews,
+    };
 
     #[tokio::test]
     async fn what_is_asked_and_said_is_read_where_work_is_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config { blocking_max: 1, ..Config::default() };
-        let me = Actor { name: "me".to_owned(), role: Role::Admin };
-        let app = App::open(folder.path(), config, ("/bin/false".into(), ""), me.clone()).unwrap();
-        let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
-        let busy = app.clone();
-        let work = tokio::spawn(async move {
-            busy.blocking(move |_| {
-                begun.send(()).unwrap();
-                may_go_on.recv().unwrap();
-                Ok(())
-            })
-            .await
-        });
-        has_begun.await.unwrap();
+        let (_folder, me, app) = opened(Config { blocking_max: 1, ..Config::default() });
+        let (work, go_on) = busy(&app).await;
         let (state, base) = (|| State(app.clone()), || Base("http://localhost".to_owned()));
         let wrong = || Parameters::parse("filter=nonsense").unwrap();
         let (headers, path) = (HeaderMap::new, || Path("plant".to_owned()));

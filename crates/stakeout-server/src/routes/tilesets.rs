@@ -4,7 +4,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use record::{Scene, SceneId};
 use serde_json::{Value, json};
 
-use super::ogc::answered;
+use super::{JSON, ogc::answered};
 use crate::{
     ApiError, App,
     links::Base,
@@ -13,7 +13,6 @@ use crate::{
     tilesets::{self, Grid, MatrixSet, WEB_MERCATOR_LEVELS, WEB_MERCATOR_QUAD},
 };
 
-const JSON: &str = "application/json";
 /// Scenes on a page of tile sets where the client does not say, and at most.
 const SCENES_DEFAULT: u64 = 100;
 const SCENES_MAX: u64 = 1_000;
