@@ -7,6 +7,7 @@ use super::{
     Change, Store,
     comparisons::{self, NewComparison},
     now, read_document,
+    writer::Transaction,
 };
 use crate::{
     candidate::Comparison,
@@ -110,9 +111,7 @@ impl Store {
             let actor = asked_by(&job);
             let change = Change::begin(transaction, &actor);
             let comparison = comparisons::added(&change, found)?;
-            let result = Some(result(&comparison));
-            let (status, message, progress) = (JobStatus::Successful, "done".to_owned(), 100);
-            Ok(Some((ended(&change, Job { status, message, progress, result, ..job })?, comparison)))
+            Ok(Some((successful(&change, job, result(&comparison))?, comparison)))
         })
     }
 
@@ -126,9 +125,7 @@ impl Store {
             if job.status.is_final() {
                 return Ok(job);
             }
-            let actor = asked_by(&job);
-            let (status, message) = (JobStatus::Failed, message.to_owned());
-            ended(&Change::begin(transaction, &actor), Job { status, message, ..job })
+            failed(transaction, job, message)
         })
     }
 
@@ -168,8 +165,7 @@ impl Store {
             for id in ids {
                 let mut job = job(transaction, &JobId(id))?;
                 if job.kind != kind {
-                    let (status, message) = (JobStatus::Failed, cause.to_owned());
-                    ended(&Change::begin(transaction, &asked_by(&job)), Job { status, message, ..job })?;
+                    failed(transaction, job, cause)?;
                     continue;
                 }
                 requeued += 1;
@@ -263,9 +259,18 @@ pub(super) fn ended_with(change: &Change<'_>, id: &JobId, result: Value) -> Resu
             change: "recording what it made",
         });
     }
+    successful(change, job, result).map(drop)
+}
+
+fn successful(change: &Change<'_>, job: Job, result: Value) -> Result<Job, RecordError> {
     let (status, message, progress) = (JobStatus::Successful, "done".to_owned(), 100);
-    ended(change, Job { status, message, progress, result: Some(result), ..job })?;
-    Ok(())
+    ended(change, Job { status, message, progress, result: Some(result), ..job })
+}
+
+/// Ends a job that goes wrong by itself, in the name of who asked for it.
+fn failed(transaction: &Transaction<'_>, job: Job, cause: &str) -> Result<Job, RecordError> {
+    let (status, message) = (JobStatus::Failed, cause.to_owned());
+    ended(&Change::begin(transaction, &asked_by(&job)), Job { status, message, ..job })
 }
 
 /// Who a job works for.
