@@ -149,6 +149,8 @@ fn a_review_that_is_sent_again_says_what_it_was_based_on() {
     assert_eq!(send(&[("if-match", &etag)]).status, 201, "it is the same again");
     assert_eq!(send(&[]).status, 428);
     assert_eq!(send(&[("if-match", "once")]).status, 400);
+    let two_keys = send(&[("if-match", &etag), ("idempotency-key", "twice")]);
+    assert_eq!((two_keys.status, &two_keys.body["parameter"]), (400, &json!("Idempotency-Key")));
     let reviews = people.server.get_as(&people.ann, &path).body;
     assert_eq!(reviews["reviews"].as_array().unwrap().len(), 1);
 }

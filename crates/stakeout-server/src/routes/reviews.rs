@@ -20,6 +20,8 @@ use crate::{
 
 /// Largest description of what the reviewer saw, bytes.
 const SEEN_BYTES_MAX: usize = 16 << 10;
+/// Name of the header with the key of a request that may be repeated.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Members of a review.
 const REVIEW: [&str; 7] = ["verdict", "structure_type", "confidence", "title", "note", "geometry", "seen"];
 /// Members of a drawing.
@@ -53,7 +55,7 @@ fn recorded(
     headers: &HeaderMap,
     review: NewReview,
 ) -> Result<ReviewOutcome, ApiError> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let key = idempotency_key(headers)?;
     etag::must_say(headers, id)?;
     // a repeated request carries the ETag of before its first try; its key says that it is the same
     let candidate = CandidateId(id.to_owned());
@@ -66,6 +68,20 @@ fn recorded(
     app.store
         .add_review(actor, &candidate, if_match, review, key)
         .map_err(|error| etag::naming_who(app, Collection::Candidates, id, error.into()))
+}
+
+/// The key by which a repeated request is known, if it has one. A key that cannot be kept is refused: what it came with
+/// would be written twice.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (keys.next().map(|key| key.to_str()).transpose(), keys.next()) {
+        (Ok(key), None) => Ok(key),
+        _ => {
+            let given: Vec<_> = headers.get_all(IDEMPOTENCY_KEY).iter().collect();
+            let detail = format!("{IDEMPOTENCY_KEY} is {given:?} but must be one text of visible ASCII");
+            Err(ApiError::wrong_parameter(IDEMPOTENCY_KEY, detail))
+        }
+    }
 }
 
 /// A structure that a person drew and no detector found: a candidate that who drew it confirms.
@@ -82,8 +98,7 @@ pub(crate) async fn draw(
     let (candidate, described) = app
         .blocking(move |app| {
             let drawing = new_drawing(comparison.clone(), &sent.value()?)?;
-            let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-            let outcome = app.store.draw_candidate(&actor, drawing, key)?;
+            let outcome = app.store.draw_candidate(&actor, drawing, idempotency_key(&headers)?)?;
             tell(app, &outcome, Some(&comparison));
             let described = described(app, &actor, &outcome)?;
             Ok((outcome.review.candidate, described))
