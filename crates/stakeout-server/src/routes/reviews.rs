@@ -190,32 +190,29 @@ pub(crate) async fn queue(
         .get("comparison")
         .ok_or_else(|| ApiError::parameter("comparison", "", "the id of a comparison"))?;
     let id = ComparisonId(id.to_owned());
-    let (queue, comparison) = app
-        .blocking(move |app| {
-            let unknown = |error| ApiError::of_reference(error, "comparison");
-            let comparison = app.store.comparison(&id).map_err(unknown)?;
-            Ok((app.store.queue(actor.reader(), &id)?, comparison))
-        })
-        .await?;
-    let features: Vec<Value> = queue
-        .entries
-        .iter()
-        .map(|entry| {
-            let mut feature = entry.item.value();
-            for (name, value) in standing(entry) {
-                feature[name] = value;
-            }
-            feature
-        })
-        .collect();
-    Ok(geojson_answer(&json!({
-        "type": "FeatureCollection",
-        "fit": comparison.fit,
-        "detector": comparison.detector,
-        "cautions": comparison.cautions,
-        "features": features,
-        "standing": queue.standing,
-    })))
+    app.blocking(move |app| {
+        let unknown = |error| ApiError::of_reference(error, "comparison");
+        let comparison = app.store.comparison(&id).map_err(unknown)?;
+        let queue = app.store.queue(actor.reader(), &id)?;
+        Ok(geojson_answer(&json!({
+            "type": "FeatureCollection",
+            "fit": comparison.fit,
+            "detector": comparison.detector,
+            "cautions": comparison.cautions,
+            "features": queue.entries.iter().map(queued).collect::<Vec<_>>(),
+            "standing": queue.standing,
+        })))
+    })
+    .await
+}
+
+/// A candidate with what changes about it with its reviews, as the reader may know it.
+fn queued(entry: &QueueEntry) -> Value {
+    let mut feature = entry.item.value();
+    for (name, value) in standing(entry) {
+        feature[name] = value;
+    }
+    feature
 }
 
 /// What changes about a candidate with its reviews, as the reader may know it.

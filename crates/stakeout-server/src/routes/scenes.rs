@@ -300,8 +300,12 @@ pub(crate) async fn list(
     base: Base,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let scenes = app.blocking(move |app| Ok(app.store.scenes(&SiteId(site))?)).await?;
-    Ok(answer(&json!({"scenes": scenes.iter().map(|scene| stac::item(scene, &base)).collect::<Vec<_>>()})))
+    app.blocking(move |app| {
+        let scenes = app.store.scenes(&SiteId(site))?;
+        let items: Vec<Value> = scenes.iter().map(|scene| stac::item(scene, &base)).collect();
+        Ok(answer(&json!({"scenes": items})))
+    })
+    .await
 }
 
 /// All that was done to a scene, oldest first.
