@@ -57,7 +57,7 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Opens the store. `ingest_program` is a program and its one argument, which must do nothing but call
+    /// Opens the store, which no other process may serve: an older schema becomes this program's. `ingest_program` is a program and its one argument, which must do nothing but call
     /// [`raster_io::work`].
     ///
     /// # Errors
@@ -83,18 +83,17 @@ impl App {
             config,
             store,
         };
-        inner.uploads.sweep();
         Ok(App { inner: Arc::new(inner) })
     }
 
     /// Takes up what a stop interrupted: comparisons that ran go back into the queue, scenes that were prepared have
-    /// failed, files that were on their way are removed.
-    /// Then starts the workers that run jobs. Call once, inside the runtime, when the address is this process's own: a
-    /// second one that was started by mistake takes nothing from the first.
+    /// failed, files that were on their way are removed. Then starts the workers that run jobs. Call once, inside the
+    /// runtime.
     ///
     /// # Errors
     /// When the database fails or a file cannot be removed.
     pub fn start(&self) -> Result<(), RecordError> {
+        self.uploads.sweep();
         self.store.requeue_jobs(jobs::DETECT, preparation::STOPPED)?;
         let folder = self.incoming_folder();
         match std::fs::remove_dir_all(&folder) {

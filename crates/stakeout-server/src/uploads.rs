@@ -173,7 +173,7 @@ impl Uploads {
         let expires = Duration::from_secs(self.limits.expires_s);
         let (part, unchecked) = (self.part(id), self.folder.join(format!("{id}.unchecked")));
         let held = HeldUpload { part, unchecked, announcement, announced, expires, hold };
-        if held.has_expired() {
+        if held.expires() < SystemTime::now() {
             held.remove();
             return Err(missing());
         }
@@ -183,9 +183,13 @@ impl Uploads {
 
     /// Removes uploads that nobody went on with.
     pub(crate) fn sweep(&self) {
+        let expires = Duration::from_secs(self.limits.expires_s);
         for (id, announced) in self.open() {
-            // holding one that has expired removes it; one that is in use is left alone
-            let _ = self.hold(&id, &announced.by);
+            // others are not held even for a moment, in which a piece of them would be refused
+            if expiry(&self.part(&id), expires) < SystemTime::now() {
+                // holding one that has expired removes it; one that is in use is left alone
+                let _ = self.hold(&id, &announced.by);
+            }
         }
         self.sweep_remnants();
     }
@@ -229,6 +233,12 @@ impl Uploads {
     fn announcement(&self, id: &str) -> PathBuf {
         self.folder.join(format!("{id}.json"))
     }
+}
+
+/// When an upload is removed whose file nobody goes on with for so long.
+fn expiry(part: &Path, after: Duration) -> SystemTime {
+    let touched = fs::metadata(part).and_then(|part| part.modified());
+    touched.unwrap_or_else(|_| SystemTime::now()) + after
 }
 
 fn is_id(text: &str) -> bool {
@@ -285,12 +295,7 @@ impl HeldUpload {
 
     /// When it is removed unless another piece comes.
     pub(crate) fn expires(&self) -> SystemTime {
-        let touched = fs::metadata(&self.part).and_then(|part| part.modified());
-        touched.unwrap_or_else(|_| SystemTime::now()) + self.expires
-    }
-
-    fn has_expired(&self) -> bool {
-        self.expires() < SystemTime::now()
+        expiry(&self.part, self.expires)
     }
 
     /// Removes it.
@@ -340,6 +345,21 @@ mod tests {
         uploads.hold(&id, "kim").unwrap().remove();
         assert!(uploads.hold(&id, "kim").is_err());
         assert!(uploads.hold("../../etc/passwd", "kim").is_err());
+    }
+
+    #[test]
+    fn another_upload_does_not_touch_one_on_its_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(folder.path(), UploadLimits::default());
+        let id = uploads.announce(&announced(10)).unwrap();
+        let (part, note) = (uploads.part(&id), uploads.folder.join(format!("{id}.unchecked")));
+        fs::write(&part, "a piece").unwrap();
+        fs::write(&note, "0\n").unwrap();
+        uploads.announce(&announced(10)).unwrap();
+        assert_eq!(fs::read(&part).unwrap(), b"a piece");
+        assert!(note.exists());
+        drop(uploads.hold(&id, "kim").unwrap());
+        assert_eq!(fs::read(&part).unwrap(), b"", "its request is gone, so the piece was never checked");
     }
 
     #[test]

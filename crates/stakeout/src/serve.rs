@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let listener = runtime
         .block_on(TcpListener::bind(arguments.listen))
         .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
+    let _alone = alone(&arguments.data)?;
     let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     anyhow::ensure!(is_local || app.has_tokens()?, no_tokens(arguments));
@@ -69,7 +70,6 @@ fn configured(path: &Path) -> anyhow::Result<Config> {
 }
 
 async fn serve(app: App, listener: TcpListener, arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
-    let _alone = alone(&arguments.data)?;
     app.start().with_context(|| format!("{} cannot be taken up", arguments.data.display()))?;
     if !quiet {
         announce(&arguments.data, listener.local_addr()?);
@@ -89,8 +89,10 @@ async fn serve(app: App, listener: TcpListener, arguments: &Serve, quiet: bool) 
     }
 }
 
-/// Keeps other servers off a data folder as long as it is kept: they would take up what this one is at.
+/// Keeps other servers off a data folder as long as it is kept: they would take up what this one is at. Makes the folder
+/// where there is none.
 fn alone(data: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(data).with_context(|| format!("{} cannot be made", data.display()))?;
     let path = data.join(LOCK_FILE);
     let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     match file.try_lock() {
