@@ -78,6 +78,14 @@ pub enum RasterError {
         /// What that process said, or how it ended.
         cause: String,
     },
+    /// Files cannot be decoded here at the moment, whatever is in them.
+    #[error("{path} cannot be decoded: {cause}")]
+    Worker {
+        /// Which file was to be.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// One file has a georeference, the other has none.
     #[error("{placed} has a georeference but {unplaced} has none")]
     OneUnplaced {

@@ -280,6 +280,17 @@ fn taken_over(desk: &Desk, copy: &Path, says: &str) -> RasterError {
 }
 
 #[test]
+fn what_is_wrong_with_the_machine_is_no_fault_of_the_file() {
+    let desk = Desk::new();
+    let request = IngestRequest { input: desk.scene(), output: desk.at("made/working.tif"), placing: None };
+    let worker = IngestWorker::new(desk.at("no-such-program"), "", WorkerLimits::default());
+    let failed = worker.ingest(&request).unwrap_err();
+    assert!(matches!(failed, RasterError::Worker { .. }), "{failed}");
+    let unable = taken_over(&desk, &request.input, r#"{"unable": "no seccomp here"}"#);
+    assert!(matches!(unable, RasterError::Worker { .. }) && unable.to_string().contains("no seccomp here"));
+}
+
+#[test]
 fn a_decoder_that_was_taken_over_cannot_hand_its_file_on_to_other_decoders() {
     let desk = Desk::new();
     let says = r#"{"stretch": [[0, 255], [0, 255], [0, 255]]}"#;

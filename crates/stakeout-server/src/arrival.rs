@@ -106,13 +106,13 @@ fn derive(
     placing: Option<Placing>,
 ) -> Result<(IngestedScene, Incoming), ApiError> {
     // the process that decodes may write in a folder of its own, where nothing else is
-    let made = folder.join("made");
-    std::fs::create_dir(&made).map_err(|error| ApiError::internal(&error))?;
-    let output = made.join("working.tif");
+    let folder = folder.join("made");
+    std::fs::create_dir(&folder).map_err(|error| ApiError::internal(&error))?;
+    let output = folder.join("working.tif");
     let request = IngestRequest { input: original.to_owned(), output: output.clone(), placing };
     let made = app.ingest_worker.ingest(&request).map_err(|error| match error {
         RasterError::Placing { fault, .. } => scene_properties::placing_fault(fault),
-        error => ApiError::image(&error).naming(original, file_name),
+        error => ApiError::image(&error).naming(original, file_name).naming(&folder, "its working copy"),
     })?;
     Ok((made, app.store.blobs().receive_file(&output)?))
 }

@@ -143,8 +143,12 @@ impl ApiError {
 
     /// An image that cannot be taken.
     pub(crate) fn image(error: &RasterError) -> ApiError {
-        if matches!(error, RasterError::Write { .. }) {
-            return ApiError::internal(error);
+        match error {
+            RasterError::Write { source, .. } => {
+                return ApiError::unwritten(source, "nothing is kept of the image");
+            }
+            RasterError::Worker { .. } => return ApiError::internal(error),
+            _ => {}
         }
         let title = "The image cannot be taken";
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-image", title, causes(error))

@@ -11,7 +11,7 @@
 mod confine;
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -25,10 +25,13 @@ use crate::{
     ingest::{IngestRequest, IngestedScene, make_working_copy},
     placing::{Fitted, fit},
     source::{Source, open},
+    whole::folder_of,
 };
 
 /// Longest order or report, bytes.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+/// A disk with fewer bytes than these is full: an encoder writes some thousand at a time.
+const FREE_BYTES_MIN: u64 = 1 << 20;
 /// Shortest and longest pause between two looks at the child.
 const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 /// Where PROJ and GDAL keep their tables, besides what the environment names.
@@ -71,7 +74,10 @@ struct Order {
 #[serde(rename_all = "snake_case")]
 enum Report {
     Stretch(Vec<[f64; 2]>),
+    /// The file cannot be taken.
     Refused(String),
+    /// No file could be decoded here, whatever is in it.
+    Unable(String),
 }
 
 /// Starts a child for each file.
@@ -92,8 +98,9 @@ impl IngestWorker {
     /// write in it.
     ///
     /// # Errors
-    /// When the header check refuses the file or what is said of its place makes no sense (no child is started), the child refuses it, fails, or uses more than
-    /// its limits, or the working copy is none.
+    /// When the header check refuses the file or what is said of its place makes no sense (no child is started), the child
+    /// refuses it, fails, or uses more than its limits, or the working copy is none. Where the fault is not the file's:
+    /// [`RasterError::Worker`], and [`RasterError::Write`] where the disk is full.
     pub fn ingest(&self, request: &IngestRequest) -> Result<IngestedScene, RasterError> {
         let header = checked_file::check(&request.input)?;
         let fitted = request
@@ -106,7 +113,11 @@ impl IngestWorker {
             .transpose()
             .map_err(|fault| RasterError::Placing { path: request.input.clone(), fault })?;
         let residual_m = fitted.as_ref().map(|fitted| fitted.residual_m);
-        let stretch = self.ask(request, fitted).inspect_err(|_| sweep(&request.output))?;
+        let stretch = self.ask(request, fitted).map_err(|error| {
+            let full = disk_is_full(&request.output);
+            sweep(&request.output);
+            full.map_or(error, |source| RasterError::Write { path: request.output.clone(), source })
+        })?;
         // what a child that was taken over might leave instead: a link to somewhere else
         let whole = std::fs::symlink_metadata(&request.output).is_ok_and(|made| made.is_file());
         if !whole {
@@ -135,9 +146,8 @@ impl IngestWorker {
             limits: self.limits.clone(),
         };
         let begun = Instant::now();
-        let mut child = self.start().map_err(|error| {
-            refused(request, format!("the process that decodes it did not start: {error}"))
-        })?;
+        let mut child =
+            self.start().map_err(|error| unable(request, format!("its process did not start: {error}")))?;
         let text = serde_json::to_vec(&order).expect("an order is plain data");
         // a child that died already is told below, by its exit status
         let _ = child.stdin.take().expect("asked for above").write_all(&text);
@@ -151,7 +161,8 @@ impl IngestWorker {
         match (status, serde_json::from_slice(&said)) {
             (Some(status), Ok(Report::Stretch(stretch))) if status.success() => Ok(stretch),
             (Some(_), Ok(Report::Refused(cause))) => Err(refused(request, cause)),
-            (Some(status), _) => Err(refused(request, self.death(status, begun.elapsed()))),
+            (Some(_), Ok(Report::Unable(cause))) => Err(unable(request, cause)),
+            (Some(status), _) => Err(self.death(request, status, begun.elapsed())),
             (None, _) => Err(refused(
                 request,
                 format!("decoding it took more than {} s and was stopped", self.limits.wall_s),
@@ -159,7 +170,7 @@ impl IngestWorker {
         }
     }
 
-    fn start(&self) -> std::io::Result<Child> {
+    fn start(&self) -> io::Result<Child> {
         let known = TABLE_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         Command::new(&self.program)
             .arg(self.task)
@@ -172,31 +183,29 @@ impl IngestWorker {
             .spawn()
     }
 
-    fn death(&self, status: ExitStatus, after: Duration) -> String {
+    fn death(&self, request: &IngestRequest, status: ExitStatus, after: Duration) -> RasterError {
         use std::os::unix::process::ExitStatusExt;
         // the kernel ends one whose time is up as it ends one when memory is short, but not before all cores could use it
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let used_s_max = (after.as_secs() + 1).saturating_mul(cores);
-        match status.signal() {
-            Some(libc::SIGKILL) if used_s_max < self.limits.cpu_s => format!(
-                "the process that decoded it was killed, probably because this machine ran out of memory; it may use {} bytes",
-                self.limits.memory_bytes
-            ),
+        let WorkerLimits { memory_bytes, cpu_s, output_bytes, .. } = self.limits;
+        let cause = match status.signal() {
+            Some(libc::SIGKILL) if used_s_max < cpu_s => {
+                let cause = format!(
+                    "its process was killed, probably because this machine ran out of memory; it may use {memory_bytes} bytes"
+                );
+                return unable(request, cause);
+            }
             Some(libc::SIGXCPU | libc::SIGKILL) => {
-                format!(
-                    "decoding it took more than {} s of processor time and was stopped",
-                    self.limits.cpu_s
-                )
+                format!("decoding it took more than {cpu_s} s of processor time and was stopped")
             }
-            Some(libc::SIGXFSZ) => {
-                format!("its working copy is larger than {} bytes", self.limits.output_bytes)
-            }
+            Some(libc::SIGXFSZ) => format!("its working copy is larger than {output_bytes} bytes"),
             Some(signal) => format!(
-                "the process that decoded it died (signal {signal}); it may use {} bytes of memory",
-                self.limits.memory_bytes
+                "the process that decoded it died (signal {signal}); it may use {memory_bytes} bytes of memory"
             ),
             None => format!("the process that decoded it failed ({status})"),
-        }
+        };
+        refused(request, cause)
     }
 }
 
@@ -211,6 +220,17 @@ fn accept(output: &Path, stretch: &[[f64; 2]]) -> Result<Source, String> {
 
 fn refused(request: &IngestRequest, cause: String) -> RasterError {
     RasterError::Ingest { path: request.input.clone(), cause }
+}
+
+fn unable(request: &IngestRequest, cause: String) -> RasterError {
+    RasterError::Worker { path: request.input.clone(), cause }
+}
+
+/// The error of a disk without room, where `output` lies on one: what fails there says nothing of the image.
+fn disk_is_full(output: &Path) -> Option<io::Error> {
+    let disk = rustix::fs::statvfs(folder_of(output)).ok()?;
+    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    (free_bytes < FREE_BYTES_MIN).then(|| io::Error::from(io::ErrorKind::StorageFull))
 }
 
 /// Removes what a child left in the folder of its output when it was stopped.
@@ -252,7 +272,7 @@ fn wait(child: &mut Child, at_most: Duration) -> Option<ExitStatus> {
 pub fn work() -> ExitCode {
     let report = match order() {
         Ok(order) => obey(&order),
-        Err(cause) => Report::Refused(cause),
+        Err(cause) => Report::Unable(cause),
     };
     let done = matches!(report, Report::Stretch(_));
     let text = serde_json::to_vec(&report).expect("a report is plain data");
@@ -272,7 +292,7 @@ fn order() -> Result<Order, String> {
 fn obey(order: &Order) -> Report {
     let Order { request, fitted, tables, limits } = order;
     if let Err(error) = confine::confine(&request.input, &request.output, tables, limits) {
-        return Report::Refused(format!("this machine cannot decode it safely: {error}"));
+        return Report::Unable(format!("this machine cannot keep its process off all else: {error}"));
     }
     match make_working_copy(request, fitted.as_ref()) {
         Ok(stretch) => Report::Stretch(stretch),
@@ -300,7 +320,12 @@ mod tests {
     #[test]
     fn processor_time_is_told_only_where_so_much_could_be_used() {
         let worker = IngestWorker::new("/bin/false".into(), "", WorkerLimits::default());
-        let told = |signal, after_s| worker.death(ExitStatus::from_raw(signal), Duration::from_secs(after_s));
+        let request = IngestRequest { input: "a.tif".into(), output: "b.tif".into(), placing: None };
+        let died = |signal, after_s| {
+            worker.death(&request, ExitStatus::from_raw(signal), Duration::from_secs(after_s))
+        };
+        assert!(matches!(died(libc::SIGKILL, 5), RasterError::Worker { .. }), "it says nothing of the image");
+        let told = |signal, after_s| died(signal, after_s).to_string();
         assert!(told(libc::SIGKILL, 5).contains("ran out of memory"));
         assert!(told(libc::SIGKILL, 3_600).contains("more than 3600 s of processor time"));
         assert!(told(libc::SIGXCPU, 5).contains("more than 3600 s of processor time"));
