@@ -105,6 +105,28 @@ fn a_first_verdict_is_told_to_nobody_before_they_have_given_theirs() {
 }
 
 #[test]
+fn the_queue_has_the_outline_that_people_made_of_a_candidates_for_who_may_see_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::at_work(folder.path());
+    let [corrected, kept] = [0, 1].map(|at| &people.candidates[at]);
+    let outline = people.queued(&people.ann, corrected)["geometry"].clone();
+    let mut drawn = outline["coordinates"][0].clone();
+    drawn.as_array_mut().unwrap().remove(1);
+    let verdict = json!({"verdict": "confirm", "geometry": {"type": "Polygon", "coordinates": [drawn]}});
+    let said = people.review(&people.ann, corrected, &verdict);
+    assert_eq!(said.status, 201, "{}", said.body);
+    people.review(&people.ann, kept, &json!({"verdict": "confirm"}));
+
+    let queued = people.queued(&people.ann, corrected);
+    assert_eq!(queued["geometry"], outline, "what the detector found stays");
+    assert_eq!(queued["outline"], said.body["annotation"]["geometry"]);
+    assert_eq!(people.queued(&people.ann, kept)["outline"], Value::Null, "it is the candidate's");
+    assert_eq!(people.queued(&people.bob, corrected)["outline"], Value::Null, "bob has yet to speak");
+    people.review(&people.bob, corrected, &json!({"verdict": "confirm"}));
+    assert_eq!(people.queued(&people.bob, corrected)["outline"], queued["outline"]);
+}
+
+#[test]
 fn the_tag_of_a_hidden_verdict_tells_when_it_changed_and_not_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let people = People::at_work(folder.path());
@@ -176,6 +198,8 @@ fn neither_events_nor_counts_tell_of_an_annotation_that_waits() {
     let any = [("authorization", bearer.as_str()), ("if-match", "*")];
     assert_eq!(people.server.delete(&path, &any).status, 204);
     let restore = format!("/api/annotations/{id}/restore");
+    let misspelt = people.server.post(&restore, &json!({"revision": 1, "titel": "hall"}), &any);
+    assert_eq!((misspelt.status, &misspelt.body["parameter"]), (400, &json!("titel")));
     assert_eq!(people.server.post(&restore, &json!({"revision": 1}), &any).status, 200);
     people.review(&people.ann, another, &json!({"verdict": "reject"}));
     let told = heard(&mut heard_by_bob, another);

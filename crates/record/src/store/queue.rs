@@ -45,6 +45,8 @@ pub struct QueueEntry {
     pub look: Look,
     /// Its annotation, where there is one that the reader may see.
     pub annotation: Option<QueuedAnnotation>,
+    /// The geometry of that annotation as GeoJSON text, where people have made it another than the candidate's.
+    pub outline: Option<String>,
 }
 
 /// A review of the reader that stands.
@@ -110,7 +112,9 @@ fn entries(
     let sql = Sql::of(
         "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
                 item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
-                annotation.id, annotation.state, json_extract(item.feature, '$.properties.score') AS score
+                annotation.id, annotation.state,
+                NULLIF(annotation.feature -> '$.geometry', item.feature -> '$.geometry'),
+                json_extract(item.feature, '$.properties.score') AS score
          FROM {} AS item LEFT JOIN {} AS annotation
              ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
          WHERE {}
@@ -130,7 +134,7 @@ fn entries(
         let look = look(row.get(4)?, row.get::<_, Option<bool>>(5)?.unwrap_or(false), row.get(6)?);
         let annotation = row.get::<_, Option<String>>(7)?.zip(row.get::<_, Option<String>>(8)?);
         let annotation = annotation.map(|(id, status)| QueuedAnnotation { id: AnnotationId(id), status });
-        Ok(QueueEntry { item, look, annotation })
+        Ok(QueueEntry { item, look, annotation, outline: row.get(9)? })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }

@@ -216,11 +216,14 @@ fn queued(entry: &QueueEntry) -> Value {
 }
 
 /// What changes about a candidate with its reviews, as the reader may know it.
-fn standing(entry: &QueueEntry) -> [(&'static str, Value); 3] {
+fn standing(entry: &QueueEntry) -> [(&'static str, Value); 4] {
+    let outline =
+        entry.outline.as_deref().map(|text| serde_json::from_str(text).expect("stored features are JSON"));
     [
         ("etag", json!(etag::quoted(&entry.item.sha256))),
         ("look", json!(entry.look)),
         ("annotation", json!(entry.annotation)),
+        ("outline", outline.unwrap_or(Value::Null)),
     ]
 }
 
