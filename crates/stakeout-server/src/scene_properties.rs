@@ -3,7 +3,7 @@
 use raster_io::{PlacedPoint, Placing, PlacingError, WORLD_FILE_BYTES_MAX, read_world_file};
 use record::{
     ControlPoint, Placed, SceneDescription, SceneDetails,
-    geojson::{NAME_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, optional_text},
+    geojson::{self, NAME_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, optional_text},
 };
 use serde_json::{Map, Value, json};
 
@@ -33,8 +33,9 @@ pub(crate) const DESCRIPTIVE: [&str; 15] = [
 
 /// Reads what is said of an image. `provider`, a plain name, stands for `providers` with that one.
 pub(crate) fn description(properties: &Value) -> Result<SceneDescription, ApiError> {
-    let text = |name: &str, bytes_max: usize| {
-        optional_text(&format!("properties.{name}"), &properties[name], bytes_max).map_err(ApiError::from)
+    let text = |name: &str, characters_max: usize| {
+        optional_text(&format!("properties.{name}"), &properties[name], characters_max)
+            .map_err(ApiError::from)
     };
     let name = |name: &str| text(name, NAME_CHARACTERS_MAX);
     let angle = |name: &str, least: f64, most: f64| number(properties, name, least, most);
@@ -122,14 +123,8 @@ fn instruments(given: &Value) -> Result<Vec<String>, ApiError> {
         ApiError::parameter("properties.instruments", &given.to_string(), &wanted)
     };
     let names = given.as_array().filter(|names| names.len() <= INSTRUMENTS_MAX).ok_or_else(wrong)?;
-    names
-        .iter()
-        .map(|name| {
-            let name = name.as_str().map(str::trim);
-            name.filter(|name| !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX).map(str::to_owned)
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(wrong)
+    let name = |name| Ok(geojson::text("properties.instruments", name, NAME_CHARACTERS_MAX)?);
+    names.iter().map(name).collect()
 }
 
 /// One provider, the producer, by name: more than the record keeps is refused, not lost.
@@ -148,11 +143,10 @@ fn provider(given: &Value) -> Result<Option<String>, ApiError> {
         "roles" => *value == json!(["producer"]),
         _ => false,
     });
-    let name = provider["name"].as_str().map(str::trim).filter(|name| !name.is_empty());
-    match name {
-        Some(name) if kept && name.len() <= NAME_CHARACTERS_MAX => Ok(Some(name.to_owned())),
-        _ => Err(wrong()),
+    if !kept || !provider["name"].is_string() {
+        return Err(wrong());
     }
+    Ok(Some(geojson::text("properties.providers", &provider["name"], NAME_CHARACTERS_MAX)?))
 }
 
 /// Reads how an image is placed by hand: by four corners, by control points, or by a world file with its CRS.
@@ -282,8 +276,19 @@ mod tests {
             with("providers", json!([{"name": "a", "url": "https://a.example"}]))
                 .contains("properties.providers")
         );
+        assert!(with("instruments", json!(["cam\u{7}era"])).contains("U+0007"));
+        assert!(with("providers", json!([{"name": "of\u{0}fice"}])).contains("U+0000"));
         assert!(with("title", json!(7)).contains("properties.title"));
         assert!(with("datetime", json!("2024-10-21")).contains("properties.datetime"));
+    }
+
+    #[test]
+    fn names_are_as_long_in_every_script() {
+        let name = "위".repeat(NAME_CHARACTERS_MAX);
+        let said = json!({
+            "datetime": "2024-10-21T02:25:00Z", "instruments": [name], "providers": [{"name": name}],
+        });
+        assert_eq!(description(&said).unwrap().provider, Some(name));
     }
 
     #[test]

@@ -1,10 +1,17 @@
 //! What annotations take beyond the standard's changes.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{AnnotationId, Collection, Item, geojson};
+use record::{AnnotationId, Collection};
 
 use super::features;
-use crate::{ApiError, App, body::JsonBody, etag, guard::Who, parameters::Parameters, path::Path};
+use crate::{
+    ApiError, App,
+    body::{self, JsonBody},
+    etag,
+    guard::Who,
+    parameters::Parameters,
+    path::Path,
+};
 
 /// Brings back what an earlier revision said, as a new revision.
 pub(crate) async fn restore(
@@ -20,6 +27,7 @@ pub(crate) async fn restore(
     if !given.is_object() {
         return Err(ApiError::body("the body is no object with a revision".to_owned()));
     }
+    body::only(&given, "", &["revision"])?;
     // the store counts in i64
     let revision =
         given["revision"].as_i64().and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
@@ -33,10 +41,9 @@ pub(crate) async fn restore(
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             let if_match = etag::based_on(app, &headers, Collection::Annotations, &item)?;
-            let annotation =
-                app.store.restore_annotation(&actor, &AnnotationId(id.clone()), if_match, revision)?;
-            features::tell(app, &actor, &annotation)?;
-            Ok(Item::of(&id, annotation.revision, &geojson::annotation_feature(&annotation)))
+            let annotation = app.store.restore_annotation(&actor, &AnnotationId(id), if_match, revision)?;
+            features::tell(app, &actor, &annotation);
+            Ok(features::item_of(&annotation))
         })
         .await?;
     Ok(features::written(item))

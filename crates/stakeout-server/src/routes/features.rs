@@ -356,21 +356,20 @@ pub(crate) async fn create(
         .blocking(move |app| {
             let feature = crs.way()?.read(feature)?;
             must_be_known(collection, &feature)?;
-            let id = match collection {
+            match collection {
                 Collection::Sites => {
                     let made = app.store.create_site(&actor, geojson::read_site(&feature)?);
                     let site = made.map_err(|error| named_site(error, "", "properties.parent"))?;
                     app.notify("site", json!({"id": site.id}));
-                    site.id.to_string()
+                    Ok(Item::of(site.id.as_str(), site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
                     let made = app.store.create_annotation(&actor, drawn(&feature, None)?);
                     let annotation = made.map_err(|error| named_site(error, "", "properties.site"))?;
-                    tell(app, &actor, &annotation)?;
-                    annotation.id.to_string()
+                    tell(app, &actor, &annotation);
+                    Ok(item_of(&annotation))
                 }
-            };
-            Ok(app.store.item(collection, &id)?)
+            }
         })
         .await?;
     let location = base.to(&format!("/ogc/collections/{}/items/{}", collection.as_str(), item.id));
@@ -442,8 +441,8 @@ async fn change(
                     let drawn = drawn(&feature, Some(&old["geometry"]))?;
                     let changed =
                         app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
-                    tell(app, &actor, &changed)?;
-                    Ok(Item::of(&id, changed.revision, &geojson::annotation_feature(&changed)))
+                    tell(app, &actor, &changed);
+                    Ok(item_of(&changed))
                 }
             }
         })
@@ -512,7 +511,7 @@ pub(crate) async fn remove(
                 app.store.delete_site(&actor, &SiteId(id.clone()), if_match)?;
                 app.notify("site", json!({"id": id}));
             }
-            _ => tell(app, &actor, &app.store.withdraw_annotation(&actor, &AnnotationId(id), if_match)?)?,
+            _ => tell(app, &actor, &app.store.withdraw_annotation(&actor, &AnnotationId(id), if_match)?),
         }
         Ok(())
     })
@@ -520,18 +519,28 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// An annotation that was written, as its address gives it until it is written again.
+pub(super) fn item_of(annotation: &Annotation) -> Item {
+    Item::of(annotation.id.as_str(), annotation.revision, &geojson::annotation_feature(annotation))
+}
+
 /// Tells of an annotation that was written; of one that waits for a second person that somebody spoke of its candidate,
-/// and not what they said.
-pub(super) fn tell(app: &App, actor: &Actor, annotation: &Annotation) -> Result<(), ApiError> {
-    if let Some(candidate) = &annotation.candidate {
-        let item = app.store.item_ever_seen_by(None, Collection::Candidates, candidate.as_str())?;
-        let comparison = &item.value()["properties"]["comparison"];
-        app.notify("candidate", json!({"id": candidate, "by": actor.name, "comparison": comparison}));
+/// and not what they said. It stands, whether it can be told of or not.
+pub(super) fn tell(app: &App, actor: &Actor, annotation: &Annotation) {
+    let told = || -> Result<(), RecordError> {
+        if let Some(candidate) = &annotation.candidate {
+            let item = app.store.item_ever_seen_by(None, Collection::Candidates, candidate.as_str())?;
+            let comparison = &item.value()["properties"]["comparison"];
+            app.notify("candidate", json!({"id": candidate, "by": actor.name, "comparison": comparison}));
+        }
+        if !app.store.awaits_second_look(&annotation.id)? {
+            app.notify("annotation", json!({"id": annotation.id}));
+        }
+        Ok(())
+    };
+    if let Err(error) = told() {
+        tracing::error!(%error, annotation = %annotation.id, "a change cannot be told of");
     }
-    if !app.store.awaits_second_look(&annotation.id)? {
-        app.notify("annotation", json!({"id": annotation.id}));
-    }
-    Ok(())
 }
 
 /// All versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::json as answer;
 use crate::{
     ApiError, App,
-    body::JsonBody,
+    body::{self, JsonBody},
     guard::{self, Who},
     parameters::Parameters,
 };
@@ -38,6 +38,7 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let given = sent.value()?;
+    body::only(&given, "", &["token"])?;
     let secret = given["token"].as_str().map(str::trim).unwrap_or_default().to_owned();
     let asked = secret.clone();
     let actor = app.blocking(move |app| guard::holder(app, &asked)).await?;
