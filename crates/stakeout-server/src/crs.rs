@@ -1,7 +1,7 @@
 //! Coordinate reference systems of features (OGC API Features Part 2).
 
 use geo::{Coord, LineString, Polygon};
-use raster_io::{RasterError, Reprojection};
+use raster_io::{RasterError, Reprojection, WEB_MERCATOR_HALF_M};
 use record::{
     filter::{box_edge, turn_coordinates},
     geojson::{POSITIONS_MAX, polygon_value},
@@ -16,9 +16,7 @@ const METRES_MAX: f64 = 8e7;
 /// A turn around the Earth, degrees.
 const TURN_DEG: f64 = 360.0;
 /// Web Mercator, by EPSG.
-const WEB_MERCATOR_CODE: u32 = 3857;
-/// Half the width of Web Mercator, metres: from the middle of the map to the antimeridian.
-const WEB_MERCATOR_HALF_M: f64 = 20_037_508.342_789_244;
+pub(crate) const WEB_MERCATOR_CODE: u32 = 3857;
 /// Digits after the point of a projected metre: 0.1 mm.
 const METRE_DIGITS: f64 = 1e4;
 /// Nearer to the antimeridian than this a position lies on it, degrees: what rounding to 0.1 mm moves it by.

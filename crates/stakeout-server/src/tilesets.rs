@@ -1,20 +1,21 @@
 //! Tile matrix sets (OGC 17-083r4) and tile sets of scenes, for OGC API Tiles and WMTS alike.
 
 use geo::BoundingRect;
-use raster_io::{CrsAxes, NativeTiling, WEB_MERCATOR_HALF_M, web_mercator_limits, web_mercator_of};
+use raster_io::{
+    CrsAxes, NativeTiling, WEB_MERCATOR_HALF_M, WEB_MERCATOR_ZOOM_MAX, web_mercator_limits, web_mercator_of,
+};
 use record::Scene;
 use serde_json::{Value, json};
 
-use crate::{ApiError, links::Base, look::Format, tile_cache::version};
+use crate::{crs::WEB_MERCATOR_CODE, links::Base, look::Format, tile_cache::version};
 
 pub(crate) const WEB_MERCATOR_QUAD: &str = "WebMercatorQuad";
 pub(crate) const WEB_MERCATOR_QUAD_URI: &str =
     "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad";
-const WEB_MERCATOR_CODE: u32 = 3857;
 /// Names beside which no scene can have its tiles.
 pub(crate) const NAMES_OF_TILES: [&str; 4] = [WEB_MERCATOR_QUAD, "native", "wmts", "WMTSCapabilities.xml"];
 /// Levels of WebMercatorQuad as it is described; those of a scene end sooner.
-pub(crate) const WEB_MERCATOR_LEVELS: u32 = 25;
+pub(crate) const WEB_MERCATOR_LEVELS: u32 = WEB_MERCATOR_ZOOM_MAX + 1;
 /// Side of a tile, pixels.
 pub(crate) const TILE_PX: u32 = 256;
 /// Side of the pixel that scale denominators are told for, metres (OGC 17-083r4, 6.1.1).
@@ -89,25 +90,25 @@ impl MatrixSet {
         }
     }
 
-    /// A scene's own pyramid; `None` where its CRS has no code of EPSG.
-    pub(crate) fn of_scene(scene: &Scene) -> Result<Option<MatrixSet>, ApiError> {
-        let code = scene.facts.raster.crs.as_deref().and_then(|crs| crs.strip_prefix("EPSG:")?.parse().ok());
-        let Some(code) = code else { return Ok(None) };
+    /// A scene's own pyramid; `None` where its CRS has no code of EPSG, or one that this PROJ does not know.
+    pub(crate) fn of_scene(scene: &Scene) -> Option<MatrixSet> {
+        let code = scene.facts.raster.crs.as_deref()?.strip_prefix("EPSG:")?.parse().ok()?;
+        let axes = CrsAxes::of_epsg(code).ok()?;
         let tiling = native_tiling(scene);
         let matrix = |(level, cell_size): (usize, &f64)| {
             let [cols, rows] = tiling.matrix(level as u32).expect("every resolution is a level");
             Matrix { cell_size: *cell_size, cols, rows }
         };
-        Ok(Some(MatrixSet {
+        Some(MatrixSet {
             id: scene.id.to_string(),
             title: format!("Pixels of scene {}", scene.id),
             uri: None,
             well_known_scales: None,
             code,
-            axes: CrsAxes::of_epsg(code)?,
+            axes,
             upper_left: [tiling.extent[0], tiling.extent[3]],
             matrices: tiling.resolutions.iter().enumerate().map(matrix).collect(),
-        }))
+        })
     }
 
     pub(crate) fn crs_uri(&self) -> String {
@@ -175,9 +176,9 @@ pub(crate) struct Tileset<'a> {
 }
 
 /// The tile sets of a scene: its own grid first, then Web Mercator; none without georeference.
-pub(crate) fn of_scene(scene: &Scene) -> Result<Vec<Tileset<'_>>, ApiError> {
+pub(crate) fn of_scene(scene: &Scene) -> Vec<Tileset<'_>> {
     let whole = |matrix: &Matrix| Limits { cols: [0, matrix.cols - 1], rows: [0, matrix.rows - 1] };
-    let native = MatrixSet::of_scene(scene)?.map(|set| Tileset {
+    let native = MatrixSet::of_scene(scene).map(|set| Tileset {
         limits: set.matrices.iter().map(whole).collect(),
         scene,
         set,
@@ -194,7 +195,7 @@ pub(crate) fn of_scene(scene: &Scene) -> Result<Vec<Tileset<'_>>, ApiError> {
             limits: (0..levels).map(limits).collect(),
         }
     });
-    Ok(native.into_iter().chain(mercator).collect())
+    native.into_iter().chain(mercator).collect()
 }
 
 impl Tileset<'_> {

@@ -22,19 +22,14 @@ const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 ///
 /// # Errors
 /// When the CRS of a scene cannot be used.
-pub(crate) fn capabilities(
-    scenes: &[Scene],
-    path: &str,
-    look: &str,
-    base: &Base,
-) -> Result<String, ApiError> {
+pub(crate) fn capabilities(scenes: &[Scene], path: &str, look: &str, base: &Base) -> String {
     let mut xml = String::from(HEAD);
     let service = escaped(&base.to(path));
     identification(&mut xml, &service);
     xml.push_str("<Contents>\n");
     let (mut sets, mut web_mercator_levels): (Vec<MatrixSet>, usize) = (Vec::new(), 0);
     for scene in scenes {
-        let tilesets = tilesets::of_scene(scene)?;
+        let tilesets = tilesets::of_scene(scene);
         if tilesets.is_empty() {
             continue;
         }
@@ -57,7 +52,7 @@ pub(crate) fn capabilities(
     xml.push_str("</Contents>\n");
     writeln!(xml, r#"<ServiceMetadataURL xlink:href="{service}{joined}{parameters}"/>"#).expect(TEXT);
     xml.push_str("</Capabilities>\n");
-    Ok(xml)
+    xml
 }
 
 const TEXT: &str = "writing to a string does not fail";

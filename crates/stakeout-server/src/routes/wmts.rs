@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use record::{Scene, SceneId, SiteId};
+use record::{SceneId, SiteId};
 
 use super::tiles::{Address, tile};
 use crate::{
@@ -120,49 +120,33 @@ async fn capabilities_of(
     base: &Base,
 ) -> Result<Response, ApiError> {
     must_know_version(parameters)?;
-    match scene {
-        Some(scene) => capabilities_of_one(app, scene, parameters, base).await,
-        None => capabilities_of_all(app, parameters, base).await,
-    }
-}
-
-async fn capabilities_of_all(app: &App, parameters: &Parameters, base: &Base) -> Result<Response, ApiError> {
-    parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS, &["site"]].concat())?;
-    let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
-    let scenes = app
-        .blocking(move |app| {
-            let scenes = app.store.newest_scenes(site.as_ref(), None, 0, LAYERS_MAX);
-            scenes.map_err(|error| ApiError::of_reference(error, "site"))
-        })
-        .await?;
-    document(&scenes, "/tiles/wmts", parameters, base)
-}
-
-async fn capabilities_of_one(
-    app: &App,
-    id: String,
-    parameters: &Parameters,
-    base: &Base,
-) -> Result<Response, ApiError> {
-    parameters.only(&[&CAPABILITIES[..], &Look::PARAMETERS].concat())?;
-    let path = format!("/tiles/{id}/wmts");
-    let scene = app.blocking(move |app| Ok(app.store.scene(&SceneId(id))?)).await?;
-    document(&[scene], &path, parameters, base)
-}
-
-fn document(
-    scenes: &[Scene],
-    path: &str,
-    parameters: &Parameters,
-    base: &Base,
-) -> Result<Response, ApiError> {
+    let own = [&CAPABILITIES[..], &Look::PARAMETERS].concat();
+    let (path, known) = match &scene {
+        Some(id) => (format!("/tiles/{id}/wmts"), own),
+        None => ("/tiles/wmts".to_owned(), [&own[..], &["site"]].concat()),
+    };
+    parameters.only(&known)?;
     Look::of(parameters)?;
     let look = parameters.without(&[&CAPABILITIES[..], &["site"]].concat());
     // what the client said of scenes and looks has to come along with its next requests
     let kept = parameters.without(&CAPABILITIES);
-    let path = if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") };
+    let path = if kept.is_empty() { path } else { format!("{path}?{kept}") };
+    let site = parameters.get("site").map(|site| SiteId(site.to_owned()));
+    let base = base.clone();
+    let document = app
+        .blocking(move |app| {
+            let scenes = match scene {
+                Some(id) => vec![app.store.scene(&SceneId(id))?],
+                None => {
+                    let scenes = app.store.newest_scenes(site.as_ref(), None, 0, LAYERS_MAX);
+                    scenes.map_err(|error| ApiError::of_reference(error, "site"))?
+                }
+            };
+            Ok(wmts::capabilities(&scenes, &path, &look, &base))
+        })
+        .await?;
     let kind = HeaderValue::from_static("application/xml");
-    Ok(([(header::CONTENT_TYPE, kind)], wmts::capabilities(scenes, &path, &look, base)?).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], document).into_response())
 }
 
 /// Refuses a client that knows other versions only (OGC 06-121r3).
