@@ -48,6 +48,19 @@ impl ExportFormat {
             ExportFormat::Table(format) => format.extension(),
         }
     }
+
+    /// Media type of the one file that it makes; `None` for a shapefile, which is several.
+    pub fn media_type(self) -> Option<&'static str> {
+        match self {
+            ExportFormat::GeoJson => Some("application/geo+json"),
+            ExportFormat::Table(VectorFormat::GeoPackage) => Some("application/geopackage+sqlite3"),
+            ExportFormat::Table(VectorFormat::FlatGeobuf) => Some("application/vnd.flatgeobuf"),
+            ExportFormat::Table(VectorFormat::Kmz) => Some("application/vnd.google-earth.kmz"),
+            ExportFormat::Table(VectorFormat::GeoParquet) => Some("application/vnd.apache.parquet"),
+            ExportFormat::Table(VectorFormat::Csv) => Some("text/csv; charset=utf-8"),
+            ExportFormat::Table(VectorFormat::Shapefile) => None,
+        }
+    }
 }
 
 /// An export that cannot be made.

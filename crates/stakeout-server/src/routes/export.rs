@@ -15,7 +15,7 @@ use crate::{
     path::Path,
 };
 
-/// `?format=gpkg|fgb|kmz|geoparquet|shp|csv|geojson&collection=annotations|candidates`; a shapefile comes without its
+/// `?format=gpkg|fgb|kmz|geoparquet|csv|geojson&collection=annotations|candidates`; a shapefile comes without its
 /// side files here, so it is not offered.
 pub(crate) async fn export(
     State(app): State<App>,
@@ -26,9 +26,7 @@ pub(crate) async fn export(
 ) -> Result<Response, ApiError> {
     parameters.only(&["format", "collection"])?;
     let name = parameters.get("format").unwrap_or("geojson");
-    let format = ExportFormat::named(name)
-        .filter(|_| name != "shp")
-        .ok_or_else(|| ApiError::parameter("format", name, "gpkg, fgb, kmz, geoparquet, csv or geojson"))?;
+    let (format, media_type) = served(name)?;
     let collection = match parameters.get("collection") {
         None | Some("annotations") => Collection::Annotations,
         Some("candidates") => Collection::Candidates,
@@ -48,20 +46,20 @@ pub(crate) async fn export(
         .await?;
     let disposition = format!("attachment; filename=\"{file_name}\"");
     let disposition = disposition.parse().map_err(|error| ApiError::internal(&error))?;
-    let mut response = etag::answer_tagged(&headers, media_type(name), tag.as_str(), bytes);
+    let mut response = etag::answer_tagged(&headers, media_type, tag.as_str(), bytes);
     response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     Ok(response)
 }
 
-fn media_type(name: &str) -> &'static str {
-    match name {
-        "gpkg" => "application/geopackage+sqlite3",
-        "fgb" => "application/vnd.flatgeobuf",
-        "kmz" => "application/vnd.google-earth.kmz",
-        "geoparquet" => "application/vnd.apache.parquet",
-        "csv" => "text/csv; charset=utf-8",
-        _ => "application/geo+json",
-    }
+/// A format by its name, and what a file of it is sent as.
+fn served(name: &str) -> Result<(ExportFormat, &'static str), ApiError> {
+    let all =
+        ExportFormat::ALL.into_iter().filter_map(|(name, format)| Some((name, format, format.media_type()?)));
+    let mut served = all.clone().filter(|(known, ..)| *known == name);
+    served.next().map(|(_, format, media_type)| (format, media_type)).ok_or_else(|| {
+        let names: Vec<&str> = all.map(|(name, ..)| name).collect();
+        ApiError::parameter("format", name, &format!("one of {}", names.join(", ")))
+    })
 }
 
 impl From<ExportError> for ApiError {
