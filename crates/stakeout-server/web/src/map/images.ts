@@ -29,8 +29,8 @@ export function mountImages(workspace: Workspace, stage: Stage, settings: Compar
     // others may have been chosen meanwhile
     if (workspace.state.before !== before || workspace.state.after !== after) return;
     stage.showScenes(first, second);
-    // a candidate that is looked at is framed already
-    if (!stage.hasCurrent && (open !== site || !stage.isInView())) stage.frameScenes();
+    // a candidate that is looked at is framed already, and an image that is being placed stays in view
+    if (!stage.hasCurrent && stage.tool !== "place" && (open !== site || !stage.isInView())) stage.frameScenes();
     site = open;
     stage.nudge(settings.state.nudge);
   });

@@ -18,11 +18,15 @@ const RANGES: readonly [Range, string][] = [
 export function mountLooks(stage: Stage, settings: CompareSettings): HTMLElement {
   const panel = make("div", { id: "looks", class: "popover", role: "group", "aria-label": "Stretch", hidden: true });
   const open = iconButton("stretch", "Stretch and gamma of each image", { "aria-expanded": "false", onclick: () => toggle() }, "G");
-  const toggle = () => {
-    panel.hidden = !panel.hidden;
-    open.setAttribute("aria-expanded", String(!panel.hidden));
-    open.setAttribute("aria-pressed", String(!panel.hidden));
+  let leave = () => {};
+  const show = (wanted: boolean) => {
+    leave();
+    leave = wanted ? stage.popover.take("looks", () => show(false)) : () => {};
+    panel.hidden = !wanted;
+    open.setAttribute("aria-expanded", String(wanted));
+    open.setAttribute("aria-pressed", String(wanted));
   };
+  const toggle = () => show(panel.hidden);
   register(
     { keys: ["g"], does: "stretch and gamma", group: "Compare", press: toggle },
     { keys: ["Escape"], does: "", group: "Compare", when: () => !panel.hidden, press: toggle },

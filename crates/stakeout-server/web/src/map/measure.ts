@@ -43,6 +43,7 @@ function style(feature: { getGeometry(): unknown }): Style[] {
 export class Measure {
   private readonly source = new VectorSource();
   private draw: Draw | null = null;
+  private layDown = () => {};
 
   constructor(private readonly stage: Stage, private readonly ended: () => void) {
     stage.map.addLayer(new VectorLayer({ source: this.source, zIndex: 20, style: (feature) => style(feature) }));
@@ -62,15 +63,15 @@ export class Measure {
     });
     draw.on("drawend", ({ feature }) => this.tell(feature));
     this.draw = draw;
-    this.stage.tool = "measure";
     this.stage.map.addInteraction(draw);
+    this.layDown = this.stage.take("measure", () => this.stop());
   }
 
   /** Ends measuring and takes the measures away. */
   stop(): void {
     if (this.draw) this.stage.map.removeInteraction(this.draw);
-    if (this.draw) this.stage.tool = null;
     this.draw = null;
+    this.layDown();
     this.source.clear();
     element("measured").textContent = "";
     this.ended();

@@ -15,6 +15,7 @@ const metres = (value: number) => `${value >= 0 ? "+" : "−"}${Math.abs(value).
 
 export function mountNudge(stage: Stage, settings: CompareSettings): HTMLElement {
   let on = false;
+  let leave = () => {};
   const by = (right_px: number, up_px: number) => {
     const pixel_m = stage.pixel_m();
     const [east, north] = settings.state.nudge;
@@ -22,14 +23,26 @@ export function mountNudge(stage: Stage, settings: CompareSettings): HTMLElement
     settings.set({ nudge: [round(east + right_px * pixel_m), round(north + up_px * pixel_m)] });
   };
   const drag = dragging(by);
-  const toggle = () => {
-    on = !on;
+  const show = (wanted: boolean) => {
+    on = wanted;
     button.setAttribute("aria-pressed", String(on));
     panel.hidden = !on;
-    stage.tool = on ? "nudge" : null;
-    if (on) stage.map.addInteraction(drag);
-    else stage.map.removeInteraction(drag);
   };
+  const begin = () => {
+    const [layDown, close] = [stage.take("nudge", end), stage.popover.take("nudge", end)];
+    leave = () => {
+      layDown();
+      close();
+    };
+    stage.map.addInteraction(drag);
+    show(true);
+  };
+  const end = () => {
+    leave();
+    stage.map.removeInteraction(drag);
+    show(false);
+  };
+  const toggle = () => (on ? end() : begin());
   const button = iconButton("nudge", "Nudge the after image", { id: "nudge-open", "aria-pressed": "false", onclick: toggle }, "N");
   const where = make("output", { id: "nudge" });
   const reset = make("button", { type: "button", onclick: () => settings.set({ nudge: [0, 0] }) }, "Reset");

@@ -17,6 +17,7 @@ import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
 import { HALF_M, ImageLayer } from "./image";
 import { type Ahead, holdPreload, preload } from "./preload";
+import { Slot } from "./slot";
 
 export const DATA = "EPSG:4326";
 export const VIEW = "EPSG:3857";
@@ -52,7 +53,9 @@ export class Stage {
   private readonly leftMap: Map;
   /** Outlines of the candidates, for tools that snap to them. */
   readonly outlines = new VectorSource();
-  private toolInUse: string | null = null;
+  /** Panels that open from the bar above the images, in one place. */
+  readonly popover = new Slot();
+  private readonly hand = new Slot();
   private current: string | null = null;
   /** Candidates that may come next. */
   private coming: readonly string[] = [];
@@ -95,14 +98,24 @@ export class Stage {
 
   /** The tool that uses clicks itself, so that they pick no candidate and no divider is in its way. */
   get tool(): string | null {
-    return this.toolInUse;
+    return this.hand.holds;
   }
 
-  set tool(name: string | null) {
-    this.toolInUse = name;
+  /** Takes a tool in hand, which ends the one before; gives what lays it down. */
+  take(tool: string, end: () => void): () => void {
+    const leave = this.hand.take(tool, end);
+    this.showTool();
+    return () => {
+      leave();
+      this.showTool();
+    };
+  }
+
+  private showTool(): void {
+    const { tool } = this;
     // two quick clicks of a tool are no zoom
-    for (const each of this.map.getInteractions().getArray()) if (each instanceof DoubleClickZoom) each.setActive(name === null);
-    this.frameElement.classList.toggle("drawing", name !== null && name !== "nudge");
+    for (const each of this.map.getInteractions().getArray()) if (each instanceof DoubleClickZoom) each.setActive(tool === null);
+    this.frameElement.classList.toggle("drawing", tool !== null && tool !== "nudge");
   }
 
   /** Calls `pointed` with the place below the pointer, on either map, and with the middle where a finger moves it. */
@@ -272,7 +285,8 @@ export class Stage {
 
   private frame(id: string): void {
     const extent = this.frameOf(id);
-    if (!extent) return;
+    // an image that is being placed stays in view
+    if (!extent || this.tool === "place") return;
     // from the key itself, where one led here
     const asked = window.event?.timeStamp ?? performance.now();
     this.isDrawing = true;

@@ -44,6 +44,7 @@ export class EditPanel {
   constructor(private readonly desk: ReviewDesk, private readonly stage: Stage) {
     this.editor = new Editor(stage);
     this.editor.onFault = (fault) => this.say(fault);
+    this.editor.onTaken = () => this.leave();
     this.editor.onChange = (polygon) => (this.draft = this.draft && { ...this.draft, polygon });
     this.makeBar();
     this.registerKeys();

@@ -38,12 +38,15 @@ export class Editor {
   /** Called with what is wrong with the outline or the sketch; `null` when nothing is. */
   onFault: (fault: string | null) => void = () => {};
   onChange: (polygon: Polygon) => void = () => {};
+  /** Called when another tool is taken in hand. */
+  onTaken: () => void = () => {};
 
   private readonly source = new VectorSource();
   private readonly people = new VectorSource();
   private interactions: Interaction[] = [];
   private draw: Draw | null = null;
   private corner = 0;
+  private layDown: (() => void) | null = null;
 
   constructor(private readonly stage: Stage) {
     const style = (feature: unknown) => this.style(feature as Feature);
@@ -65,7 +68,7 @@ export class Editor {
   /** Makes an outline the one that is reshaped. */
   reshape(polygon: Polygon): void {
     this.stop();
-    this.stage.tool = "edit";
+    this.takeInHand();
     const geometry = new PolygonGeometry(polygon as unknown as Coordinate[][]);
     geometry.on("change", () => this.changed());
     this.source.addFeature(new Feature({ geometry }));
@@ -83,7 +86,7 @@ export class Editor {
   /** Draws a polygon or a line; `done` gets its positions, and `false` of it keeps drawing. */
   sketch(kind: Sketch, done: (positions: Ring) => void): void {
     this.endSketch();
-    this.stage.tool = "edit";
+    this.takeInHand();
     const draw = new Draw({ type: kind === "polygon" ? "Polygon" : "LineString", style: (feature) => this.sketchStyle(feature as Feature), stopClick: true });
     draw.on("drawstart", (event) => {
       const geometry = event.feature.getGeometry();
@@ -152,8 +155,14 @@ export class Editor {
     for (const interaction of this.interactions) this.stage.map.removeInteraction(interaction);
     this.interactions = [];
     this.source.clear(true);
-    this.stage.tool = null;
+    this.layDown?.();
+    this.layDown = null;
     this.onFault(null);
+  }
+
+  /** A sketch within the outline that is reshaped is of the same tool. */
+  private takeInHand(): void {
+    this.layDown ??= this.stage.take("edit", () => this.onTaken());
   }
 
   private use(interaction: Interaction): void {

@@ -12,7 +12,7 @@ import { apply as transform } from "ol/transform";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { register } from "../shell/keys";
-import { faultWords, tell } from "../shell/tell";
+import { faultWords } from "../shell/tell";
 import { type Affine, type Match, type Place, apply, corners, invert, matched, moved, pulled, upright } from "./affine";
 import type { Peek } from "./peek";
 import { type Quad, isConvex, project, projective, unproject } from "./quad";
@@ -56,16 +56,19 @@ let session: Session | null = null;
 
 /**
  * Lets a person place an image, from where it lies where it does. What they did stays on the map until `store` has brought
- * it to the server: gives what that gave, or null where they gave up.
+ * it to the server, or another tool is taken in hand: gives what `store` gave, or null where they gave up.
  */
 export function place<Stored>(stage: Stage, name: string, { size, picture }: Peek, lying: Lying | null, store: (placement: Placement) => Promise<Stored>): Promise<Stored | null> {
   session?.end();
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const placing = new Placing(stage, size ?? [1, 1], picture, lying);
-    const end = (stored: Stored | null) => {
+    const clear = () => {
       if (session === own) session = null;
       placing.remove();
       panel.remove();
+    };
+    const end = (stored: Stored | null) => {
+      clear();
       resolve(stored);
     };
     const take = () => {
@@ -74,15 +77,15 @@ export function place<Stored>(stage: Stage, name: string, { size, picture }: Pee
       fault.textContent = "";
       taken.disabled = true;
       store(placing.placement())
-        .then((stored) => session === own && end(stored), (error) => {
-          if (session !== own) return tell(faultWords(error));
+        .then(end, (error) => {
+          if (session !== own) return reject(error);
           fault.textContent = faultWords(error);
         })
         .finally(() => (taken.disabled = false));
     };
     // what is on its way is not given up any more
     const leave = () => !parts.taken.disabled && end(null);
-    const own: Session = { placing, take, leave, end: () => end(null) };
+    const own: Session = { placing, take, leave, end: () => (parts.taken.disabled ? clear() : end(null)) };
     const { panel, ...parts } = placingPanel(name, own);
     session = own;
     element("stage").append(panel);
@@ -160,6 +163,7 @@ class Placing {
   private readonly marks = new VectorSource();
   private readonly markLayer: VectorLayer;
   private readonly pointer: Pointer;
+  private readonly layDown: () => void;
 
   constructor(private readonly stage: Stage, private readonly size: readonly [number, number], picture: string | null, lying: Lying | null) {
     if (lying) stage.fit(withRoom(lying.corners));
@@ -179,7 +183,7 @@ class Placing {
     });
     this.markLayer = new VectorLayer({ source: this.marks, zIndex: 16, style: { "circle-radius": 7, "circle-fill-color": "#e69f00", "circle-stroke-color": "#000", "circle-stroke-width": 1.5, "stroke-color": "#e69f00", "stroke-width": 2.5 } });
     this.pointer = this.dragging();
-    stage.tool = "place";
+    this.layDown = stage.take("place", () => session?.end());
     stage.map.addLayer(this.layer);
     stage.map.addLayer(this.markLayer);
     stage.map.addInteraction(this.pointer);
@@ -187,7 +191,7 @@ class Placing {
   }
 
   remove(): void {
-    this.stage.tool = null;
+    this.layDown();
     this.stage.map.removeInteraction(this.pointer);
     this.stage.map.removeLayer(this.markLayer);
     this.stage.map.removeLayer(this.layer);
