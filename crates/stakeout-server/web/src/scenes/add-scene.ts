@@ -6,17 +6,23 @@ import type { Stage } from "../map/stage";
 import { field, formDialog } from "../shell/dialogs";
 import { attempt, faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
-import { type Peek, dateInName, peek } from "./peek";
+import { type Peek, dateInName, fileWords, peek, timeFor } from "./peek";
 import { placeStored } from "./stored";
 import { upload } from "./upload";
 
 const ENDINGS = ".tif,.tiff,.jp2,.png,.jpg,.jpeg";
 const NOTHING: Peek = { hasPlace: null, size: null, picture: null };
 
+const forget = ({ picture }: Peek) => picture && URL.revokeObjectURL(picture);
+
 /** Gives what opens the dialog; files that are dropped on the page open it too, one after the other. */
 export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
-  let waiting: File[] = [];
+  /** Files that are asked for after the one that is shown, and how many were before it. */
+  let waiting: readonly File[] = [];
+  let before = 0;
   let seen = NOTHING;
+  /** Whether what was sent last is being placed: what waits comes after that. */
+  let isPlacing = false;
   const text = (id: string, hint = "") => make("input", { id, maxlength: 200, placeholder: hint });
   const file = make("input", { id: "scene-file", type: "file", required: true, multiple: true, accept: ENDINGS });
   const about = make("p", { id: "scene-about", class: "wide hint" });
@@ -37,15 +43,26 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     words,
   ];
 
+  let fromName = "";
+  const chosenFile = () => file.files?.[0];
+  const describe = () => {
+    const chosen = chosenFile();
+    about.textContent = chosen ? fileWords(chosen.name, before + 1, before + 1 + waiting.length, seen) : "";
+  };
   const look = async () => {
-    const [chosen] = file.files ?? [];
-    if (seen.picture) URL.revokeObjectURL(seen.picture);
-    seen = chosen ? await peek(chosen) : NOTHING;
+    const chosen = chosenFile();
+    forget(seen);
+    seen = NOTHING;
+    if (chosen) {
+      time.value = timeFor(chosen.name, time.value, fromName);
+      fromName = dateInName(chosen.name);
+    }
+    const found = chosen ? await peek(chosen) : NOTHING;
+    // another one may have been chosen meanwhile
+    if (chosen !== chosenFile()) return forget(found);
+    seen = found;
     byHand.checked = seen.hasPlace === false;
-    const size = seen.size ? `${seen.size[0]} × ${seen.size[1]} pixels. ` : "";
-    const where = { true: "It says where it lies.", false: "It does not say where it lies, so place it on the map.", null: "" }[String(seen.hasPlace) as "true"];
-    about.textContent = chosen ? `${size}${where}` : "";
-    if (chosen && !time.value) time.value = dateInName(chosen.name);
+    describe();
   };
   file.addEventListener("change", () => {
     waiting = [...(file.files ?? [])].slice(1);
@@ -53,23 +70,31 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
   });
 
   const work = async (closed: AbortSignal) => {
-    const [chosen] = file.files ?? [];
+    const chosen = chosenFile();
     const { site } = workspace.state;
     if (!chosen || !site) throw new Problem(0, "choose a file");
     const given = { platform: platform.value.trim(), provider: provider.value.trim(), license: license.value.trim() };
     const stated = Object.fromEntries(Object.entries(given).filter(([, said]) => said));
     const properties: Record<string, unknown> = { datetime: `${time.value}:00Z`, ...stated };
+    // what is chosen later is another file's
+    const [known, isByHand] = [seen, byHand.checked];
+    file.disabled = true;
     const scene = await send(site, chosen, properties, closed).catch((error) => {
-      showNoProgress();
+      if (!closed.aborted) showNoProgress();
       throw error;
     });
     if (closed.aborted) return;
-    if (byHand.checked && !scene.geometry) {
-      const known = seen;
-      // the dialog makes room for the map; the picture is needed until the image lies where it should
-      seen = NOTHING;
-      dialog.box.addEventListener("close", () => void attempt(() => placeStored(workspace, stage, scene, known)).then(next), { once: true });
-    } else next();
+    if (!isByHand || scene.geometry || workspace.state.site !== site) return next();
+    isPlacing = true;
+    // the picture is needed until the image lies where it should
+    seen = NOTHING;
+    const placed = () => {
+      isPlacing = false;
+      forget(known);
+      next();
+    };
+    // the dialog makes room for the map
+    dialog.box.addEventListener("close", () => void attempt(() => placeStored(workspace, stage, scene, known)).then(placed), { once: true });
   };
   const send = async (site: string, chosen: File, properties: Record<string, unknown>, closed: AbortSignal): Promise<SceneItem> => {
     bar.hidden = false;
@@ -82,12 +107,13 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     bar.removeAttribute("value");
     words.textContent = "the server checks and prepares it";
     const scene = await addUploadedScene(site, address, properties);
-    // another site may have been opened meanwhile
-    if (workspace.state.site === site) await workspace.openSite(site);
+    // another site may have been opened meanwhile, or another comparison, in which the person works by now
+    if (workspace.state.site === site) await workspace.refresh();
     tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added; it does not say where it lies: place it on the map`);
     return scene;
   };
   const showNoProgress = () => {
+    file.disabled = false;
     bar.hidden = true;
     bar.value = 0;
     words.textContent = "";
@@ -98,33 +124,55 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     byHand.checked = false;
   };
   const dialog = formDialog("Add a scene", "Add the scene", fields, work, reset);
-  const openWith = (files: readonly File[]) => {
-    const [first, ...rest] = files;
+  const show = ([first, ...rest]: readonly File[]) => {
     if (!first) return;
     const transfer = new DataTransfer();
     transfer.items.add(first);
-    dialog.open();
     file.files = transfer.files;
     time.value = "";
     waiting = rest;
     look().catch((error) => dialog.fault(faultWords(error)));
   };
+  const openWith = (files: readonly File[]) => {
+    if (files.length === 0) return;
+    dialog.open();
+    show(files);
+  };
+  /** Takes files that are dropped: each is asked for in its turn. */
+  const bring = (files: readonly File[]) => {
+    if (dialog.box.open && !chosenFile()) return show(files);
+    if (!dialog.box.open && !isPlacing) {
+      before = 0;
+      return openWith(files);
+    }
+    waiting = [...waiting, ...files];
+    describe();
+    if (isPlacing) tell(`${listed(files)}: asked for when this image has its place`);
+  };
+  dialog.box.addEventListener("close", () => {
+    if (waiting.length === 0 || isPlacing) return;
+    tell(`not added: ${listed(waiting)}`);
+    waiting = [];
+  });
   // the dialog closes itself when its work is done; the next file opens it again after that
   const next = () => {
     const rest = waiting;
     waiting = [];
     if (rest.length === 0) return;
+    before += 1;
     if (dialog.box.open) dialog.box.addEventListener("close", () => openWith(rest), { once: true });
     else openWith(rest);
   };
-  takeDrops(workspace, openWith);
+  takeDrops(workspace, bring);
   return () => {
     file.value = "";
     time.value = "";
-    waiting = [];
+    before = 0;
     dialog.open();
   };
 }
+
+const listed = (files: readonly File[]) => files.map(({ name }) => name).join(", ");
 
 /** Files may be dropped anywhere on the page. */
 function takeDrops(workspace: Workspace, open: (files: readonly File[]) => void): void {

@@ -51,6 +51,18 @@ async function peekTiff(file: File): Promise<Peek | null> {
   }
 }
 
+/** What to say of a file, which may be one of several that are asked for in turn. */
+export function fileWords(name: string, at: number, count: number, { hasPlace, size }: Peek): string {
+  const turn = count > 1 ? ` (${at} of ${count})` : "";
+  const where = hasPlace === null ? "" : hasPlace ? " It says where it lies." : " It does not say where it lies, so place it on the map.";
+  return `${name}${turn}${size ? `: ${size[0]} × ${size[1]} pixels.` : "."}${where}`;
+}
+
+/** The time to show for a file: what a person has put in stays, what came from the name of another file goes with it. */
+export function timeFor(name: string, shown: string, fromName: string): string {
+  return shown === "" || shown === fromName ? dateInName(name) : shown;
+}
+
 /** A date in the name of a file, as the field for it wants it; an empty text where there is none. */
 export function dateInName(name: string): string {
   const found = /(?<!\d)(20\d\d|19\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?:[T_ -]?([01]\d|2[0-3])[-:]?([0-5]\d))?/.exec(name);

@@ -26,11 +26,15 @@ export function formDialog(
   const cancel = make("button", { type: "button", onclick: () => box.close() }, "Cancel");
   const form = make("form", {}, ...fields, fault, make("div", { class: "wide actions" }, cancel, button));
   const box = make("dialog", { "aria-label": title }, make("h2", {}, title), form);
+  /** How often it was sent. */
+  let sent = 0;
   document.body.append(box);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     fault.textContent = "";
     button.disabled = true;
+    sent += 1;
+    const own = sent;
     const running = new AbortController();
     const left = () => running.abort();
     box.addEventListener("close", left, { once: true });
@@ -42,11 +46,13 @@ export function formDialog(
       })
       .finally(() => {
         box.removeEventListener("close", left);
-        button.disabled = false;
+        if (own === sent) button.disabled = false;
       });
   });
   const open = () => {
     fault.textContent = "";
+    // work of before that goes on behind it is another one
+    button.disabled = false;
     box.showModal();
     Promise.resolve(opens()).catch((error) => (fault.textContent = faultWords(error)));
   };
