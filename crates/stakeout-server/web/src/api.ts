@@ -77,10 +77,25 @@ export class Problem extends Error {
   }
 }
 
+/** What the server says in the body of a refusal. */
+export function problemOf(status: number, body: string): Problem {
+  let said: { detail?: string; type?: string } = {};
+  try {
+    said = JSON.parse(body);
+  } catch {
+    // something else has answered in its place
+  }
+  return new Problem(status, said.detail ?? `the server answered ${status}`, said.type?.split("/").pop());
+}
+
+/** Whether a server that answers so may take the same later: it is busy, restarting or wants another sign-in. */
+export function isForLater(status: number): boolean {
+  return status === 401 || status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
 export async function checked(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
-  const problem: { detail?: string; type?: string } = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, problem.detail ?? `the server answered ${answer.status}`, problem.type?.split("/").pop());
+  throw problemOf(answer.status, await answer.text().catch(() => ""));
 }
 
 let writer: string | null = null;
@@ -173,13 +188,20 @@ export async function preparedScene(answer: Response): Promise<SceneItem> {
   const job = new URL(answer.headers.get("location") ?? "", window.location.href).pathname;
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, JOB_LOOK_MS));
-    // without a connection it is asked later: the server goes on
-    const state = await get<Pick<Job, "status" | "message">>(job).catch((error) => {
-      if (error instanceof Problem) throw error;
-      return null;
-    });
-    if (state?.status === "successful") return get(`${job}/results`);
+    const state = await getOrLater<Pick<Job, "status" | "message">>(job);
     if (state?.status === "failed" || state?.status === "dismissed") throw new Problem(422, state.message);
+    const scene = state?.status === "successful" ? await getOrLater<SceneItem>(`${job}/results`) : null;
+    if (scene) return scene;
+  }
+}
+
+/** `null` where it is to be asked for later: without a connection and while the server is busy its work goes on. */
+async function getOrLater<T>(path: string): Promise<T | null> {
+  try {
+    return await get(path);
+  } catch (error) {
+    if (error instanceof Problem && (error.status === 401 || !isForLater(error.status))) throw error;
+    return null;
   }
 }
 

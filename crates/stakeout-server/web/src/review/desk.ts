@@ -1,12 +1,12 @@
 // The reviewer's desk: the queue of a comparison, verdicts given at once and sent behind the person's back, undo from the
 // server's own record. Panels watch it.
 
-import { type Comparison, Problem, outerRing } from "../api";
+import { type Comparison, Problem, isForLater, outerRing } from "../api";
 import { newKey } from "../shell/browser";
 import { attempt, faultWords, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { KeptOutlines, browserDrawer } from "./kept";
-import { type Entry, Outbox, isForLater } from "./outbox";
+import { type Entry, Outbox } from "./outbox";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { browserShelf } from "./shelf";
 import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";

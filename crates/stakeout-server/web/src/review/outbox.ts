@@ -1,6 +1,8 @@
 // Verdicts on their way to the server. Each is kept in the browser until the server has answered it: a lost connection,
 // a restart of the server or a closed page loses nothing, and its key makes that it counts once.
 
+import { isForLater } from "../api";
+
 export interface Entry {
   /** Says to the server that a repeated request is the same one. */
   readonly key: string;
@@ -39,11 +41,6 @@ export interface Shelf {
 
 /** Whether an entry is not sent before the person has decided what becomes of it. */
 export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
-
-/** Whether a server that answers so may take the same later: it is busy, restarting or wants another sign-in. */
-export function isForLater(status: number): boolean {
-  return status === 401 || status === 408 || status === 425 || status === 429 || status >= 500;
-}
 
 /** What an answer means for the entry that asked. */
 export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {

@@ -1,7 +1,7 @@
 // A file on its way to the server, in pieces that survive a lost connection.
 
-import { Upload } from "tus-js-client";
-import { Problem, whose } from "../api";
+import { DetailedError, Upload } from "tus-js-client";
+import { Problem, problemOf, whose } from "../api";
 
 /** Bytes a piece: what a lost connection costs at most. */
 const PIECE_BYTES = 8 << 20;
@@ -22,7 +22,7 @@ export function upload(file: File, progress: (share: number) => void, aborted: A
       removeFingerprintOnSuccess: true,
       metadata: { filename: file.name, filetype: file.type },
       onProgress: (sent, all) => progress(all ? sent / all : 1),
-      onError: (error) => reject(new Problem(0, `the upload failed: ${error.message}`)),
+      onError: (error) => reject(uploadFault(error)),
       onSuccess: () => {
         // what the server has whole is not thrown away any more
         aborted.removeEventListener("abort", stop);
@@ -41,4 +41,11 @@ export function upload(file: File, progress: (share: number) => void, aborted: A
       sending.start();
     }, reject);
   });
+}
+
+/** Why an upload failed, as the server says it. */
+function uploadFault(error: Error | DetailedError): Problem {
+  if (!(error instanceof DetailedError)) return new Problem(0, `the upload failed: ${error.message}`);
+  const answer = error.originalResponse;
+  return answer ? problemOf(answer.getStatus(), answer.getBody()) : new Problem(0, "the upload failed: the server cannot be reached");
 }

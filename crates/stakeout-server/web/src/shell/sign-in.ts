@@ -4,6 +4,7 @@
 import { Problem, checked, get, post, write, writeAs } from "../api";
 import { element, make } from "../dom";
 import { field, formDialog } from "./dialogs";
+import { attempt } from "./tell";
 
 export interface Session { readonly actor: string; readonly role: string; readonly people: boolean }
 
@@ -20,7 +21,7 @@ async function greeted(): Promise<Session> {
     throw error;
   });
   writeAs(session.actor);
-  const out = make("button", { type: "button", id: "sign-out", onclick: () => void signOut() }, "Sign out");
+  const out = make("button", { type: "button", id: "sign-out", onclick: () => void attempt(signOut) }, "Sign out");
   element("who").replaceChildren(`${session.actor} (${session.role})`, ...(session.people ? [" ", out] : []));
   return session;
 }
