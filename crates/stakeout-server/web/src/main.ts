@@ -20,7 +20,7 @@ import { restWhileHidden } from "./shell/events";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
 import { signedIn } from "./shell/sign-in";
-import { attempt, tell } from "./shell/tell";
+import { attempt } from "./shell/tell";
 import { mountAreas } from "./sites/areas";
 import { mountNewSite } from "./sites/new-site";
 import { mountSites } from "./sites/panel";
@@ -52,10 +52,11 @@ mountReadout(stage);
 mountImages(workspace, stage, settings);
 
 void attempt(async () => {
-  review.signedIn(await signedIn());
+  const session = await signedIn();
+  workspace.set({ role: session.role });
+  review.signedIn(session);
   watchJobs(workspace, stage);
   const { site, comparison } = asked();
   await workspace.loadSites(site, comparison);
   followAddress(workspace);
-  if (workspace.state.sites.length === 0) tell("there is no site yet: make one with the plus beside Sites");
 });

@@ -4,6 +4,7 @@ import { COMPARISON, type Comparison, type Job, Problem, compare, dismiss, get }
 import { element, icon, iconButton, make } from "./dom";
 import type { Stage } from "./map/stage";
 import { hear, onBroken } from "./shell/events";
+import { whyNot } from "./shell/role";
 import { attempt, tell } from "./shell/tell";
 import type { Pair, Workspace } from "./workspace";
 
@@ -67,6 +68,9 @@ function showJob(workspace: Workspace, job: Job, until: "time" | "put away"): vo
   bar.value = job.progress / 100;
   const stop = element<HTMLButtonElement>("stop");
   stop.hidden = !isOn;
+  const why = whyNot(workspace.state.role, "compare scenes");
+  stop.disabled = why !== null;
+  stop.title = why ?? "";
   stop.onclick = () => void attempt(() => dismiss(job.id));
   const { result } = job;
   const open = element<HTMLButtonElement>("open-found");
@@ -96,13 +100,14 @@ export function watchJobs(workspace: Workspace, stage: Stage): void {
     make("button", { type: "button", id: "open-found", hidden: true }, "Open"),
     iconButton("close", "Put away", { id: "put-away", hidden: true, onclick: putAway }),
   );
-  let waiting = 0;
-  const changed = () => {
-    clearTimeout(waiting);
-    waiting = window.setTimeout(() => workspace.recordChanged(), CHANGES_MS);
-  };
+  const changed = soon(() => workspace.recordChanged());
   for (const kind of ["candidate", "annotation"]) hear(kind, changed);
   // scenes and sites of other people appear too
+  const refreshSites = async () => {
+    const gone = await workspace.refreshSites();
+    if (gone) tell(`the site ${gone.properties.name} was deleted`);
+  };
+  hear("site", soon(() => void attempt(refreshSites)));
   hear<{ site: string }>("scene", ({ site }) => {
     if (site === workspace.state.site) void attempt(() => workspace.refresh());
   });
@@ -112,6 +117,7 @@ export function watchJobs(workspace: Workspace, stage: Stage): void {
   onBroken({
     missed: () => void attempt(async () => {
       await lookForJobs(workspace, stage);
+      await refreshSites();
       await workspace.refresh();
     }),
     // whoever is not signed in any more is told that instead
@@ -122,6 +128,15 @@ export function watchJobs(workspace: Workspace, stage: Stage): void {
   });
   // a job that was running before the page was opened
   void attempt(() => lookForJobs(workspace, stage));
+}
+
+/** Does some work once after many calls that follow each other. */
+function soon(work: () => void): () => void {
+  let waiting = 0;
+  return () => {
+    clearTimeout(waiting);
+    waiting = window.setTimeout(work, CHANGES_MS);
+  };
 }
 
 async function heardOf(workspace: Workspace, stage: Stage, job: Job): Promise<void> {

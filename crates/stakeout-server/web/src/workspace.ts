@@ -10,7 +10,11 @@ export type Site = Feature<SiteProperties>;
 export interface Pair { readonly before: string; readonly after: string }
 
 export interface Desk {
+  /** Of the person; `null` until they are signed in. */
+  readonly role: string | null;
   readonly sites: readonly Site[];
+  /** Whether the sites are there. */
+  readonly isLoaded: boolean;
   readonly site: string | null;
   /** Oldest first. */
   readonly scenes: readonly SceneItem[];
@@ -24,7 +28,12 @@ export interface Desk {
   readonly comparing: readonly Pair[];
 }
 
-const EMPTY: Desk = { sites: [], site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null, comparing: [] };
+const EMPTY: Desk = { role: null, sites: [], isLoaded: false, site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null, comparing: [] };
+
+/** No site, as it is before one is opened. */
+const CLOSED: Partial<Desk> = { site: null, scenes: [], comparisons: [], comparison: null, before: null, after: null };
+
+const listSites = () => all<SiteProperties>("/ogc/collections/sites/items?limit=1000");
 
 /** What a site holds. */
 type Held = Pick<Desk, "scenes" | "comparisons">;
@@ -46,12 +55,21 @@ export class Workspace extends Store<Desk> {
     return this.state.sites.find((site) => site.id === this.state.site);
   }
 
+  /** Looks for sites that others made, changed or deleted; gives the open one where it is not there any more. */
+  async refreshSites(): Promise<Site | null> {
+    const { site: open } = this;
+    const sites = await listSites();
+    const isGone = open !== undefined && this.state.site === open.id && !sites.some((site) => site.id === open.id);
+    this.set(isGone ? { ...CLOSED, sites } : { sites });
+    return isGone ? open : null;
+  }
+
   /** Loads the sites and opens one: the given one, the one that was open, or the first part of a larger site. */
   async loadSites(wanted?: string | null, comparison?: string | null): Promise<void> {
-    const sites = await all<SiteProperties>("/ogc/collections/sites/items?limit=1000");
+    const sites = await listSites();
     const open = [wanted, this.state.site].map((id) => sites.find((site) => site.id === id)).find(Boolean);
     const first = open ?? sites.find((site) => site.properties.parent) ?? sites[0];
-    this.set({ sites });
+    this.set({ sites, isLoaded: true });
     if (first) await this.openSite(first.id, comparison ?? undefined);
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SceneItem } from "../src/api";
-import { whyNotCompared } from "../src/scenes/timeline";
+import { changedCard, whyNotCompared } from "../src/scenes/timeline";
 
 const scene = (id: string, isPlaced = true): SceneItem =>
   ({ id, geometry: isPlaced ? { type: "Polygon", coordinates: [] } : null, properties: { datetime: "2024-01-01T00:00:00Z" }, assets: {} });
@@ -21,4 +21,14 @@ test("two scenes are not compared twice at once", () => {
   const [a, b] = [scene("a"), scene("b")];
   assert.equal(whyNotCompared(a, b, [{ before: "a", after: "b" }]), "These two are being compared");
   assert.equal(whyNotCompared(a, b, [{ before: "a", after: "c" }]), null);
+});
+
+test("the strip is led to the scene that was chosen just now, and to none where the same ones were loaded anew", () => {
+  const [a, b, c] = [scene("a"), scene("b"), scene("c")];
+  const shown = { before: b, after: c };
+  assert.equal(changedCard(shown, { before: a, after: c }), "a");
+  assert.equal(changedCard(shown, { before: b, after: a }), "a");
+  assert.equal(changedCard(shown, { before: a, after: b }), "b", "of a comparison that was chosen elsewhere the later one");
+  assert.equal(changedCard(shown, { before: scene("b"), after: scene("c") }), null);
+  assert.equal(changedCard(shown, { before: null, after: null }), null);
 });

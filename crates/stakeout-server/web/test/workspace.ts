@@ -10,7 +10,11 @@ const comparison = (id: string, before: string, after: string): Comparison => ({
 let sites: Record<string, { scenes: SceneItem[]; comparisons: Comparison[] }>;
 let waiting: { readonly path: string; readonly answer: () => void }[];
 
+/** The sites that there are. */
+let listed: string[];
+
 globalThis.fetch = ((path: string) => new Promise<Response>((resolve) => {
+  if (path.startsWith("/ogc/collections/sites")) return resolve(Response.json({ features: listed.map((id) => ({ id, properties: { name: id, parent: null } })), links: [] }));
   const site = path.match(/sites\/(\w+)\/scenes|site=(\w+)/)!.slice(1).find(Boolean) as string;
   waiting.push({ path: site, answer: () => resolve(Response.json(sites[site])) });
 })) as unknown as typeof fetch;
@@ -20,6 +24,7 @@ beforeEach(() => {
     a: { scenes: ["a1", "a2", "a3"].map(scene), comparisons: [comparison("k", "a1", "a2")] },
     b: { scenes: ["b1", "b2"].map(scene), comparisons: [] },
   };
+  listed = ["a", "b"];
   waiting = [];
 });
 
@@ -80,4 +85,20 @@ test("a comparison that was started here opens though other news come before its
   workspace.showComparison("k");
   await answer("a", workspace.refresh());
   assert.deepEqual(shown(workspace), ["a", "a1", "a2", "k"], "it is opened once");
+});
+
+test("sites of others come and go without the open one being opened anew, unless it is gone", async () => {
+  const workspace = new Workspace();
+  const loading = workspace.loadSites("a");
+  await new Promise((resolve) => setImmediate(resolve));
+  await answer("a", loading);
+  workspace.showPair(workspace.state.scenes[1]!, workspace.state.scenes[2]!);
+  listed = ["a", "c"];
+  assert.equal(await workspace.refreshSites(), null);
+  assert.deepEqual(workspace.state.sites.map(({ id }) => id), ["a", "c"]);
+  assert.deepEqual([shown(workspace), waiting], [["a", "a2", "a3", undefined], []]);
+  listed = ["c"];
+  assert.equal((await workspace.refreshSites())?.id, "a");
+  assert.deepEqual(shown(workspace), [null, undefined, undefined, undefined]);
+  assert.deepEqual([workspace.state.scenes, workspace.state.comparisons], [[], []]);
 });

@@ -6,6 +6,7 @@ import { RECORDED, openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
 import { hear } from "../shell/events";
 import { register } from "../shell/keys";
+import { whyNot } from "../shell/role";
 import type { Session } from "../shell/sign-in";
 import { attempt, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
@@ -50,6 +51,7 @@ export class ReviewPanel {
     this.registerKeys();
     this.desk.watch(() => this.render());
     workspace.watch(["comparison"], ({ comparison }) => void attempt(() => this.desk.show(comparison)));
+    workspace.watch(["role", "site", "scenes", "before", "after"], () => this.renderEmpty(queue(this.desk.review).length));
     workspace.watch(["site"], ({ site }) => {
       if (site && site !== this.site && this.desk.actor) void attempt(() => this.edit.show(site));
       this.site = site;
@@ -262,7 +264,7 @@ export class ReviewPanel {
     const empty = element("no-candidates");
     empty.hidden = shown > 0;
     empty.textContent = !isCompared
-      ? `No candidates yet: ${this.firstStep()} below and press “Find what is new”.`
+      ? `No candidates yet: ${this.firstStep()}.`
       : this.desk.queue === "loading"
       ? "The candidates are being loaded."
       : this.desk.queue === "failed"
@@ -274,9 +276,12 @@ export class ReviewPanel {
 
   /** What a comparison waits for. */
   private firstStep(): string {
-    const { scenes, before, after } = this.workspace.state;
-    if (scenes.length < 2) return "add two scenes of different dates";
-    return before && after && !(before.geometry && after.geometry) ? "place both scenes" : "choose two scenes";
+    const { sites, site, role, scenes, before, after } = this.workspace.state;
+    if (site === null) return sites.length === 0 ? "there is no site yet" : "no site is open";
+    const why = whyNot(role, "compare scenes");
+    if (why) return `nothing was compared. ${why}`;
+    const first = scenes.length < 2 ? "add two scenes of different dates" : before && after && !(before.geometry && after.geometry) ? "place both scenes" : "choose two scenes";
+    return `${first} below and press “Find what is new”`;
   }
 
   private renderVerdicts(isThereOne: boolean): void {

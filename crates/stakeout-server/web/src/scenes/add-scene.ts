@@ -4,6 +4,7 @@ import { Problem, type SceneItem, addUploadedScene } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { field, formDialog } from "../shell/dialogs";
+import { whyNot } from "../shell/role";
 import { attempt, faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { type Peek, dateInName, fileWords, peek, timeFor } from "./peek";
@@ -177,12 +178,13 @@ const listed = (files: readonly File[]) => files.map(({ name }) => name).join(",
 /** Files may be dropped anywhere on the page. */
 function takeDrops(workspace: Workspace, open: (files: readonly File[]) => void): void {
   const shade = element("drop");
+  const why = () => whyNot(workspace.state.role, "add scenes") ?? (workspace.site ? null : "Open or make a site first, then drop its images");
   const brings = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
   document.addEventListener("dragover", (event) => {
     if (!brings(event)) return;
     event.preventDefault();
     const site = workspace.site?.properties.name;
-    shade.textContent = site ? `Drop images to add them to ${site}` : "Make a site first, then drop its images";
+    shade.textContent = why() ?? `Drop images to add them to ${site}`;
     shade.hidden = false;
   });
   document.addEventListener("dragleave", (event) => {
@@ -192,6 +194,6 @@ function takeDrops(workspace: Workspace, open: (files: readonly File[]) => void)
     if (!brings(event)) return;
     event.preventDefault();
     shade.hidden = true;
-    if (workspace.site) open([...(event.dataTransfer?.files ?? [])]);
+    if (why() === null) open([...(event.dataTransfer?.files ?? [])]);
   });
 }

@@ -3,6 +3,7 @@
 import { type SiteSummary, get } from "../api";
 import { element, iconButton, make, refill } from "../dom";
 import { register } from "../shell/keys";
+import { whyNot } from "../shell/role";
 import { attempt } from "../shell/tell";
 import type { Site, Workspace } from "../workspace";
 import { type Tree, grow } from "./tree";
@@ -11,14 +12,15 @@ export function mountSites(workspace: Workspace, newSite: () => void): void {
   let summaries = new Map<string, SiteSummary>();
   const list = make("ul", { class: "tree", "aria-label": "Sites" });
   const search = make("input", { id: "site-search", type: "search", placeholder: "Search sites and tags", "aria-label": "Search sites" });
-  const none = make("p", { class: "none", hidden: true }, "No site has that in its name or tags.");
+  const none = make("p", { class: "none", hidden: true });
   const add = iconButton("plus", "New site", { id: "site-open", onclick: newSite });
   element("sites-panel").append(make("div", { class: "panel-head" }, make("h2", {}, "Sites"), add), make("div", { class: "search" }, search), list, none);
   const open = (site: Site) => void attempt(() => workspace.openSite(site.id));
   const render = () => {
     const found = grow(workspace.state.sites, search.value);
     refill(list, ...found.map((tree) => row(tree, workspace.state.site, summaries, open)));
-    none.hidden = found.length > 0 || workspace.state.sites.length === 0;
+    none.hidden = found.length > 0 || !workspace.state.isLoaded;
+    none.textContent = noneWords(workspace.state.sites.length, workspace.state.role);
   };
   const count = () => void attempt(async () => {
     // nothing is asked for before somebody is signed in, who then has sites
@@ -28,10 +30,21 @@ export function mountSites(workspace: Workspace, newSite: () => void): void {
     render();
   });
   search.addEventListener("input", render);
-  workspace.watch(["sites", "site"], render);
+  workspace.watch(["sites", "site", "isLoaded", "role"], render);
+  workspace.watch(["role"], ({ role }) => {
+    const why = whyNot(role, "make sites");
+    add.disabled = why !== null;
+    add.title = why ?? "New site";
+  });
   workspace.watch(["sites", "scenes", "comparisons"], count);
   workspace.onRecordChanged(count);
   register({ keys: ["/"], does: "search sites", group: "Page", press: () => search.focus() });
+}
+
+/** Why the list is empty, and what to do about it. */
+function noneWords(sites: number, role: string | null): string {
+  if (sites > 0) return "No site has that in its name or tags.";
+  return whyNot(role, "make sites") === null ? "There is no site yet: make one with the plus above." : "There is no site yet: an administrator makes one.";
 }
 
 function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<string, SiteSummary>, choose: (site: Site) => void): HTMLElement {
