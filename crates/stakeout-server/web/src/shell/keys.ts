@@ -34,14 +34,19 @@ function name(event: KeyboardEvent): string {
   return event.shiftKey && /^([a-z]|[A-Z].+)$/.test(key) ? `Shift+${key}` : key;
 }
 
+/** Whether a key is one of the browser's or the system's; AltGr, which some keyboards need for brackets, counts as Ctrl and Alt. */
+export function isCombined(event: Pick<KeyboardEvent, "ctrlKey" | "altKey" | "metaKey" | "getModifierState">): boolean {
+  return event.metaKey || ((event.ctrlKey || event.altKey) && !event.getModifierState("AltGraph"));
+}
+
 /** Whether a key belongs to what has the focus and not to the page. */
 function isTaken(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
-  if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return true;
+  if (document.querySelector("dialog[open]") || isCombined(event)) return true;
   if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return true;
   // sliders and lists use the arrows themselves
   if (target.matches("input, [role=slider]") && /^(Arrow|Home|End|Page)/.test(event.key)) return true;
-  return (event.key === " " || event.key === "Enter") && target.matches("button, summary, a, input");
+  return (event.key === " " || event.key === "Enter") && target.matches("button, summary, a, input:not([type=range])");
 }
 
 function find(key: string): Key | undefined {
@@ -86,15 +91,15 @@ function leaveClickedButtons(): void {
 }
 
 /**
- * After something was chosen in a list by mouse the keys belong to the images again: a letter would otherwise choose
- * something else in the list. Who chooses by key stays, and so does who fills in a form.
+ * After something was chosen in a list or checked by mouse the keys belong to the images again: a letter would otherwise
+ * choose something else in the list, and Space check the box again. Who chooses by key stays, and so does who fills in a form.
  */
 function leaveChosenLists(): void {
   let isByPointer = false;
   document.addEventListener("pointerdown", () => (isByPointer = true), true);
   document.addEventListener("keydown", () => (isByPointer = false), true);
   document.addEventListener("change", (event) => {
-    const list = (event.target as Element).closest("select");
+    const list = (event.target as Element).closest("select, input[type=checkbox]");
     if (isByPointer && list && !list.closest("dialog, #new-site")) element("map").focus({ preventScroll: true });
   });
 }
