@@ -58,11 +58,11 @@ function showJob(workspace: Workspace, job: Job, until: "time" | "put away"): vo
   const isOn = isRunning(job);
   const bar = element<HTMLProgressElement>("job-share");
   const dates = [job.input?.before, job.input?.after].map((id) => workspace.state.scenes.find((scene) => scene.id === id)?.properties.datetime.slice(0, 10));
-  const what = dates.every(Boolean) ? `${dates.join(" to ")}: ` : "comparison: ";
+  const what = dates.every(Boolean) ? dates.join(" to ") : "comparison";
   element("job").hidden = false;
   const words = element("progress");
-  words.textContent = `${what}${isOn ? `${job.progress} %, ${job.message}` : ending(job)}`;
-  // the bar may be too narrow for it
+  // how it goes comes first: the bar may be too narrow for the rest
+  words.textContent = `${isOn ? `${job.progress} %, ${job.message}` : ending(job)} · ${what}`;
   words.title = words.textContent;
   bar.hidden = !isOn;
   bar.value = job.progress / 100;

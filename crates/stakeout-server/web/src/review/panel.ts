@@ -101,22 +101,23 @@ export class ReviewPanel {
       this.history.box,
     );
     this.edit.drawn.hidden = true;
+    // below what scrolls, so that it is always in view
+    element("right").append(this.verdicts());
   }
 
   private form(): HTMLElement {
+    return make("form", { id: "decision", "aria-label": "What is said of it", onsubmit: (event) => event.preventDefault() }, ...wordFields());
+  }
+
+  private verdicts(): HTMLElement {
     const buttons = VERDICTS.map(({ verdict, label, key }) =>
       make("button", { type: "button", "data-verdict": verdict, onclick: () => this.give(verdict) }, label, " ", make("kbd", {}, key.toUpperCase())));
     return make(
-      "form",
-      { id: "decision", "aria-label": "Verdict", onsubmit: (event) => event.preventDefault() },
-      ...wordFields(),
-      make(
-        "div",
-        { class: "verdicts" },
-        ...buttons,
-        make("button", { type: "button", id: "undo", onclick: () => void this.desk.takeBack() }, "Undo ", make("kbd", {}, "Z")),
-        make("button", { type: "button", id: "edit", onclick: () => this.edit.start() }, "Edit ", make("kbd", {}, "E")),
-      ),
+      "div",
+      { class: "verdicts", role: "group", "aria-label": "Verdict" },
+      ...buttons,
+      make("button", { type: "button", id: "undo", onclick: () => void this.desk.takeBack() }, "Undo ", make("kbd", {}, "Z")),
+      make("button", { type: "button", id: "edit", onclick: () => this.edit.start() }, "Edit ", make("kbd", {}, "E")),
     );
   }
 

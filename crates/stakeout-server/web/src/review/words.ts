@@ -1,7 +1,7 @@
 // What a reviewer says of a candidate: type, confidence, title, note; by key or by hand.
 
 import { get } from "../api";
-import { element, make } from "../dom";
+import { element, make, showWithin } from "../dom";
 import { hear, onBroken } from "../shell/events";
 import { register } from "../shell/keys";
 import { NOTHING, type Own, Written } from "./written";
@@ -94,6 +94,7 @@ function palette(): { readonly box: HTMLElement; readonly open: () => void; read
       ...types.map((type) => make("button", { type: "button", "data-type": type.id, "data-key": type.key ?? "", onclick: () => pick(type.id) }, type.label, type.key && make("kbd", {}, type.key.toUpperCase()))),
     );
     box.hidden = false;
+    showWithin(element("review-panel"), box);
   };
   return { box, open, close };
 }

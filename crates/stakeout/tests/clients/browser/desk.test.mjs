@@ -294,10 +294,10 @@ test("an analyst pastes a site's area, drops two images, stops a comparison, run
   assert.ok(scenes.every((scene) => scene.properties.platform === "rendered" && scene.properties.license === "CC0-1.0"));
   await own.locator("#compare-open").click();
   await own.locator("#stop").click();
-  await own.getByText("2023-05-14 to 2024-10-21: stopped").waitFor();
+  await own.getByText("stopped · 2023-05-14 to 2024-10-21").waitFor();
   assert.equal((await json("/ogc/jobs")).jobs[0].status, "dismissed");
   await own.locator("#compare-open").click();
-  await own.locator("#progress").getByText(/2024-10-21: \d+ %, /).waitFor();
+  await own.locator("#progress").getByText(/^\d+ %, .*2024-10-21/).waitFor();
   await own.locator("#queue button").first().waitFor({ timeout: JOB_TIMEOUT_MS });
   const found = await json(`/ogc/collections/candidates/items?site=${site}&limit=1`);
   assert.equal(await own.locator("#queue button").count(), found.numberMatched);
