@@ -22,3 +22,16 @@ test("the former one that leaves while it ends does not free the place of the ne
   leave();
   assert.equal(slot.holds, "edit");
 });
+
+test("who would lose something by being ended says so, as long as that is so", () => {
+  const slot = new Slot();
+  let isSketching = true;
+  assert.equal(slot.isUnsaved, false);
+  const leave = slot.take("edit", () => {}, () => isSketching);
+  assert.equal(slot.isUnsaved, true);
+  isSketching = false;
+  assert.equal(slot.isUnsaved, false);
+  isSketching = true;
+  leave();
+  assert.equal(slot.isUnsaved, false);
+});

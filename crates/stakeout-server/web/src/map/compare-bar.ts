@@ -87,6 +87,7 @@ function measureButtons(stage: Stage): HTMLElement {
   });
   const toggle = (what: Measured) => {
     const wanted = chosen === what ? null : what;
+    if (wanted && !stage.mayTake()) return;
     measure.stop();
     if (wanted) measure.begin(wanted);
     chosen = wanted;

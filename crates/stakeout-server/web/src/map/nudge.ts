@@ -42,7 +42,10 @@ export function mountNudge(stage: Stage, settings: CompareSettings): HTMLElement
     stage.map.removeInteraction(drag);
     show(false);
   };
-  const toggle = () => (on ? end() : begin());
+  const toggle = () => {
+    if (on) end();
+    else if (stage.mayTake()) begin();
+  };
   const button = iconButton("nudge", "Nudge the after image", { id: "nudge-open", "aria-pressed": "false", onclick: toggle }, "N");
   const where = make("output", { id: "nudge" });
   const reset = make("button", { type: "button", onclick: () => settings.set({ nudge: [0, 0] }) }, "Reset");

@@ -15,6 +15,7 @@ import VectorSource from "ol/source/Vector";
 import { Fill, Stroke, Style } from "ol/style";
 import type { CandidateProperties, Feature as Json, TileJson } from "../api";
 import { make } from "../dom";
+import { tell } from "../shell/tell";
 import { HALF_M, ImageLayer } from "./image";
 import { type Ahead, holdPreload, preload } from "./preload";
 import { Slot } from "./slot";
@@ -101,9 +102,21 @@ export class Stage {
     return this.hand.holds;
   }
 
+  /** Why no other tool may be taken in hand: what is in hand would be lost by that. */
+  get whyHeld(): string | null {
+    return this.hand.isUnsaved ? "end what you are drawing or placing first, or leave it by Esc" : null;
+  }
+
+  /** Whether another tool may be taken in hand; where it may not it is told why. */
+  mayTake(): boolean {
+    const { whyHeld } = this;
+    if (whyHeld) tell(whyHeld);
+    return whyHeld === null;
+  }
+
   /** Takes a tool in hand, which ends the one before; gives what lays it down. */
-  take(tool: string, end: () => void): () => void {
-    const leave = this.hand.take(tool, end);
+  take(tool: string, end: () => void, isUnsaved?: () => boolean): () => void {
+    const leave = this.hand.take(tool, end, isUnsaved);
     this.showTool();
     return () => {
       leave();

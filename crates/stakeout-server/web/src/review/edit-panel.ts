@@ -45,6 +45,7 @@ export class EditPanel {
     this.editor = new Editor(stage);
     this.editor.onFault = (fault) => this.say(fault);
     this.editor.onTaken = () => this.leave();
+    this.editor.isUnsaved = () => this.drawing;
     this.editor.onChange = (polygon) => (this.draft = this.draft && { ...this.draft, polygon });
     this.makeBar();
     this.registerKeys();
@@ -126,6 +127,7 @@ export class EditPanel {
     if (!current || !feature) return;
     // it is being changed already
     if (this.draft && this.editing === current.id) return element("map").focus();
+    if (!this.stage.mayTake()) return;
     this.leave();
     this.editing = current.id;
     this.bar.hidden = false;
@@ -327,7 +329,7 @@ export class EditPanel {
 
   drawNew(): void {
     const { comparison } = this.desk;
-    if (!comparison) return;
+    if (!comparison || !this.stage.mayTake()) return;
     this.leave();
     this.drawing = true;
     this.bar.hidden = false;
@@ -346,6 +348,7 @@ export class EditPanel {
   redraw(entry: Entry): void {
     const body = entry.body as DrawnBody;
     const polygon = toMap(body.geometry);
+    if (!this.stage.mayTake()) return;
     this.leave();
     this.redrawing = entry;
     this.comparison = this.desk.comparison;

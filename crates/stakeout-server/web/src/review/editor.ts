@@ -40,6 +40,8 @@ export class Editor {
   onChange: (polygon: Polygon) => void = () => {};
   /** Called when another tool is taken in hand. */
   onTaken: () => void = () => {};
+  /** Whether something would be lost by that. */
+  isUnsaved: () => boolean = () => false;
 
   private readonly source = new VectorSource();
   private readonly people = new VectorSource();
@@ -162,7 +164,7 @@ export class Editor {
 
   /** A sketch within the outline that is reshaped is of the same tool. */
   private takeInHand(): void {
-    this.layDown ??= this.stage.take("edit", () => this.onTaken());
+    this.layDown ??= this.stage.take("edit", () => this.onTaken(), () => this.isUnsaved());
   }
 
   private use(interaction: Interaction): void {

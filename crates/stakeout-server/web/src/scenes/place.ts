@@ -9,6 +9,7 @@ import { boundingExtent, scaleFromCenter } from "ol/extent";
 import { fromLonLat, toLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
 import { apply as transform } from "ol/transform";
+import { Problem } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { register } from "../shell/keys";
@@ -51,24 +52,22 @@ export interface Lying {
 
 const WAYS = "Drag the image to its place, or a corner to turn and scale it; or match points, three of which correct a slant. By keys: arrows move it, comma and full stop choose a corner.";
 
-interface Session { readonly placing: Placing; readonly take: () => void; readonly leave: () => void; readonly end: () => void }
+interface Session { readonly placing: Placing; readonly take: () => void; readonly leave: () => void }
 let session: Session | null = null;
 
 /**
  * Lets a person place an image, from where it lies where it does. What they did stays on the map until `store` has brought
- * it to the server, or another tool is taken in hand: gives what `store` gave, or null where they gave up.
+ * it to the server: gives what that gave, or null where they gave up.
  */
 export function place<Stored>(stage: Stage, name: string, { size, picture }: Peek, lying: Lying | null, store: (placement: Placement) => Promise<Stored>): Promise<Stored | null> {
-  session?.end();
-  return new Promise((resolve, reject) => {
+  const { whyHeld } = stage;
+  if (whyHeld) return Promise.reject(new Problem(0, whyHeld));
+  return new Promise((resolve) => {
     const placing = new Placing(stage, size ?? [1, 1], picture, lying);
-    const clear = () => {
-      if (session === own) session = null;
+    const end = (stored: Stored | null) => {
+      session = null;
       placing.remove();
       panel.remove();
-    };
-    const end = (stored: Stored | null) => {
-      clear();
       resolve(stored);
     };
     const take = () => {
@@ -77,15 +76,12 @@ export function place<Stored>(stage: Stage, name: string, { size, picture }: Pee
       fault.textContent = "";
       taken.disabled = true;
       store(placing.placement())
-        .then(end, (error) => {
-          if (session !== own) return reject(error);
-          fault.textContent = faultWords(error);
-        })
+        .then(end, (error) => (fault.textContent = faultWords(error)))
         .finally(() => (taken.disabled = false));
     };
     // what is on its way is not given up any more
     const leave = () => !parts.taken.disabled && end(null);
-    const own: Session = { placing, take, leave, end: () => (parts.taken.disabled ? clear() : end(null)) };
+    const own: Session = { placing, take, leave };
     const { panel, ...parts } = placingPanel(name, own);
     session = own;
     element("stage").append(panel);
@@ -183,7 +179,9 @@ class Placing {
     });
     this.markLayer = new VectorLayer({ source: this.marks, zIndex: 16, style: { "circle-radius": 7, "circle-fill-color": "#e69f00", "circle-stroke-color": "#000", "circle-stroke-width": 1.5, "stroke-color": "#e69f00", "stroke-width": 2.5 } });
     this.pointer = this.dragging();
-    this.layDown = stage.take("place", () => session?.end());
+    this.layDown = stage.take("place", () => {}, () => true);
+    // what is open where the panel will be makes room
+    stage.popover.take("place", () => {})();
     stage.map.addLayer(this.layer);
     stage.map.addLayer(this.markLayer);
     stage.map.addInteraction(this.pointer);

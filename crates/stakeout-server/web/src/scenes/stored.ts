@@ -1,7 +1,7 @@
 // Placing a scene that the server has already: one that does not say where it lies, or one that was placed by hand and is
 // to lie elsewhere. What a comparison rests on stays; another scene of the same file may lie where it should.
 
-import { type SceneItem, addSceneOf, checked, get, getTagged, preparedScene, write } from "../api";
+import { Problem, type SceneItem, addSceneOf, checked, get, getTagged, preparedScene, write } from "../api";
 import { make } from "../dom";
 import type { Stage } from "../map/stage";
 import { formDialog } from "../shell/dialogs";
@@ -68,6 +68,7 @@ async function placeCopy(workspace: Workspace, stage: Stage, scene: SceneItem): 
 /** Lets a person say where a placed scene lies instead; what it covers now does not show meanwhile. */
 async function placeElsewhere<Stored>(workspace: Workspace, stage: Stage, scene: SceneItem, store: (placement: Placement) => Promise<Stored>): Promise<Stored | null> {
   const known = await pictureOf(scene);
+  if (stage.whyHeld) throw new Problem(0, stage.whyHeld);
   const { before, after } = workspace.state;
   stage.conceal(scene.id === after?.id ? "after" : scene.id === before?.id ? "before" : null);
   try {

@@ -85,9 +85,9 @@ export function mountNewSite(workspace: Workspace, stage: Stage): () => void {
     showArea(true);
   });
   const draws = () => {
-    if (layDown) return;
+    if (layDown || !stage.mayTake()) return;
     for (const tool of tools) stage.map.addInteraction(tool);
-    layDown = stage.take("new-site", rest);
+    layDown = stage.take("new-site", rest, () => isSketching);
   };
   const rest = () => {
     for (const tool of tools) stage.map.removeInteraction(tool);

@@ -184,6 +184,50 @@ test("lengths and areas are measured on the ground", async () => {
   assert.equal(await page.locator("#measured").textContent(), "");
 });
 
+test("one tool is in hand at a time, none that would lose what it holds is ended, and panels of the bar open in one place", async () => {
+  const own = await open(browser);
+  await own.locator("#queue button").first().waitFor();
+  await own.locator("#map").focus();
+  const pressed = (name) => own.getByRole("button", { name }).getAttribute("aria-pressed");
+  const box = await own.locator("#map").boundingBox();
+  await own.keyboard.press("m");
+  assert.equal(await pressed("Measure a length"), "true");
+  await own.keyboard.press("a");
+  assert.equal(await pressed("Measure a length"), "false");
+  await own.mouse.click(box.x + box.width * 0.4, box.y + box.height * 0.5);
+  await own.mouse.click(box.x + box.width * 0.5, box.y + box.height * 0.5);
+  assert.equal(await own.locator("#measured").textContent(), "");
+  await own.keyboard.press("n");
+  await own.getByText("end what you are drawing or placing first").waitFor();
+  assert.ok(await own.locator("#edit-bar").isVisible());
+  await own.keyboard.press("Escape");
+  await own.locator("#edit-bar").waitFor({ state: "hidden" });
+  await own.keyboard.press("n");
+  await own.keyboard.press("g");
+  assert.equal(await pressed("Nudge the after image"), "false");
+  assert.equal(await own.locator(".popover:visible").count(), 1);
+  await own.keyboard.press("n");
+  assert.equal(await own.locator(".popover:visible").count(), 1);
+  await own.context().close();
+});
+
+test("keys are the images' again after a box was checked by mouse, and Space flickers beside a slider too", async () => {
+  const own = await open(browser);
+  await own.locator("#queue button").first().waitFor();
+  const flickers = async () => {
+    await own.keyboard.down(" ");
+    const seen = await own.locator("#stage").evaluate((stage) => stage.classList.contains("flicker"));
+    await own.keyboard.up(" ");
+    return seen;
+  };
+  await own.locator('#queue input[type="checkbox"]').first().click();
+  assert.ok(await flickers());
+  await own.getByText("1 selected, for one verdict").waitFor();
+  await own.locator("#score").focus();
+  assert.ok(await flickers());
+  await own.context().close();
+});
+
 test("the after image is nudged by keys and by hand; that is kept, and reviews say it with the stretch", async () => {
   const before = await look(page, [0.3, 0.9]);
   await page.locator("#map").focus();
@@ -259,6 +303,47 @@ test("a site is drawn on the map as a part of a larger one, and found again by i
   assert.deepEqual(await own.locator("[data-site]").evaluateAll((rows) => rows.map((row) => row.dataset.site)), ["plant", "assembly-hall"]);
   await own.locator("#site-search").fill("no such place");
   await own.getByText("No site has that").waitFor();
+  await own.context().close();
+});
+
+test("the form of a new site keeps what was typed when a sketch is given up, when it is put away and when it is asked for twice", async () => {
+  const own = await open(browser);
+  const name = own.locator("#site-name");
+  await own.locator("#site-open").click();
+  await name.fill("Half a site");
+  const box = await own.locator("#map").boundingBox();
+  await own.mouse.click(box.x + box.width * 0.4, box.y + box.height * 0.5);
+  await own.locator("#map").focus();
+  await own.keyboard.press("Escape");
+  assert.equal(await name.inputValue(), "Half a site");
+  assert.ok(await name.isVisible());
+  await own.locator("#site-open").click();
+  assert.equal(await name.inputValue(), "Half a site");
+  await own.keyboard.press("Escape");
+  await name.waitFor({ state: "hidden" });
+  await own.locator("#site-open").click();
+  assert.equal(await name.inputValue(), "Half a site");
+  await own.locator("#new-site").getByRole("button", { name: "Cancel" }).click();
+  await own.locator("#site-open").click();
+  assert.equal(await name.inputValue(), "");
+  await own.context().close();
+});
+
+test("sites that others make appear, and one that is deleted goes, with a word to whoever has it open", async () => {
+  const own = await open(browser);
+  const path = `${url}/ogc/collections/sites/items`;
+  const site = { type: "Feature", id: "passing", geometry: { type: "Polygon", coordinates: AREA }, properties: { name: "Passing site" } };
+  assert.equal((await fetch(path, { method: "POST", headers: { "content-type": "application/geo+json" }, body: JSON.stringify(site) })).status, 201);
+  const row = own.locator('[data-site="passing"]');
+  await row.waitFor();
+  assert.ok(await own.locator('[data-site="plant"][aria-current="true"]').isVisible(), "what is open stays open");
+  await row.click();
+  await own.locator('[data-site="passing"][aria-current="true"]').waitFor();
+  const etag = (await fetch(`${path}/passing`)).headers.get("etag");
+  assert.equal((await fetch(`${path}/passing`, { method: "DELETE", headers: { "if-match": etag } })).status, 204);
+  await own.getByText("the site Passing site was deleted").waitFor();
+  assert.equal(await row.count(), 0);
+  assert.ok(await own.locator("#scene-open").isDisabled());
   await own.context().close();
 });
 
@@ -605,6 +690,42 @@ test("a scene that a comparison rests on stays, and the page says why and what c
   assert.equal(copy.assets.original["file:checksum"], scene.assets.original["file:checksum"]);
   assert.ok(copy.bbox[0] < scene.bbox[0]);
   assert.deepEqual(await placementOf(scene.id), lay);
+  await own.context().close();
+});
+
+test("a scene that is added leaves an older comparison as it is, and a file that is dropped meanwhile waits for its turn", async () => {
+  const own = await open(browser);
+  const { comparisons } = await json("/api/comparisons?site=plant");
+  const older = comparisons.at(-1).id;
+  assert.ok(comparisons.length > 1);
+  await own.locator("#comparison").selectOption(older);
+  await own.locator("#queue button").first().waitFor();
+  let goOn;
+  const held = new Promise((resolve) => (goOn = resolve));
+  await own.route("**/api/sites/plant/scenes", async (route) => {
+    if (route.request().method() === "POST") await held;
+    await route.continue();
+  });
+  await own.locator("#scene-open").click();
+  const choose = (name) => own.locator("#scene-file").setInputFiles({ name, mimeType: "image/png", buffer: noise(100) });
+  await choose("late-20240101.png");
+  await own.getByText("late-20240101.png: 100 × 100 pixels").waitFor();
+  await choose("late-20250601.png");
+  await own.getByText("late-20250601.png: 100 × 100 pixels").waitFor();
+  assert.equal(await own.locator("#scene-time").inputValue(), "2025-06-01T00:00", "the date goes with the file whose name it came from");
+  await own.getByRole("button", { name: "Add the scene" }).click();
+  await own.getByText("the server checks and prepares it").waitFor();
+  await dropFiles(own, ["after.tif"]);
+  await own.getByText("late-20250601.png (1 of 2)").waitFor();
+  goOn();
+  await own.getByRole("group", { name: "Place late-20250601.png" }).waitFor();
+  assert.equal(await own.locator("#comparison").inputValue(), older);
+  const [image, stage] = [await restingImage(own), await own.locator("#stage").boundingBox()];
+  assert.ok(image.x > stage.x && image.y > stage.y && image.x + image.width < stage.x + stage.width && image.y + image.height < stage.y + stage.height);
+  await own.keyboard.press("Escape");
+  await own.getByText("after.tif (2 of 2)").waitFor();
+  assert.equal(await own.locator("#scene-by-hand").isChecked(), false);
+  await own.keyboard.press("Escape");
   await own.context().close();
 });
 

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { faults, foreign, launch, open, seriousFaultsInBoth, shot } from "./person.mjs";
 import { Server, program } from "./server.mjs";
 
-const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer", ada: "admin" };
+const PEOPLE = { ann: "analyst", bob: "analyst", rob: "reviewer", ada: "admin", vic: "viewer" };
 const tokens = {};
 const pages = {};
 let browser;
@@ -85,6 +85,17 @@ test("the command that the sign-in names makes a token", async () => {
   assert.equal(name, "stakeout");
   assert.match(execFileSync(program, words, { encoding: "utf8" }), /stk_[0-9a-f]{64}/);
   await context.close();
+});
+
+test("who may not make sites, add scenes or compare them is told so by the buttons for that", async () => {
+  const vic = await signIn("vic");
+  for (const [id, why] of Object.entries({ "site-open": /role admin; yours is viewer/, "scene-open": /role analyst; yours is viewer/, "compare-open": /role analyst; yours is viewer/ })) {
+    assert.ok(await vic.locator(`#${id}`).isDisabled(), id);
+    assert.match(await vic.locator(`#${id}`).getAttribute("title"), why);
+  }
+  await vic.context().close();
+  assert.ok(await pages.ann.locator("#site-open").isDisabled());
+  assert.ok(await pages.ann.locator("#scene-open").isEnabled());
 });
 
 test("a second person does not see the first verdict until they have given theirs; together they confirm", async () => {
