@@ -341,6 +341,7 @@ impl<S: PairSource> Run<'_, S> {
         let grid = self.source.grid();
         let grown = window.grown(self.detector.halo_px(), grid.rows, grid.cols);
         let pair = self.source.read(grown, &self.registration.displacement).map_err(DetectError::Source)?;
+        let pair = pair.with_pinholes_filled();
         let seen = pair.all_both_valid();
         if !seen.contains(&true) {
             return Ok(EvidenceMaps::empty(window.rows, window.cols));

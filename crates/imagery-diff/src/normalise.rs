@@ -10,6 +10,9 @@ use crate::{
 
 /// Shares of the darkest and brightest pixels left outside the range of measured values.
 const MEASURED_SHARES: [f64; 2] = [0.005, 0.995];
+/// A date of 8-bit values of which all but the brightest lie below this is stretched as measured values are: it was
+/// reduced from more bits by the largest value that a sensor could give, or holds fewer bits.
+const DARK_BELOW: f32 = 64.0;
 /// Shares between which the classical evidence measures contrast.
 const CONTRAST_SHARES: [f64; 2] = [0.02, 0.98];
 
@@ -22,7 +25,7 @@ const TONE_WINDOW_PX: u32 = 256;
 /// How to reach the common range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalisation {
-    /// As a person sees the image: 8-bit values as they are, measured values stretched.
+    /// As a person sees the image: 8-bit values as they are, measured values, and those of a very dark image, stretched.
     Display,
     /// Each band by its own contrast, so that gain, offset and haze of a whole scene do not count.
     Contrast,
@@ -36,6 +39,9 @@ pub struct Tone {
     /// Becomes 1.
     pub high: f32,
 }
+
+/// The tone of 8-bit values as they are.
+const DISPLAY: Tone = Tone { low: 0.0, high: 255.0 };
 
 /// Tones of every band of both dates.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,11 +57,11 @@ impl PairTones {
     /// When the source cannot be read.
     pub fn of<S: PairSource>(source: &S, normalisation: Normalisation) -> Result<PairTones, S::Error> {
         let samples = source.samples();
-        let is_fixed = normalisation == Normalisation::Display && samples == [Samples::Display; 2];
-        let windows = if is_fixed { Vec::new() } else { tone_windows(source.grid()) };
         let here = Displacement::default();
-        let seen: Vec<AlignedPair> =
-            windows.into_iter().map(|window| source.read(window, &here)).collect::<Result<_, _>>()?;
+        let seen: Vec<AlignedPair> = tone_windows(source.grid())
+            .into_iter()
+            .map(|window| source.read(window, &here))
+            .collect::<Result<_, _>>()?;
         let before: Vec<&Raster> = seen.iter().map(AlignedPair::before).collect();
         let after: Vec<&Raster> = seen.iter().map(AlignedPair::after).collect();
         let bands = source.bands();
@@ -99,13 +105,13 @@ fn apply(raster: &mut Raster, tones: &[Tone]) {
 }
 
 fn tones(seen: &[&Raster], bands: usize, samples: Samples, normalisation: Normalisation) -> Vec<Tone> {
-    (0..bands)
-        .map(|band| match (normalisation, samples) {
-            (Normalisation::Display, Samples::Display) => Tone { low: 0.0, high: 255.0 },
-            (Normalisation::Display, Samples::Measured) => percentiles(seen, band, MEASURED_SHARES),
-            (Normalisation::Contrast, _) => percentiles(seen, band, CONTRAST_SHARES),
-        })
-        .collect()
+    let between = |shares| (0..bands).map(|band| percentiles(seen, band, shares)).collect::<Vec<Tone>>();
+    if normalisation == Normalisation::Contrast {
+        return between(CONTRAST_SHARES);
+    }
+    let measured = between(MEASURED_SHARES);
+    let is_dark = measured.iter().all(|tone| tone.high < DARK_BELOW);
+    if samples == Samples::Display && !is_dark { vec![DISPLAY; bands] } else { measured }
 }
 
 fn percentiles(rasters: &[&Raster], band: usize, shares: [f64; 2]) -> Tone {
@@ -164,6 +170,19 @@ mod tests {
     fn what_was_not_observed_has_no_say() {
         let raster = grey([0.0, 10.0, 20.0, 9_999.0], [true, true, true, false]);
         assert_eq!(percentiles(&[&raster], 0, [0.0, 1.0]), Tone { low: 0.0, high: 20.0 });
+    }
+
+    #[test]
+    fn a_dark_image_of_8_bits_is_stretched_and_any_other_is_as_it_is() {
+        let of = |brightest: f32| {
+            let values = (0..10_000).map(|at| (at % 100) as f32 / 99.0 * brightest).collect();
+            let raster = Raster::new(Grid::pixels(100, 100), 1, values, vec![true; 10_000]).unwrap();
+            let pair = AlignedPair::new(raster.clone(), raster).unwrap();
+            let source = MemoryPair { pair, samples: [Samples::Display; 2] };
+            PairTones::of(&source, Normalisation::Display).unwrap().before[0]
+        };
+        assert_eq!(of(20.0), Tone { low: 0.0, high: 20.0 });
+        assert_eq!(of(90.0), DISPLAY);
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl AlignedPair {
         (self.before, self.after)
     }
 
+    /// The pair with the pinholes of each date filled ([`Raster::with_pinholes_filled`]).
+    pub fn with_pinholes_filled(self) -> AlignedPair {
+        AlignedPair { before: self.before.with_pinholes_filled(), after: self.after.with_pinholes_filled() }
+    }
+
     /// Whether a pixel was observed on both dates.
     pub fn both_valid(&self, index: usize) -> bool {
         self.before.valid()[index] && self.after.valid()[index]

@@ -2,6 +2,12 @@
 
 use crate::grid::Grid;
 
+/// How far around a pixel is looked to tell a pinhole, pixels.
+const AROUND_PX: usize = 3;
+/// Least share of observed pixels around a pinhole, which may be three pixels wide: at a corner of a wide hole it is two
+/// thirds.
+const PINHOLE_SHARE_MIN: f32 = 0.7;
+
 /// Values, mask and grid of a piece of imagery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Raster {
@@ -76,5 +82,73 @@ impl Raster {
     /// Row-major mask: `true` where the pixel was observed.
     pub fn valid(&self) -> &[bool] {
         &self.valid
+    }
+
+    /// The same with pixels that were not observed, and most of those around them were, as the mean of these. A value that
+    /// means nodata and is a true one too, such as black, is no hole in the ground.
+    pub fn with_pinholes_filled(mut self) -> Raster {
+        if !self.valid.contains(&false) {
+            return self;
+        }
+        let observed = self.valid.clone();
+        let size = (self.grid.rows as usize, self.grid.cols as usize);
+        for at in (0..observed.len()).filter(|&at| !observed[at]) {
+            let Some(around) = around_pinhole(&observed, size, at) else { continue };
+            for values in self.values.chunks_exact_mut(observed.len()) {
+                values[at] = around.iter().map(|&at| values[at]).sum::<f32>() / around.len() as f32;
+            }
+            self.valid[at] = true;
+        }
+        self
+    }
+}
+
+/// The observed pixels around one that was not, where it is a pinhole.
+fn around_pinhole(observed: &[bool], (rows, cols): (usize, usize), at: usize) -> Option<Vec<usize>> {
+    let span = |at: usize, size: usize| at.saturating_sub(AROUND_PX)..(at + AROUND_PX + 1).min(size);
+    let (row, col) = (at / cols, at % cols);
+    let (down, across) = (span(row, rows), span(col, cols));
+    // most that were not observed lie far inside of what was not: this looks at four pixels of them
+    let ends = [(down.start, col), (down.end - 1, col), (row, across.start), (row, across.end - 1)];
+    if ends.iter().filter(|(row, col)| observed[row * cols + col]).count() < 2 {
+        return None;
+    }
+    let all = down.len() * across.len();
+    let places = down.flat_map(|row| across.clone().map(move |col| row * cols + col));
+    let around: Vec<usize> = places.filter(|&at| observed[at]).collect();
+    (around.len() as f32 >= PINHOLE_SHARE_MIN * all as f32).then_some(around)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_holes(rows: u32, cols: u32, is_hole: impl Fn(usize, usize) -> bool) -> Raster {
+        let grid = Grid::pixels(rows, cols);
+        let places = (0..rows as usize).flat_map(|row| (0..cols as usize).map(move |col| (row, col)));
+        let valid: Vec<bool> = places.map(|(row, col)| !is_hole(row, col)).collect();
+        let values = (0..2 * grid.len())
+            .map(|at| if valid[at % grid.len()] { (at / grid.len()) as f32 } else { -9.0 });
+        Raster::new(grid.clone(), 2, values.collect(), valid.clone()).unwrap()
+    }
+
+    #[test]
+    fn pinholes_are_filled_by_what_lies_around_them() {
+        let filled = with_holes(9, 9, |row, col| row % 4 == 0 && col % 3 == 0).with_pinholes_filled();
+        assert!(filled.valid().iter().all(|valid| *valid));
+        assert!(
+            filled.band(0).iter().all(|value| *value == 0.0)
+                && filled.band(1).iter().all(|value| *value == 1.0)
+        );
+    }
+
+    #[test]
+    fn edges_and_wide_holes_stay_as_they_are() {
+        for is_hole in
+            [|_, col| col >= 6, |row, _| row < 3, |row, col| (5..9).contains(&row) && (4..8).contains(&col)]
+        {
+            let raster = with_holes(13, 12, is_hole);
+            assert_eq!(raster.clone().with_pinholes_filled(), raster);
+        }
     }
 }

@@ -186,8 +186,8 @@ fn registration(grid: &Grid, valid_share: f64, seen: &Seen, options: &RegisterOp
     let reason = if valid_share == 0.0 {
         Some("no pixel was observed on both dates".to_owned())
     } else if seen.observed() < WINDOWS_MIN {
-        let observed = seen.observed();
-        Some(format!("only {observed} windows can be compared but {WINDOWS_MIN} are needed"))
+        let (observed, tried) = (seen.observed(), seen.windows.len());
+        Some(format!("{observed} of {tried} windows can be compared but {WINDOWS_MIN} are needed"))
     } else if agreed.is_none() {
         Some("no shift of the after image brings the two together".to_owned())
     } else if f64::from(windows_used) < agreeing_min {

@@ -16,6 +16,7 @@ mod ingest;
 mod lattice;
 mod lonlat;
 mod mask;
+mod observed;
 mod pair;
 mod perspective;
 mod placement;

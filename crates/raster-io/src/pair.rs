@@ -48,6 +48,11 @@ impl ScenePair {
         &self.before.source
     }
 
+    /// What whoever reads the result should know of the files.
+    pub fn cautions(&self) -> Vec<String> {
+        [&self.before, &self.after].iter().flat_map(|side| side.source.cautions()).collect()
+    }
+
     /// Where a place of the grid (pixels right and down from its corner) lies in the before file, pixels likewise.
     pub fn place_in_before(&self, [right_px, down_px]: [f64; 2]) -> [f64; 2] {
         self.before.lattice.at(right_px, down_px)

@@ -14,6 +14,7 @@ use geo::Polygon;
 use crate::{
     RasterError, checked_file, drivers,
     header::{self, Format},
+    observed::Masks,
     placement::{Affine, Placement, spatial_ref},
 };
 
@@ -30,8 +31,11 @@ pub struct SourceInfo {
     pub bands: u32,
     /// `uint8`, `uint16`, `float32`, ... as the STAC raster extension names them.
     pub sample_type: &'static str,
-    /// Whether some pixels are marked as not observed (mask band, opacity of a band or a colour, nodata value).
+    /// Whether some pixels are marked as not observed (mask band, opacity of a band or a colour, nodata value), or are
+    /// taken for such.
     pub has_mask: bool,
+    /// A value of each band shown that fills a corner and is taken for not observed, though the file does not say so.
+    pub undeclared_fill: Option<Vec<f32>>,
     /// Authority code such as `EPSG:32652`, where the CRS has one.
     pub crs: Option<String>,
     /// WKT of the CRS; `None` without georeference, as are images in axes of their own (a local CRS).
@@ -56,19 +60,6 @@ pub struct Source {
     masks: Masks,
     /// Handles that no thread uses at the moment; a handle must not be used by two at a time.
     idle: Mutex<Vec<Dataset>>,
-}
-
-/// What says which pixels were observed: one was, if all of this says so.
-#[derive(Debug)]
-struct Masks {
-    /// Bands whose masks say it together: a pixel was observed, if it is in one of them.
-    bands: Vec<usize>,
-    /// Bands of opacity, each with the least value that counts.
-    alphas: Vec<(usize, f32)>,
-    /// Which colours of the palette are opaque, where some are not.
-    opaque: Option<Vec<bool>>,
-    /// Whether GDAL takes all of it along into a copy of the file and into its overviews.
-    are_copied: bool,
 }
 
 /// Which bands make up the picture, counted from 1.
@@ -98,7 +89,7 @@ pub fn open(path: &Path) -> Result<Source, RasterError> {
     let dataset = drivers::open_checked(path, header.format)?;
     let placement = placement(&dataset, path)?;
     let colours = colours(&dataset, path)?;
-    let (overviews, masks) = (overviews(&dataset, path)?, masks(&dataset, path, &colours)?);
+    let (overviews, masks) = (overviews(&dataset, path)?, Masks::of(&dataset, path, &colours)?);
     let info = info(&dataset, path, header.format, placement.as_ref(), &masks)?;
     // a file that is cut off behind its header is told now, not in the middle of the work
     read_last_pixel(&dataset, path)?;
@@ -112,9 +103,43 @@ impl Source {
         &self.info
     }
 
+    /// What whoever reads it should know: what was taken for something else than the file says.
+    pub fn cautions(&self) -> Vec<String> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let fill = self.info.undeclared_fill.iter().map(|values| {
+            let values: Vec<String> = values.iter().map(f32::to_string).collect();
+            format!(
+                "{name}: {} fills a corner and was taken for not observed, though the file has no nodata value",
+                values.join(" ")
+            )
+        });
+        let not_opacity = self.masks.not_opacity.iter().map(|band| {
+            format!("{name}: band {band} is marked as opacity, but most of it is neither clear nor opaque; it was left out")
+        });
+        fill.chain(not_opacity).collect()
+    }
+
     /// Columns and rows.
     pub(crate) fn size(&self) -> [u32; 2] {
         [self.info.cols, self.info.rows]
+    }
+
+    /// Columns and rows of it, or of one of its overviews.
+    pub(crate) fn size_of(&self, overview: Option<usize>) -> [u32; 2] {
+        overview.map_or(self.size(), |number| self.overviews[number])
+    }
+
+    /// The pixels that a piece of an overview shows.
+    pub(crate) fn full_size(&self, piece: Piece) -> Piece {
+        let (whole, reduced) = (self.size(), self.size_of(piece.overview));
+        let along = |axis: usize, place: isize, size: usize| {
+            let scale = |at: usize| at * whole[axis] as usize / reduced[axis] as usize;
+            let (from, to) = (scale(place as usize), scale(place as usize + size));
+            (from as isize, (to - from).max(1))
+        };
+        let (col, cols) = along(0, piece.place.0, piece.size.0);
+        let (row, rows) = along(1, piece.place.1, piece.size.1);
+        Piece { overview: None, place: (col, row), size: (cols, rows) }
     }
 
     /// Which pixels of a piece were observed, 0 or 255 each, row by row; `None` where all of the source was.
@@ -132,37 +157,12 @@ impl Source {
         if !self.info.has_mask {
             return Ok(None);
         }
-        let fails = RasterError::gdal(&self.path, "read");
-        let nothing_says = if self.masks.bands.is_empty() { u8::MAX } else { 0 };
-        let mut observed = vec![nothing_says; shape.0 * shape.1];
-        for index in &self.masks.bands {
-            let band = self.band(dataset, *index, piece.overview)?;
-            let mask = band.open_mask_band().map_err(&fails)?;
-            let mask = mask.read_as::<u8>(piece.place, piece.size, shape, None).map_err(&fails)?;
-            for (seen, mask) in observed.iter_mut().zip(mask.data()) {
-                *seen |= *mask;
-            }
-        }
-        for (index, least) in &self.masks.alphas {
-            let band = self.band(dataset, *index, piece.overview)?;
-            let opacity = band.read_as::<f32>(piece.place, piece.size, shape, None).map_err(&fails)?;
-            for (seen, opacity) in observed.iter_mut().zip(opacity.data()) {
-                *seen &= if opacity >= least { u8::MAX } else { 0 };
-            }
-        }
-        if let (Some(opaque), Colours::Palette(index, _)) = (&self.masks.opaque, &self.colours) {
-            let band = self.band(dataset, *index, piece.overview)?;
-            let colours = band.read_as::<u16>(piece.place, piece.size, shape, None).map_err(&fails)?;
-            for (seen, colour) in observed.iter_mut().zip(colours.data()) {
-                *seen &= if opaque.get(usize::from(*colour)) == Some(&false) { 0 } else { u8::MAX };
-            }
-        }
-        Ok(Some(observed))
+        self.masks.observed(self, dataset, piece, shape).map(Some)
     }
 
     /// Whether GDAL takes what says which pixels were observed along into a copy of the file and into its overviews.
     pub(crate) fn masks_are_copied(&self) -> bool {
-        self.masks.are_copied
+        self.masks.are_copied()
     }
 
     /// The values of a piece, row by row: one plane of grey, or red, green and blue.
@@ -214,6 +214,16 @@ impl Source {
     }
 }
 
+impl Colours {
+    /// The bands that are shown.
+    pub(crate) fn bands(&self) -> Vec<usize> {
+        match self {
+            Colours::Grey(band) | Colours::Palette(band, _) => vec![*band],
+            Colours::Rgb(bands) => bands.to_vec(),
+        }
+    }
+}
+
 fn placement(dataset: &Dataset, path: &Path) -> Result<Option<Placement>, RasterError> {
     let Ok(transform) = dataset.geo_transform() else { return Ok(None) };
     let wkt = dataset.projection();
@@ -257,6 +267,7 @@ fn info(
         bands: shown_bands(dataset, path)?.len() as u32,
         sample_type: sample_type(band.band_type()),
         has_mask: masks.are_there(),
+        undeclared_fill: masks.undeclared_fill().map(<[f32]>::to_vec),
         crs: placement.and_then(|placement| placement.code.clone()),
         wkt: placement.map(|placement| placement.wkt.clone()),
         geotransform: placement.map(|placement| placement.affine.0),
@@ -338,64 +349,6 @@ fn overviews(dataset: &Dataset, path: &Path) -> Result<Vec<[u32; 2]>, RasterErro
             Ok([side(path, cols)?, side(path, rows)?])
         })
         .collect()
-}
-
-/// What to ask which pixels were observed. A nodata value makes a mask for each band, and a colour may have that value in
-/// one of them; any other mask is of the whole image.
-fn masks(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Masks, RasterError> {
-    let fails = RasterError::gdal(path, "read");
-    let flags = dataset.rasterband(1).map_err(&fails)?.mask_flags().map_err(&fails)?;
-    let bands = match colours {
-        _ if flags.is_all_valid() || flags.is_alpha() => Vec::new(),
-        Colours::Rgb(bands) if flags.is_nodata() && !flags.is_per_dataset() => bands.to_vec(),
-        _ => vec![1],
-    };
-    let mut alphas = Vec::new();
-    for index in 1..=dataset.raster_count() {
-        let band = dataset.rasterband(index).map_err(&fails)?;
-        if band.color_interpretation() == ColorInterpretation::AlphaBand {
-            alphas.push((index, opaque_from(band.band_type())));
-        }
-    }
-    let of_bytes = dataset.rasterband(1).map_err(&fails)?.band_type() == GdalDataType::UInt8;
-    let opaque = opaque_colours(dataset, path, colours)?;
-    // GDAL knows an alpha band as a mask where it is the last of two or four, and holds 255 for what is opaque; a GeoTIFF's
-    // palette has no opacity; and of a colour that means nodata, not one value a band, overviews do not know
-    let of_one_colour = flags.is_nodata() && flags.is_per_dataset();
-    let are_copied =
-        (alphas.is_empty() || (flags.is_alpha() && of_bytes)) && opaque.is_none() && !of_one_colour;
-    Ok(Masks { bands, alphas, opaque, are_copied })
-}
-
-/// Which colours of a palette are opaque; `None` where all are, or there is no palette.
-fn opaque_colours(
-    dataset: &Dataset,
-    path: &Path,
-    colours: &Colours,
-) -> Result<Option<Vec<bool>>, RasterError> {
-    let Colours::Palette(index, _) = colours else { return Ok(None) };
-    let band = dataset.rasterband(*index).map_err(RasterError::gdal(path, "read"))?;
-    let Some(table) = band.color_table() else { return Ok(None) };
-    let is_opaque = |entry| {
-        table.entry_as_rgb(entry).is_none_or(|rgb| f32::from(rgb.a) >= opaque_from(GdalDataType::UInt8))
-    };
-    let opaque: Vec<bool> = (0..table.entry_count()).map(is_opaque).collect();
-    Ok(opaque.contains(&false).then_some(opaque))
-}
-
-impl Masks {
-    fn are_there(&self) -> bool {
-        !(self.bands.is_empty() && self.alphas.is_empty() && self.opaque.is_none())
-    }
-}
-
-/// The least opacity that counts as observed: half of 255, which programs write into bands of more bits too, or half
-/// of 1 in numbers with a point.
-fn opaque_from(kind: GdalDataType) -> f32 {
-    match kind {
-        GdalDataType::Float32 | GdalDataType::Float64 => 0.5,
-        _ => 128.0,
-    }
 }
 
 fn read_last_pixel(dataset: &Dataset, path: &Path) -> Result<(), RasterError> {

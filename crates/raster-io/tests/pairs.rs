@@ -305,6 +305,54 @@ fn nodata_and_alpha_are_not_observed() {
 }
 
 #[test]
+fn what_fills_a_corner_is_not_observed_though_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, cut) = (folder.path().join("a.tif"), folder.path().join("cut.tif"));
+    let raster = hamhung(200, 240);
+    write_geotiff(&path, &raster).unwrap();
+    let is_cut = |at: usize| at / 240 + at % 240 < 90;
+    for fill in [0.0, 255.0] {
+        let cut_off = |band| {
+            raster.band(band).iter().enumerate().map(|(at, value)| if is_cut(at) { fill } else { *value })
+        };
+        let values: Vec<f32> = (0..3).flat_map(cut_off).collect();
+        let raster = Raster::new(raster.grid().clone(), 3, values, vec![true; raster.grid().len()]).unwrap();
+        write_geotiff(&cut, &raster).unwrap();
+        let pair = ScenePair::open(&path, &cut, &CommonGridOptions::default()).unwrap();
+        let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+        assert!(read.before().valid().iter().all(|valid| *valid));
+        let near = |at: usize| at / 240 + at % 240 < 92;
+        let is_as_cut = |(at, valid): (usize, &bool)| !is_cut(at) || !valid;
+        assert!(read.after().valid().iter().enumerate().all(is_as_cut), "{fill}");
+        let missing = read.after().valid().iter().enumerate().filter(|(_, valid)| !**valid);
+        assert!(missing.clone().all(|(at, _)| near(at)), "{fill}: and the pixels that touch it");
+        let cautions = pair.cautions();
+        assert!(
+            cautions.len() == 1 && cautions[0].contains("cut.tif") && cautions[0].contains(&fill.to_string())
+        );
+        let output = folder.path().join(format!("made{fill}/working.tif"));
+        std::fs::create_dir(output.parent().unwrap()).unwrap();
+        let request = IngestRequest { input: cut.clone(), output: output.clone(), placing: None };
+        assert!(worker().ingest(&request).unwrap().info.has_mask);
+        assert_eq!(open(&output).unwrap().info().undeclared_fill, None, "the working copy declares it");
+    }
+}
+
+#[test]
+fn infrared_that_is_marked_as_opacity_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, marked) = (folder.path().join("a.tif"), folder.path().join("marked.tif"));
+    write_geotiff(&path, &hamhung(200, 240)).unwrap();
+    let bands = ["-q", "-b", "1", "-b", "2", "-b", "3", "-b", "2", "-colorinterp_4", "alpha"];
+    run("gdal_translate", &[&bands[..], &[text(&path), text(&marked)]].concat());
+    let pair = ScenePair::open(&path, &marked, &CommonGridOptions::default()).unwrap();
+    let read = pair.read(pair.grid().window(), &Displacement::default()).unwrap();
+    assert!(read.after().valid().iter().all(|valid| *valid));
+    let cautions = pair.cautions();
+    assert!(cautions.len() == 1 && cautions[0].contains("marked.tif: band 4"), "{cautions:?}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_told_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);

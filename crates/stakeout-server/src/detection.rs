@@ -170,7 +170,7 @@ pub fn detect_files(
         candidates,
         fit: recorded_fit(detection.fit),
         detector: recorded_detector(detection.detector),
-        cautions: detector.cautions(pair.gsd_m()),
+        cautions: [detector.cautions(pair.gsd_m()), pair.cautions()].concat(),
         coordinates,
         grid_px: [grid.rows, grid.cols],
         pixel_m: grid.pixel_m,

@@ -126,13 +126,15 @@ fn towards(displacement: f64, unit: &str, [ahead, behind]: [&str; 2]) -> String 
 fn tell(found: &Found, licence: Option<&str>) {
     let unit = if found.coordinates == Coordinates::Pixels { "px" } else { "m" };
     let fit = &found.fit;
-    let residual = fit.residual_m.map_or("unknown".to_owned(), |residual| format!("{residual:.2} {unit}"));
-    let east = towards(fit.shift_east_m, unit, ["east", "west"]);
-    let north = towards(fit.shift_north_m, unit, ["north", "south"]);
-    eprintln!(
-        "the after image lies {east} and {north} of the before image, residual {residual}; {:.0} % was seen on both dates",
-        fit.valid_share * 100.0
+    let lies = fit.residual_m.map_or(
+        "how the after image lies to the before image could not be measured".to_owned(),
+        |residual| {
+            let east = towards(fit.shift_east_m, unit, ["east", "west"]);
+            let north = towards(fit.shift_north_m, unit, ["north", "south"]);
+            format!("the after image lies {east} and {north} of the before image, residual {residual:.2} {unit}")
+        },
     );
+    eprintln!("{lies}; {:.0} % was seen on both dates", fit.valid_share * 100.0);
     if let Some(reason) = &fit.reason {
         eprintln!("WARNING: the images do not fit, so the candidates cannot be believed: {reason}");
     }
