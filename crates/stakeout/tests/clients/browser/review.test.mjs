@@ -164,6 +164,10 @@ test("type and confidence are given by keys", async () => {
   const id = await currentId();
   await key("t");
   await page.locator("#type-palette").waitFor();
+  // what names no type gives no verdict either
+  await page.keyboard.press("u");
+  assert.ok(await page.locator("#type-palette").isVisible());
+  assert.deepEqual([await currentId(), await standing(id)], [id, []]);
   await page.keyboard.press("h");
   await page.locator("#type-palette").waitFor({ state: "hidden" });
   await key("2");
