@@ -1,5 +1,7 @@
 // What the reviewer decided, as a pure function: state + action -> state. Undo is the verdict before.
 
+import type { Outline } from "./outline";
+
 export type Verdict = "confirm" | "reject" | "unsure" | "bad-imagery";
 export type State = "pending" | "confirmed" | "rejected" | "unsure" | "bad-imagery";
 /** Whose verdict a candidate waits for: as the server says. */
@@ -17,12 +19,15 @@ export interface Standing {
   readonly look: Look;
   readonly etag: string;
   readonly annotation: AnnotationState | null;
+  /** What is recorded as its outline, where people have made it another than the one that was found. */
+  readonly outline: Outline | null;
 }
 
 export interface Candidate extends Standing {
   readonly id: string;
   /** Null where a person drew it. */
   readonly score: number | null;
+  /** Of the outline that was found, square metres. */
   readonly area: number;
   readonly change: string;
   /** Middle, longitude and latitude. */
@@ -30,7 +35,13 @@ export interface Candidate extends Standing {
 }
 
 /** A revision that the person made of an annotation: taking it back brings the one before back. */
-export interface Revised { readonly annotation: string; readonly from: number; readonly to: number }
+export interface Revised {
+  readonly annotation: string;
+  readonly from: number;
+  readonly to: number;
+  /** What it changed. */
+  readonly what: "outline" | "words";
+}
 
 /**
  * What can be taken back: a verdict that the server has recorded (`review`) or one on its way, or a change of an
@@ -71,6 +82,7 @@ export type Action =
   | { readonly type: "given"; readonly verdict: Verdict; readonly batch: string; readonly keys: ReadonlyMap<string, string> }
   | { readonly type: "recorded"; readonly key: string; readonly id: string; readonly review: string; readonly at: string; readonly standing: Standing }
   | { readonly type: "revised"; readonly done: Done }
+  | { readonly type: "outlined"; readonly id: string; readonly outline: Outline | null }
   | { readonly type: "refused"; readonly key: string; readonly stay?: boolean }
   | { readonly type: "taken-back"; readonly batch: string }
   | { readonly type: "stands"; readonly id: string; readonly standing: Standing };
@@ -94,6 +106,11 @@ const COMPARE: Record<Order, (a: Candidate, b: Candidate) => number> = {
   place: (a, b) => placeOnCurve(a.at) - placeOnCurve(b.at),
 };
 
+/** What a candidate covers as it is recorded, square metres. */
+export function areaOf({ outline, area }: Candidate): number {
+  return outline?.area_m2 ?? area;
+}
+
 /** How undecided a score is: most at 0.5, and more than that where there is none. */
 function doubt({ score }: Candidate): number {
   return score === null ? 1 : 0.5 - Math.abs(score - 0.5);
@@ -106,7 +123,7 @@ export function queue(review: Review): readonly Candidate[] {
 }
 
 function isShown(review: Review, candidate: Candidate): boolean {
-  if ((candidate.score ?? 1) < review.scoreMin || candidate.area < review.areaMin) return false;
+  if ((candidate.score ?? 1) < review.scoreMin || areaOf(candidate) < review.areaMin) return false;
   if (review.show === "mine") return waits(candidate);
   return review.show === "all" || candidate.annotation?.status === "disputed";
 }
@@ -157,6 +174,8 @@ export function decide(review: Review, action: Action): Review {
     }
     case "revised":
       return { ...review, done: [...review.done, action.done] };
+    case "outlined":
+      return { ...review, candidates: review.candidates.map((each) => (each.id === action.id ? { ...each, outline: action.outline } : each)) };
     case "refused":
       return refused(review, action.key, action.stay ?? false);
     case "taken-back":
