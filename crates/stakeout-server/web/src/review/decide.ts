@@ -99,11 +99,11 @@ export const empty: Review = {
 };
 
 // what a person drew comes first: somebody has seen it, and nothing has said how sure it is
-const COMPARE: Record<Order, (a: Candidate, b: Candidate) => number> = {
-  score: (a, b) => (b.score ?? 2) - (a.score ?? 2),
-  uncertainty: (a, b) => doubt(b) - doubt(a),
-  area: (a, b) => b.area - a.area,
-  place: (a, b) => placeOnCurve(a.at) - placeOnCurve(b.at),
+const RANK: Record<Order, (candidate: Candidate) => number> = {
+  score: ({ score }) => -(score ?? 2),
+  uncertainty: (candidate) => -doubt(candidate),
+  area: (candidate) => -areaOf(candidate),
+  place: ({ at }) => placeOnCurve(at),
 };
 
 /** What a candidate covers as it is recorded, square metres. */
@@ -116,10 +116,23 @@ function doubt({ score }: Candidate): number {
   return score === null ? 1 : 0.5 - Math.abs(score - 0.5);
 }
 
-/** Candidates that are shown, in their order, ties by id. */
+/** The queue that was made last: a key asks for the same one several times. */
+let made: { readonly of: Review; readonly queue: readonly Candidate[] } | null = null;
+
+/** Candidates that are shown, in their order, ties by id; the same array as long as nothing of that changes. */
 export function queue(review: Review): readonly Candidate[] {
-  const compare = COMPARE[review.order];
-  return review.candidates.filter((candidate) => isShown(review, candidate)).sort((a, b) => compare(a, b) || a.id.localeCompare(b.id));
+  if (!made || !hasSameQueue(made.of, review)) made = { of: review, queue: sorted(review) };
+  return made.queue;
+}
+
+function hasSameQueue(a: Review, b: Review): boolean {
+  return a.candidates === b.candidates && a.order === b.order && a.scoreMin === b.scoreMin && a.areaMin === b.areaMin && a.show === b.show;
+}
+
+function sorted(review: Review): readonly Candidate[] {
+  const rankOf = RANK[review.order];
+  const ranked = review.candidates.filter((candidate) => isShown(review, candidate)).map((candidate) => ({ candidate, rank: rankOf(candidate) }));
+  return ranked.sort((a, b) => a.rank - b.rank || a.candidate.id.localeCompare(b.candidate.id)).map(({ candidate }) => candidate);
 }
 
 function isShown(review: Review, candidate: Candidate): boolean {
@@ -153,6 +166,17 @@ export function lastBatch(review: Review): readonly Done[] {
 }
 
 export function decide(review: Review, action: Action): Review {
+  return withShownSelected(after(review, action));
+}
+
+/** What a filter hides is not selected: nobody would know what a verdict is given to. */
+function withShownSelected(review: Review): Review {
+  if (review.selected.size === 0) return review;
+  const selected = queue(review).map(({ id }) => id).filter((id) => review.selected.has(id));
+  return selected.length === review.selected.size ? review : { ...review, selected: new Set(selected) };
+}
+
+function after(review: Review, action: Action): Review {
   switch (action.type) {
     case "loaded":
       return loaded(review, action.candidates, action.done);
@@ -192,9 +216,8 @@ function loaded(review: Review, candidates: readonly Candidate[], recorded: read
   const overlaid = candidates.map((each) =>
     onTheirWay.some((done) => done.candidate === each.id) ? { ...each, state: states.get(each.id) ?? each.state } : each);
   const known = new Set(candidates.map((each) => each.id));
-  const selected = new Set([...review.selected].filter((id) => known.has(id)));
   const done = [...recorded].sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
-  const now = { ...review, candidates: overlaid, selected, done: [...done, ...onTheirWay] };
+  const now = { ...review, candidates: overlaid, done: [...done, ...onTheirWay] };
   // what somebody else did must not put another candidate under the person's finger, though a filter hides this one now
   return review.current !== null && known.has(review.current) ? now : settled(now);
 }

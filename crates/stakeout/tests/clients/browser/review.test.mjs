@@ -205,6 +205,23 @@ test("the queue is ordered by score, uncertainty, area and place, and thresholds
   await page.locator("#order").selectOption("score");
 });
 
+test("what a filter hides is not selected any more, and the verdict is on what is looked at", async () => {
+  const ids = await shownIds();
+  await page.locator(`#queue li:has([data-candidate="${ids.at(-1)}"]) input`).check();
+  await page.getByText("1 selected").waitFor();
+  await page.locator("#score").fill("0.6");
+  assert.match(await page.locator("#selected").textContent(), /^Select all/);
+  await page.locator('#queue [data-state="pending"]').first().click();
+  const id = await currentId();
+  assert.notEqual(id, ids.at(-1));
+  await key("r");
+  await settled();
+  assert.deepEqual([await state(id), await state(ids.at(-1))], ["rejected", "pending"]);
+  await key("z");
+  await settled();
+  await page.locator("#score").fill("0");
+});
+
 test("one verdict on several is given at once, and taken back at once", async () => {
   await page.locator("#show").selectOption("mine");
   const ids = (await shownIds()).slice(0, 3);
