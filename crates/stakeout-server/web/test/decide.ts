@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { type Candidate, type Done, type Review, type Standing, decide, empty, lastBatch, queue, targets, upcoming } from "../src/review/decide";
 
 const candidate = (id: string, score: number, more: Partial<Candidate> = {}): Candidate => ({
-  id, score, area: 100, change: "new", state: "pending", look: "first", etag: `"${id}"`, annotation: null, at: [127.6, 39.9], ...more,
+  id, score, area: 100, change: "new", state: "pending", look: "first", etag: `"${id}"`, annotation: null, outline: null, at: [127.6, 39.9], ...more,
 });
 const load = (candidates: readonly Candidate[], done: readonly Done[] = []): Review => decide(empty, { type: "loaded", candidates, done });
 const loaded = load([candidate("a", 0.5), candidate("b", 0.9), candidate("c", 0.7)]);
 const shown = (review: Review) => queue(review).map((each) => each.id);
 const give = (review: Review, verdict: "confirm" | "reject", batch: string): Review =>
   decide(review, { type: "given", verdict, batch, keys: new Map(targets(review).map((id) => [id, `key-${id}`])) });
-const standing: Standing = { state: "confirmed", look: "waiting", etag: '"later"', annotation: { id: "an", status: "draft" } };
+const standing: Standing = { state: "confirmed", look: "waiting", etag: '"later"', annotation: { id: "an", status: "draft" }, outline: null };
 
 test("the queue begins with the best score, and the first that waits is current", () => {
   assert.deepEqual(shown(loaded), ["b", "c", "a"]);
@@ -141,4 +141,27 @@ test("upcoming are the next that waits, and what a step to either side leads to"
   assert.deepEqual(upcoming(decide(review, { type: "select", id: "b" })), ["d", "c", "a"]);
   assert.deepEqual(upcoming(decide(review, { type: "select", id: "d" })), ["a", "c"], "after the last that waits comes the first");
   assert.deepEqual(upcoming(empty), []);
+});
+
+test("what a filter hides is not selected, and a verdict is given to what is looked at", () => {
+  const selected = decide(loaded, { type: "toggle-shown" });
+  const few = decide(selected, { type: "filter", to: { scoreMin: 0.6 } });
+  assert.deepEqual([...few.selected], ["b", "c"]);
+  const hidden = decide(decide(loaded, { type: "toggle", id: "a" }), { type: "filter", to: { scoreMin: 0.8 } });
+  assert.deepEqual([hidden.selected.size, targets(hidden)], [0, ["b"]]);
+  const mine = decide(decide(selected, { type: "filter", to: { show: "mine" } }), { type: "stands", id: "c", standing });
+  assert.deepEqual([...mine.selected], ["b", "a"], "nor what somebody else has settled");
+});
+
+test("a recorded outline counts with its own area, and an answer says what it is now", () => {
+  const outline = { geometry: { type: "Polygon", coordinates: [] }, area_m2: 700 };
+  const review = decide(decide(loaded, { type: "filter", to: { order: "area" } }), { type: "outlined", id: "c", outline });
+  assert.deepEqual(shown(review), ["c", "a", "b"]);
+  assert.deepEqual(shown(decide(review, { type: "filter", to: { areaMin: 500 } })), ["c"]);
+  assert.equal(decide(review, { type: "stands", id: "c", standing }).candidates.find(({ id }) => id === "c")?.outline, null);
+});
+
+test("the queue is the same array until something of it changes", () => {
+  assert.equal(queue(decide(loaded, { type: "step", by: 1 })), queue(loaded));
+  assert.notEqual(queue(give(loaded, "reject", "1")), queue(loaded));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Polygon, type Position, type Ring, fault, merged, orthogonal, orthogonalised, polygonArea, ringArea, selfCrossing, split, withHole } from "../src/review/geometry";
+import { type Polygon, type Position, type Ring, cornerAt, fault, merged, orthogonal, orthogonalised, polygonArea, ringArea, selfCrossing, split, withHole } from "../src/review/geometry";
 
 const box = (west: number, south: number, east: number, north: number): Ring => [[west, south], [east, south], [east, north], [west, north], [west, south]];
 const near = (got: number, wanted: number) => assert.ok(Math.abs(got - wanted) < 1e-6, `${got} is not ${wanted}`);
@@ -101,4 +101,9 @@ test("a hole is cut where it lies within, and nowhere else", () => {
   near(polygonArea(withHole([box(0, 0, 9, 9)], box(1, 1, 3, 3)) as Polygon), 77);
   assert.equal(withHole([box(0, 0, 9, 9)], box(8, 8, 12, 12)), null);
   assert.equal(withHole([box(0, 0, 9, 9), box(1, 1, 4, 4)], box(2, 2, 3, 3)), null);
+});
+
+test("a corner is found by its position, through all rings", () => {
+  const polygon: Polygon = [[[0, 0], [9, 0], [9, 9], [0, 0]], [[2, 1], [3, 1], [3, 2], [2, 1]]];
+  assert.deepEqual([cornerAt(polygon, [0, 0]), cornerAt(polygon, [9, 9]), cornerAt(polygon, [3, 1]), cornerAt(polygon, [5, 5])], [0, 2, 4, -1]);
 });

@@ -175,3 +175,22 @@ test("a key is a random UUID, on pages of plain http too", () => {
   assert.equal(keys.size, 50);
   for (const key of keys) assert.match(key, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
+
+test("where there is no room to note that something is being sent, it is sent, and cannot be taken out", async () => {
+  let entries: readonly Entry[] = [entry("a")];
+  const shelf: Shelf = {
+    read: () => entries,
+    write: (next) => {
+      if (next.some(({ tried }) => tried)) throw new Error("no room");
+      entries = next;
+    },
+  };
+  let answer = (_: Fate<string>) => {};
+  const told = { recorded: () => {}, refused: () => {}, takenBack: (each: Entry) => each, etag: (outcome: string) => outcome, changed: () => {} };
+  const made = new Outbox<string>(shelf, () => new Promise((resolve) => (answer = resolve)), told, () => "ann");
+  void made.send();
+  assert.deepEqual([made.takeOut("a"), made.isAsking("a")], [false, true]);
+  answer(fine);
+  await made.idle();
+  assert.deepEqual([entries, made.isAsking("a")], [[], false]);
+});

@@ -33,11 +33,11 @@ beforeEach(() => {
 });
 
 /** A desk whose person has changed the first annotation and then the second. */
-async function desk(): Promise<ReviewDesk> {
-  const changed = (annotation: string) => ({ comparison: "k", done: { batch: annotation, key: annotation, candidate: annotation, review: null, before: "confirmed", at: "2024-01-01T00:00:00Z", revised: { annotation, from: 1, to: 2 } } });
+async function desk(actor = "ann"): Promise<ReviewDesk> {
+  const changed = (annotation: string) => ({ actor: "ann", comparison: "k", done: { batch: annotation, key: annotation, candidate: annotation, review: null, before: "confirmed", at: "2024-01-01T00:00:00Z", revised: { annotation, from: 1, to: 2, what: "words" } } });
   sessionStorage.setItem(REVISIONS, JSON.stringify([changed("first"), changed("second")]));
   const made = new ReviewDesk();
-  made.actor = "ann";
+  made.actor = actor;
   await made.show({ id: "k" } as Comparison);
   return made;
 }
@@ -60,11 +60,17 @@ test("what somebody has changed since is said to be, and is not in the way of wh
   await made.takeBack();
   assert.match(line.textContent, /not taken back: somebody has changed it since/);
   await made.takeBack();
-  assert.deepEqual([asked, left(), line.textContent], [["first"], [], "the last verdict was taken back"]);
+  assert.deepEqual([asked, left(), line.textContent], [["first"], [], "the last change of words was taken back"]);
 });
 
 test("who presses twice takes back two, one after the other", async () => {
   const made = await desk();
   await Promise.all([made.takeBack(), made.takeBack()]);
   assert.deepEqual([asked, left(), made.review.done.length], [["second", "first"], [], 0]);
+});
+
+test("who signs in in the same tab takes back nothing that another person has changed", async () => {
+  const made = await desk("bob");
+  await made.takeBack();
+  assert.deepEqual([made.review.done, asked, left()], [[], [], ["first", "second"]]);
 });

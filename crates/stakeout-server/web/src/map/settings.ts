@@ -31,7 +31,7 @@ export class CompareSettings extends Store<Settings> {
   constructor() {
     super({ ...FRESH, mode: "swipe", share: 0.5, opacity: 0.5, gain: 3 });
     this.watch(["looks", "nudge"], ({ looks, nudge }) => {
-      if (this.key) localStorage.setItem(this.key, JSON.stringify({ looks, nudge }));
+      if (this.key) keep(this.key, { looks, nudge });
     });
   }
 
@@ -43,5 +43,14 @@ export class CompareSettings extends Store<Settings> {
     const kept = key ? localStorage.getItem(key) : null;
     this.set(kept ? (JSON.parse(kept) as Pair) : FRESH);
     this.key = key;
+  }
+}
+
+/** Keeps what was set for a pair for its next opening; where the browser has no room, it holds until then. */
+function keep(key: string, pair: Pair): void {
+  try {
+    localStorage.setItem(key, JSON.stringify(pair));
+  } catch {
+    // the images show it all the same
   }
 }

@@ -7,6 +7,7 @@ import View from "ol/View";
 import { Rotate, ScaleLine, defaults } from "ol/control";
 import { type Extent, boundingExtent, buffer } from "ol/extent";
 import GeoJSON from "ol/format/GeoJSON";
+import type Geometry from "ol/geom/Geometry";
 import { DoubleClickZoom, defaults as interactions } from "ol/interaction";
 import Layer from "ol/layer/Layer";
 import VectorLayer from "ol/layer/Vector";
@@ -29,6 +30,9 @@ const FRAME_M_MIN = 60;
 /** Share of the map that a key pans by. */
 const PAN_SHARE = 0.2;
 const ZOOM_MAX = 22;
+const FORMAT = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
+/** What a feature keeps the outline under that was found, while it shows another. */
+const FOUND = "found";
 
 // Okabe and Ito's colours, told apart by colour-blind people; the dark seam keeps them off any ground
 const COLOURS: Record<string, string> = {
@@ -38,6 +42,9 @@ const COLOURS: Record<string, string> = {
   unsure: "#f0e442",
   "bad-imagery": "#cc79a7",
 };
+
+/** What the map shows of a candidate beside its outline. */
+export interface Shown { readonly id: string; readonly state: string }
 
 export type Mode = "swipe" | "side" | "opacity" | "difference";
 
@@ -57,12 +64,16 @@ export class Stage {
   /** Panels that open from the bar above the images, in one place. */
   readonly popover = new Slot();
   private readonly hand = new Slot();
-  private current: string | null = null;
+  private current: Shown | null = null;
+  /** Candidates that are shown, as they were last given, and their states. */
+  private shown: readonly Shown[] = [];
+  private states: globalThis.Map<string, string> = new globalThis.Map();
+  /** Outlines that people have made of candidates, by candidate. */
+  private made: ReadonlyMap<string, Json<unknown>["geometry"]> = new globalThis.Map();
   /** Candidates that may come next. */
   private coming: readonly string[] = [];
   /** Whether the picture of the current candidate is not whole yet. */
   private isDrawing = false;
-  private scoreMin = 0;
   private mode: Mode = "swipe";
   private bounds: Extent | null = null;
   private notes: () => Record<string, unknown> = () => ({});
@@ -91,6 +102,11 @@ export class Stage {
       });
     }
     this.show("swipe");
+  }
+
+  /** Shows outlines below those of the candidates, which no click picks. */
+  overlay(source: VectorSource, style: Style[]): void {
+    for (const map of [this.map, this.leftMap]) map.addLayer(new VectorLayer({ source, zIndex: 9, style }));
   }
 
   private outlineLayer(): VectorLayer {
@@ -235,31 +251,42 @@ export class Stage {
     this.map.getView().setCenter(fromLonLat(lonLat));
   }
 
-  /** Shows an outline, in the map's own coordinates, and the ground around it. */
-  frameOutline(ring: readonly (readonly [number, number])[]): void {
-    this.fit(around(boundingExtent(ring.map(([x, y]) => [x, y]))));
+  /** Shows an outline and the ground around it. */
+  frameOutline(outline: Json<unknown>["geometry"]): void {
+    this.fit(around(shapeOf(outline).getExtent()));
   }
 
   showCandidates(candidates: readonly Json<CandidateProperties>[]): void {
-    const format = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
     this.outlines.clear(true);
-    this.outlines.addFeatures(format.readFeatures({ type: "FeatureCollection", features: candidates }) as Feature[]);
+    this.outlines.addFeatures(FORMAT.readFeatures({ type: "FeatureCollection", features: candidates }) as Feature[]);
+    this.made = new globalThis.Map();
   }
 
-  /** Shows a candidate with another outline than the detector's: one that a person keeps for their verdict. */
-  outline(id: string, geometry: Json<unknown>["geometry"]): void {
-    const shape = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW }).readGeometry(geometry);
-    this.outlines.getFeatureById(id)?.setGeometry(shape);
+  /** Shows candidates with the outlines that people have made of them, in the place of those that were found. */
+  showMade(made: ReadonlyMap<string, Json<unknown>["geometry"]>): void {
+    for (const id of this.made.keys()) if (!made.has(id)) this.reshape(id, null);
+    for (const [id, outline] of made) if (this.made.get(id) !== outline) this.reshape(id, shapeOf(outline));
+    this.made = made;
   }
 
-  /** Marks a candidate as current; states and threshold may have changed too. */
-  update(current: string | null, scoreMin: number, states: globalThis.Map<string, string>): void {
-    const moved = current !== this.current;
+  /** Gives a candidate another outline, or the one back that was found. */
+  private reshape(id: string, outline: Geometry | null): void {
+    const feature = this.outlines.getFeatureById(id);
+    if (!feature) return;
+    if (!feature.get(FOUND)) feature.set(FOUND, feature.getGeometry(), true);
+    feature.setGeometry(outline ?? feature.get(FOUND));
+  }
+
+  /** Shows these candidates, and the current one whether or not it is among them; no others. */
+  update(current: Shown | null, shown: readonly Shown[]): void {
+    const moved = current?.id !== this.current?.id;
+    if (!moved && current?.state === this.current?.state && shown === this.shown) return;
     this.current = current;
-    this.scoreMin = scoreMin;
-    for (const [id, state] of states) this.outlines.getFeatureById(id)?.set("state", state, true);
+    // a key leads from one to the next of thousands that stay as they are
+    if (shown !== this.shown) this.states = new globalThis.Map(shown.map(({ id, state }) => [id, state]));
+    this.shown = shown;
     this.outlines.changed();
-    if (moved && current) this.frame(current);
+    if (moved && current) this.frame(current.id);
   }
 
   /** Loads both images around candidates, the likeliest first, to have them when one comes; after what is on show. */
@@ -320,10 +347,11 @@ export class Stage {
   }
 
   private style(feature: Feature): Style[] {
-    // what a person drew has no score and is not hidden by one
-    if (Number(feature.get("score") ?? 1) < this.scoreMin) return [];
-    const colour = COLOURS[String(feature.get("state"))] ?? "#ffffff";
-    const current = feature.getId() === this.current;
+    const id = String(feature.getId());
+    const current = id === this.current?.id;
+    const state = current ? this.current?.state : this.states.get(id);
+    if (state === undefined) return [];
+    const colour = COLOURS[state] ?? "#ffffff";
     return [
       new Style({ stroke: new Stroke({ color: "rgba(0,0,0,0.75)", width: current ? 6 : 4 }), zIndex: current ? 1 : 0 }),
       new Style({
@@ -333,6 +361,11 @@ export class Stage {
       }),
     ];
   }
+}
+
+/** An outline as the map draws it. */
+export function shapeOf(outline: Json<unknown>["geometry"]): Geometry {
+  return FORMAT.readGeometry(outline) as Geometry;
 }
 
 /** A pane between images and outlines that brightens what is below it: differences are dark. */

@@ -1,5 +1,7 @@
 // What the reviewer decided, as a pure function: state + action -> state. Undo is the verdict before.
 
+import type { Outline } from "./outline";
+
 export type Verdict = "confirm" | "reject" | "unsure" | "bad-imagery";
 export type State = "pending" | "confirmed" | "rejected" | "unsure" | "bad-imagery";
 /** Whose verdict a candidate waits for: as the server says. */
@@ -17,12 +19,15 @@ export interface Standing {
   readonly look: Look;
   readonly etag: string;
   readonly annotation: AnnotationState | null;
+  /** What is recorded as its outline, where people have made it another than the one that was found. */
+  readonly outline: Outline | null;
 }
 
 export interface Candidate extends Standing {
   readonly id: string;
   /** Null where a person drew it. */
   readonly score: number | null;
+  /** Of the outline that was found, square metres. */
   readonly area: number;
   readonly change: string;
   /** Middle, longitude and latitude. */
@@ -30,7 +35,13 @@ export interface Candidate extends Standing {
 }
 
 /** A revision that the person made of an annotation: taking it back brings the one before back. */
-export interface Revised { readonly annotation: string; readonly from: number; readonly to: number }
+export interface Revised {
+  readonly annotation: string;
+  readonly from: number;
+  readonly to: number;
+  /** What it changed. */
+  readonly what: "outline" | "words";
+}
 
 /**
  * What can be taken back: a verdict that the server has recorded (`review`) or one on its way, or a change of an
@@ -71,6 +82,7 @@ export type Action =
   | { readonly type: "given"; readonly verdict: Verdict; readonly batch: string; readonly keys: ReadonlyMap<string, string> }
   | { readonly type: "recorded"; readonly key: string; readonly id: string; readonly review: string; readonly at: string; readonly standing: Standing }
   | { readonly type: "revised"; readonly done: Done }
+  | { readonly type: "outlined"; readonly id: string; readonly outline: Outline | null }
   | { readonly type: "refused"; readonly key: string; readonly stay?: boolean }
   | { readonly type: "taken-back"; readonly batch: string }
   | { readonly type: "stands"; readonly id: string; readonly standing: Standing };
@@ -87,26 +99,44 @@ export const empty: Review = {
 };
 
 // what a person drew comes first: somebody has seen it, and nothing has said how sure it is
-const COMPARE: Record<Order, (a: Candidate, b: Candidate) => number> = {
-  score: (a, b) => (b.score ?? 2) - (a.score ?? 2),
-  uncertainty: (a, b) => doubt(b) - doubt(a),
-  area: (a, b) => b.area - a.area,
-  place: (a, b) => placeOnCurve(a.at) - placeOnCurve(b.at),
+const RANK: Record<Order, (candidate: Candidate) => number> = {
+  score: ({ score }) => -(score ?? 2),
+  uncertainty: (candidate) => -doubt(candidate),
+  area: (candidate) => -areaOf(candidate),
+  place: ({ at }) => placeOnCurve(at),
 };
+
+/** What a candidate covers as it is recorded, square metres. */
+export function areaOf({ outline, area }: Candidate): number {
+  return outline?.area_m2 ?? area;
+}
 
 /** How undecided a score is: most at 0.5, and more than that where there is none. */
 function doubt({ score }: Candidate): number {
   return score === null ? 1 : 0.5 - Math.abs(score - 0.5);
 }
 
-/** Candidates that are shown, in their order, ties by id. */
+/** The queue that was made last: a key asks for the same one several times. */
+let made: { readonly of: Review; readonly queue: readonly Candidate[] } | null = null;
+
+/** Candidates that are shown, in their order, ties by id; the same array as long as nothing of that changes. */
 export function queue(review: Review): readonly Candidate[] {
-  const compare = COMPARE[review.order];
-  return review.candidates.filter((candidate) => isShown(review, candidate)).sort((a, b) => compare(a, b) || a.id.localeCompare(b.id));
+  if (!made || !hasSameQueue(made.of, review)) made = { of: review, queue: sorted(review) };
+  return made.queue;
+}
+
+function hasSameQueue(a: Review, b: Review): boolean {
+  return a.candidates === b.candidates && a.order === b.order && a.scoreMin === b.scoreMin && a.areaMin === b.areaMin && a.show === b.show;
+}
+
+function sorted(review: Review): readonly Candidate[] {
+  const rankOf = RANK[review.order];
+  const ranked = review.candidates.filter((candidate) => isShown(review, candidate)).map((candidate) => ({ candidate, rank: rankOf(candidate) }));
+  return ranked.sort((a, b) => a.rank - b.rank || a.candidate.id.localeCompare(b.candidate.id)).map(({ candidate }) => candidate);
 }
 
 function isShown(review: Review, candidate: Candidate): boolean {
-  if ((candidate.score ?? 1) < review.scoreMin || candidate.area < review.areaMin) return false;
+  if ((candidate.score ?? 1) < review.scoreMin || areaOf(candidate) < review.areaMin) return false;
   if (review.show === "mine") return waits(candidate);
   return review.show === "all" || candidate.annotation?.status === "disputed";
 }
@@ -136,6 +166,17 @@ export function lastBatch(review: Review): readonly Done[] {
 }
 
 export function decide(review: Review, action: Action): Review {
+  return withShownSelected(after(review, action));
+}
+
+/** What a filter hides is not selected: nobody would know what a verdict is given to. */
+function withShownSelected(review: Review): Review {
+  if (review.selected.size === 0) return review;
+  const selected = queue(review).map(({ id }) => id).filter((id) => review.selected.has(id));
+  return selected.length === review.selected.size ? review : { ...review, selected: new Set(selected) };
+}
+
+function after(review: Review, action: Action): Review {
   switch (action.type) {
     case "loaded":
       return loaded(review, action.candidates, action.done);
@@ -157,6 +198,8 @@ export function decide(review: Review, action: Action): Review {
     }
     case "revised":
       return { ...review, done: [...review.done, action.done] };
+    case "outlined":
+      return { ...review, candidates: review.candidates.map((each) => (each.id === action.id ? { ...each, outline: action.outline } : each)) };
     case "refused":
       return refused(review, action.key, action.stay ?? false);
     case "taken-back":
@@ -173,9 +216,8 @@ function loaded(review: Review, candidates: readonly Candidate[], recorded: read
   const overlaid = candidates.map((each) =>
     onTheirWay.some((done) => done.candidate === each.id) ? { ...each, state: states.get(each.id) ?? each.state } : each);
   const known = new Set(candidates.map((each) => each.id));
-  const selected = new Set([...review.selected].filter((id) => known.has(id)));
   const done = [...recorded].sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
-  const now = { ...review, candidates: overlaid, selected, done: [...done, ...onTheirWay] };
+  const now = { ...review, candidates: overlaid, done: [...done, ...onTheirWay] };
   // what somebody else did must not put another candidate under the person's finger, though a filter hides this one now
   return review.current !== null && known.has(review.current) ? now : settled(now);
 }

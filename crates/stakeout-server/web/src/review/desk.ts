@@ -5,11 +5,15 @@ import { type Comparison, Problem, isForLater, outerRing } from "../api";
 import { newKey } from "../shell/browser";
 import { attempt, faultWords, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
-import { KeptOutlines, browserDrawer } from "./kept";
+import { Drawer } from "./drawer";
+import { Echoes } from "./echoes";
+import { type Kept, KeptOutlines, type OwnOutline } from "./kept";
 import { type Entry, Outbox } from "./outbox";
+import { type Geometry, outlineOf } from "./outline";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
+import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, standingOf, undoable } from "./send";
 import { browserShelf } from "./shelf";
-import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, undoable } from "./send";
+import { type Batch, undoneWords } from "./undone";
 import { giveBackWords } from "./words";
 
 /** How often a verdict of somebody else makes the queue load anew at most, milliseconds. */
@@ -21,6 +25,9 @@ const RETRY_MS = 5_000;
 /** How often a queue is asked for where verdicts are answered meanwhile. */
 const LOADS_MAX = 3;
 
+/** Roles that may give verdicts and draw. */
+const REVIEWING = ["analyst", "reviewer", "admin"];
+
 /** One verdict on several candidates. */
 export interface Said { readonly verdict: Verdict; readonly ids: readonly string[]; readonly body: (id: string) => ReviewBody }
 
@@ -29,12 +36,15 @@ export class ReviewDesk {
   features: ReadonlyMap<string, QueueFeature> = new Map();
   comparison: Comparison | null = null;
   readonly outbox: Outbox<Outcome>;
-  readonly kept = new KeptOutlines(browserDrawer, () => this.actor);
+  readonly kept = new KeptOutlines(new Drawer<OwnOutline>("stakeout-outlines", () => sessionStorage), () => this.actor);
   actor: string | null = null;
   role: string | null = null;
   /** Counts how often the queue was loaded: what else is shown of it is as old. */
   loads = 0;
-  private readonly revisions = new Revisions();
+  private readonly revisions = new Revisions(() => this.actor);
+  private readonly echoes = new Echoes((id) => this.outbox.isAsking(id), () => this.loadSoon(), (work, ms) => void setTimeout(work, ms));
+  /** Reviews that came with a structure that the person drew here. */
+  private readonly drawings = new Set<string>();
   /** Reviews that were taken back here: an answer of the server may be older than that. */
   private readonly takenBack = new Set<string>();
   /** Called after every change of the state. */
@@ -51,7 +61,10 @@ export class ReviewDesk {
     this.outbox = new Outbox<Outcome>(browserShelf, ask, {
       recorded: (entry, outcome) => this.recorded(entry, outcome),
       refused: (entry, why) => this.refused(entry, why),
-      takenBack: (entry, { review }) => this.undoOf(entry, review.candidate, review.id),
+      takenBack: (entry, { review }) => {
+        this.echoes.answered(review.candidate);
+        return this.undoOf(entry, review.candidate, review.id);
+      },
       etag: ({ candidate }) => candidate.etag,
       changed: () => this.changed(),
     }, () => this.actor);
@@ -76,6 +89,38 @@ export class ReviewDesk {
 
   feature(id: string | null): QueueFeature | null {
     return (id && this.features.get(id)) || null;
+  }
+
+  /** Why the person may give no verdict and draw nothing; empty where they may, and as long as nobody has said who they are. */
+  get whyNot(): string {
+    return this.role === null || REVIEWING.includes(this.role) ? "" : "Your role may look, and not decide";
+  }
+
+  /**
+   * Outlines that people have made of candidates, which stand in the place of those that were found: what is recorded, and
+   * before it what the person has made and the server does not have yet.
+   */
+  get outlines(): ReadonlyMap<string, Geometry> {
+    const recorded = this.review.candidates.flatMap(({ id, outline }) => (outline ? [[id, outline.geometry] as const] : []));
+    const own = [...this.kept.shown()].map(([id, { geometry }]) => [id, geometry] as const);
+    return new Map([...recorded, ...own]);
+  }
+
+  /** The outline of a candidate as the map shows it. */
+  outline(id: string): Geometry | null {
+    return this.outlines.get(id) ?? this.feature(id)?.geometry ?? null;
+  }
+
+  /** Keeps an outline for the verdict to come; says whether it outlives the page. */
+  keep(candidate: string, kept: Kept): boolean {
+    const isLasting = this.kept.keep(candidate, kept);
+    this.changed();
+    return isLasting;
+  }
+
+  /** The server tells that the person has spoken of a candidate: here, or in another tab. */
+  heardOfOwn(candidate: string): void {
+    this.echoes.heard(candidate);
   }
 
   /** Shows a comparison; the same one again keeps the place in the queue. */
@@ -144,11 +189,14 @@ export class ReviewDesk {
 
   /**
    * Gives verdicts and records what was drawn: all at once, to be taken back at once. Moves on at once. What was drawn in a
-   * comparison goes into that one, whichever is shown by now.
+   * comparison goes into that one, whichever is shown by now. `false` where nothing was given, which is told.
    */
-  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey(), comparison: Comparison | null = this.comparison): void {
+  give(said: readonly Said[], drawn: readonly DrawnBody[] = [], batch: string = newKey(), comparison: Comparison | null = this.comparison): boolean {
     const { actor } = this;
-    if (!actor || !comparison) return tell("nothing was recorded: no comparison is chosen");
+    if (!actor || !comparison) {
+      tell("nothing was recorded: no comparison is chosen");
+      return false;
+    }
     const whole = { actor, comparison: comparison.id, batch };
     const sent: Entry[] = [];
     const given: Action[] = [];
@@ -166,11 +214,13 @@ export class ReviewDesk {
     // what the browser cannot keep is not given
     if (sent.length > 0 && !this.outbox.keep(...sent)) {
       for (const { key } of sent) this.kept.handBack(key);
-      return tell("nothing was recorded: this browser keeps no more on their way; give verdicts on fewer at once, or wait until some are sent");
+      tell("nothing was recorded: this browser keeps no more on their way; give verdicts on fewer at once, or wait until some are sent");
+      return false;
     }
     for (const action of given) this.review = decide(this.review, action);
     this.changed();
     void this.outbox.send();
+    return true;
   }
 
   /** Candidates that a verdict is given to: the selected ones, else the current one. */
@@ -181,14 +231,21 @@ export class ReviewDesk {
   /** Changes an annotation, as a new revision that can be taken back. */
   async revise(candidate: string, annotation: string, patch: Patch, etag?: string, batch: string = newKey()): Promise<void> {
     const { comparison } = this;
-    const { from, to, at } = await revise(annotation, patch, etag);
+    const { revised, at, geometry } = await revise(annotation, patch, etag);
     if (!comparison) return;
-    const done: Done = { batch, key: batch, candidate, review: null, before: "confirmed", at, revised: { annotation, from, to } };
+    const done: Done = { batch, key: batch, candidate, review: null, before: "confirmed", at, revised };
     this.revisions.add(comparison.id, done);
     if (this.comparison?.id !== comparison.id) return;
     this.act({ type: "revised", done });
+    this.outlined(candidate, geometry);
     // it is recorded, whether or not the queue can be had now
     await this.load().catch(() => this.loadSoon());
+  }
+
+  /** What is recorded as the outline of a candidate is this now: a queue that was asked for before is older than that. */
+  private outlined(id: string, recorded: Geometry): void {
+    this.answers += 1;
+    this.act({ type: "outlined", id, outline: outlineOf(recorded, this.feature(id)?.geometry) });
   }
 
   /** Takes back what was done last: verdicts, drawings and changes of one batch. */
@@ -202,7 +259,7 @@ export class ReviewDesk {
     const batch = this.newestBatch();
     if (!batch || !actor || !comparison) return;
     const inBatch = () => this.review.done.filter((done) => done.batch === batch);
-    const count = inBatch().length || 1;
+    const contents = this.contents(batch);
     const faults: string[] = [];
     for (const done of inBatch()) if (done.revised) faults.push(...(await this.bringBack(comparison.id, done)));
     const isUnanswered = await this.catchUp(batch);
@@ -213,9 +270,24 @@ export class ReviewDesk {
     if (undos.length > 0) this.outbox.put(...undos);
     else if (!isUnanswered) await this.load().catch(() => {});
     if (faults.length > 0) return tell(faults.join("; "));
-    const what = count > 1 ? `the last ${count} verdicts` : "the last verdict";
-    const happens = isUnanswered ? `${count > 1 ? "are" : "is"} taken back as soon as the server answers` : `${count > 1 ? "were" : "was"} taken back`;
-    tell(`${what} ${happens}`);
+    tell(undoneWords(contents, isUnanswered));
+  }
+
+  /** What was done at once. */
+  private contents(batch: string): Batch {
+    const done = this.review.done.filter((each) => each.batch === batch);
+    const revised = done.flatMap((each) => each.revised ?? []);
+    const recorded = done.filter((each) => !each.revised);
+    const drawn = recorded.filter((each) => this.isDrawing(each)).length;
+    const unsent = this.outbox.entries().filter((entry) => entry.batch === batch && entry.kind === "drawn").length;
+    const outlines = revised.filter(({ what }) => what === "outline").length;
+    return { verdicts: recorded.length - drawn, drawings: drawn + unsent, outlines, words: revised.length - outlines };
+  }
+
+  /** Whether a review is that by which the person drew a structure: so it is known here, and where nobody else has spoken. */
+  private isDrawing({ candidate, review }: Done): boolean {
+    const drawn = this.review.candidates.find((each) => each.id === candidate && each.score === null);
+    return drawn !== undefined && review !== null && (drawn.look === "waiting" || this.drawings.has(review));
   }
 
   private undoOf({ actor, comparison, batch }: Pick<Entry, "actor" | "comparison" | "batch">, candidate: string, review: string): Entry {
@@ -245,12 +317,13 @@ export class ReviewDesk {
   }
 
   /** Brings back what an annotation said before a change; gives why it cannot, now or later: the history has all revisions. */
-  private async bringBack(comparison: string, { key, revised }: Done): Promise<string[]> {
+  private async bringBack(comparison: string, { key, candidate, revised }: Done): Promise<string[]> {
     if (!revised) return [];
     try {
-      const to = await bringBack(revised);
+      const stands = await bringBack(revised);
       this.revisions.remove(comparison, key);
-      this.revisions.moved(revised, to);
+      this.revisions.moved(revised, stands.revision);
+      this.outlined(candidate, stands.geometry);
       return [];
     } catch (error) {
       if (!(error instanceof Problem) || isForLater(error.status)) throw error;
@@ -265,8 +338,9 @@ export class ReviewDesk {
     const etag = this.review.candidates.find((each) => each.id === entry.candidate)?.etag;
     if (!etag) return tell("the candidate is not in the queue any more: your verdict on it can be dropped");
     const said = entry.body as ReviewBody;
-    this.act({ type: "given", verdict: said.verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
+    // as long as it is held for being second it does not stand
     this.outbox.insist(entry.key, etag);
+    this.act({ type: "given", verdict: said.verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
   }
 
   /** Gives up a verdict that came second, or a drawing that was refused. */
@@ -278,8 +352,12 @@ export class ReviewDesk {
 
   private recorded(entry: Entry, outcome: Outcome): void {
     this.answers += 1;
-    const { candidate: standing, review } = outcome;
+    const { review } = outcome;
+    const standing = standingOf(outcome, this.feature(review.candidate)?.geometry);
+    // a drawing is told of with its comparison, and looked for everywhere
+    if (entry.kind !== "drawn") this.echoes.answered(review.candidate);
     if (entry.kind === "drawn") {
+      this.drawings.add(review.id);
       tell("the structure was recorded");
       void this.load().catch(() => {});
     } else if (entry.kind === "undo") {
@@ -317,6 +395,6 @@ function candidate(feature: QueueFeature): Candidate {
   const ring = outerRing(feature.geometry);
   const middle = (axis: 0 | 1) => ring.reduce((sum, at) => sum + (at[axis] ?? 0), 0) / Math.max(1, ring.length);
   const { score, area_m2: area, change, state } = feature.properties;
-  const { id, etag, look, annotation } = feature;
-  return { id, score, area, change, state: state as Candidate["state"], look, etag, annotation, at: [middle(0), middle(1)] };
+  const { id, etag, look, annotation, outline } = feature;
+  return { id, score, area, change, state: state as Candidate["state"], look, etag, annotation, outline: outlineOf(outline, feature.geometry), at: [middle(0), middle(1)] };
 }

@@ -1,6 +1,6 @@
 // Editing the outline of the current candidate, and drawing structures that no detector found.
 
-import { type Comparison, type Feature, Problem, checked, get, getTagged, write } from "../api";
+import { type Comparison, Problem } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { newKey } from "../shell/browser";
@@ -9,20 +9,36 @@ import { attempt, tell } from "../shell/tell";
 import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
 import { type Draft, type Edit, onLeaving, whyNoVerdict } from "./draft";
-import { Editor, toGeoJson, toMap } from "./editor";
+import { Editor, type Sketch, toGeoJson, toMap } from "./editor";
 import { type Polygon, type Ring, fault, merged, orthogonal, polygonArea, split, withHole } from "./geometry";
 import type { Kept } from "./kept";
 import type { Entry } from "./outbox";
+import type { Geometry } from "./outline";
 import { recorded } from "./revisions";
-import type { DrawnBody, Geometry, QueueFeature, ReviewBody } from "./send";
-import { type Words, choose, chosen, forgetWords, typeLabel, words, wordsOf } from "./words";
+import type { DrawnBody, QueueFeature, ReviewBody } from "./send";
+import { type Words, choose, chosen, forgetWords, words, wordsOf } from "./words";
 
-interface DrawnProperties { readonly title: string | null; readonly structure_type: string | null; readonly area_m2: number; readonly status: string; readonly candidate: string | null }
+const EDITING = "Drag corners and sides. By key: , or . chooses a corner, Shift with an arrow moves it, Enter keeps the outline.";
+const DRAWING = "Click the corners, double-click the last one; or Enter puts a corner in the middle of the map, Shift+Enter ends.";
+const SPLITTING = "Draw a line across the outline, and double-click its end.";
+const CUTTING = "Draw the hole within the outline, and double-click its last corner.";
+const FULL = "this browser has no room left, so it is lost when the page is left";
+
+/** A drawing that is not recorded yet, and that is changed before it is sent again. */
+interface Drawing {
+  readonly body: DrawnBody;
+  /** The one that the server did not take; null where the browser had no room to send it. */
+  readonly entry: Entry | null;
+  /** What was compared when this was drawn: it goes into that, though another comparison is shown by then. */
+  readonly comparison: Comparison | null;
+  /** The candidate whose title and note it has. */
+  readonly wordsOf: string | null;
+  readonly why: string;
+}
 
 export class EditPanel {
   readonly editor: Editor;
   readonly bar = make("div", { id: "edit-bar", role: "toolbar", "aria-label": "Edit the outline", hidden: true });
-  readonly drawn = make("ul", { id: "drawn", "aria-label": "Structures drawn in other programs" });
   private readonly says = make("p", { id: "edit-says", role: "status", "aria-live": "polite" });
   private editing: string | null = null;
   /** The state of the annotation that is edited, so that a newer one is not overwritten. */
@@ -34,19 +50,23 @@ export class EditPanel {
   private drawing = false;
   /** The candidate whose outline is on its way: nothing of it can be changed until that is answered. */
   private saving: string | null = null;
-  /** What was compared when this began: what is drawn goes into it, though another comparison is shown by then. */
-  private comparison: Comparison | null = null;
-  /** A drawing that the server did not take, and that is changed. */
-  private redrawing: Entry | null = null;
+  private redrawing: Drawing | null = null;
   private wrong: string | null = null;
-  private site = "";
+  /** What can be done now, or what came of what was done. */
+  private hint = "";
 
   constructor(private readonly desk: ReviewDesk, private readonly stage: Stage) {
     this.editor = new Editor(stage);
-    this.editor.onFault = (fault) => this.say(fault);
+    this.editor.onFault = (fault) => {
+      this.wrong = fault;
+      this.render();
+    };
     this.editor.onTaken = () => this.leave();
-    this.editor.isUnsaved = () => this.drawing;
-    this.editor.onChange = (polygon) => (this.draft = this.draft && { ...this.draft, polygon });
+    this.editor.isUnsaved = () => this.isUnsent;
+    this.editor.onChange = (polygon) => {
+      this.draft = this.draft && { ...this.draft, polygon };
+      this.suggest(this.redrawing?.why ?? EDITING);
+    };
     this.makeBar();
     this.registerKeys();
     // whoever goes on to another candidate has left the outline
@@ -63,9 +83,16 @@ export class EditPanel {
     return this.editing !== null || this.drawing || this.redrawing !== null;
   }
 
-  /** Shows the outlines that a person made in the place of the detector's. */
-  showKept(): void {
-    for (const [candidate, { geometry }] of this.desk.kept.shown()) this.stage.outline(candidate, geometry);
+  /** Why the outline cannot be changed now, by key or by button; empty where it can. */
+  private get whyNotNow(): string {
+    if (this.isHeld) return "The outline is being saved";
+    if (this.editor.isSketching) return "End what you are drawing first: double-click its last corner, or leave it by Esc";
+    return this.draft ? "" : "The outline is being read";
+  }
+
+  /** Whether a drawing is in hand that lies nowhere else. */
+  private get isUnsent(): boolean {
+    return this.drawing || this.redrawing?.entry === null;
   }
 
   /** What is said of the parts of a structure that was merged: they are none of their own. */
@@ -99,7 +126,7 @@ export class EditPanel {
   }
 
   private registerKeys(): void {
-    const on = () => this.draft !== null && !this.editor.isSketching && !this.isHeld;
+    const on = () => this.isOn && this.whyNotNow === "";
     const sketching = () => this.editor.isSketching;
     const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => `Shift+${key}`);
     register(
@@ -122,16 +149,22 @@ export class EditPanel {
   }
 
   start(): void {
-    const { current } = this.desk;
+    const { current, whyNot } = this.desk;
     const feature = this.desk.feature(this.desk.review.current);
+    if (whyNot) return tell(whyNot);
     if (!current || !feature) return;
+    if (this.isUnsent) return tell("end what you are drawing first, or leave it by Esc");
     // it is being changed already
     if (this.draft && this.editing === current.id) return element("map").focus();
     if (!this.stage.mayTake()) return;
     this.leave();
     this.editing = current.id;
     this.bar.hidden = false;
-    void attempt(() => this.begin(current, feature));
+    this.suggest("");
+    void attempt(() => this.begin(current, feature).catch((error) => {
+      if (this.editing === current.id) this.end();
+      throw error;
+    }));
   }
 
   private async begin({ id, annotation }: Candidate, feature: QueueFeature): Promise<void> {
@@ -139,7 +172,7 @@ export class EditPanel {
     const kept = annotation ? undefined : this.desk.kept.of(id);
     const saved = annotation && !left?.based ? await recorded(annotation.id) : null;
     if (this.editing !== id) return;
-    const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? feature.geometry);
+    const polygon = toMap(kept?.geometry ?? saved?.body.geometry ?? this.desk.outline(id) ?? feature.geometry);
     this.begun = left?.begun ?? { polygon, parts: kept?.parts ?? [], pieces: kept?.pieces.map(toMap) ?? [] };
     this.draft = left?.draft ?? this.begun;
     this.based = left?.based ?? saved?.etag;
@@ -163,7 +196,7 @@ export class EditPanel {
     if (!edit || !ids.includes(edit.candidate)) return null;
     const why = whyNoVerdict(edit);
     if (why) return why;
-    if (onLeaving(edit) === "keep") this.keepForVerdict(edit.candidate, edit.draft);
+    if (onLeaving(edit) === "keep") this.desk.keep(edit.candidate, asKept(edit.draft));
     this.end();
     return null;
   }
@@ -175,8 +208,8 @@ export class EditPanel {
     if (!edit) return;
     const fate = onLeaving(edit);
     if (fate === "keep") {
-      this.keepForVerdict(edit.candidate, edit.draft);
-      tell("the outline that you changed is kept: it is recorded when you confirm its candidate");
+      const isLasting = this.desk.keep(edit.candidate, asKept(edit.draft));
+      tell(`the outline that you changed is kept: it is recorded when you confirm its candidate${isLasting ? "" : `; ${FULL}`}`);
     } else if (fate === "remember") {
       this.left.set(edit.candidate, edit);
       tell("the outline that you were changing is not recorded yet: E on its candidate goes on with it");
@@ -186,8 +219,9 @@ export class EditPanel {
   /** Leaves the outline as it was, or ends what is being drawn. */
   cancel(): void {
     if (this.isHeld) return;
-    if (this.editor.isSketching && this.draft !== null) return this.editor.endSketch();
-    this.end();
+    if (!this.editor.isSketching || this.draft === null) return this.end();
+    this.editor.endSketch();
+    this.suggest(EDITING);
   }
 
   private end(): void {
@@ -202,23 +236,43 @@ export class EditPanel {
   }
 
   private showHeld(): void {
-    for (const button of this.bar.querySelectorAll("button")) button.disabled = this.isHeld;
     this.editor.setActive(!this.isHeld);
-    this.say(this.wrong, this.isHeld ? "the outline is being saved" : "");
+    this.render();
   }
 
-  private say(fault: string | null, otherwise = ""): void {
-    this.wrong = fault;
-    this.says.textContent = fault ?? otherwise;
-    this.says.classList.toggle("fault", fault !== null);
-    element<HTMLButtonElement>("edit-keep").disabled = fault !== null || this.drawing || this.isHeld;
-    element<HTMLButtonElement>("edit-keep").title = fault ?? "";
+  /** Says what can be done, as long as nothing is wrong with the outline. */
+  private suggest(hint: string): void {
+    this.hint = hint;
+    this.render();
   }
 
-  private use(draft: Draft | null, otherwise: string): void {
-    if (!draft) return this.say(null, otherwise);
-    this.draft = draft;
-    this.editor.replace(draft.polygon);
+  private render(): void {
+    const says = this.isHeld ? "The outline is being saved." : (this.wrong ?? this.hint);
+    // what is written anew is read out anew
+    if (this.says.textContent !== says) this.says.textContent = says;
+    this.says.classList.toggle("fault", this.wrong !== null && !this.isHeld);
+    const { whyNotNow } = this;
+    for (const button of this.bar.querySelectorAll("button")) {
+      const why = button.id === "edit-cancel" ? (this.isHeld ? whyNotNow : "") : whyNotNow || (button.id === "edit-keep" ? (this.wrong ?? "") : "");
+      button.disabled = why !== "";
+      button.title = why;
+    }
+  }
+
+  /** Lets the person draw; what the buttons do waits meanwhile. */
+  private sketch(kind: Sketch, hint: string, done: (positions: Ring) => void): void {
+    this.editor.sketch(kind, done);
+    this.suggest(hint);
+    element("map").focus();
+  }
+
+  /** Takes up what was made of the outline, and says what came of it; where nothing did, only that. */
+  private use(draft: Draft | null, hint: string): void {
+    if (draft) {
+      this.draft = draft;
+      this.editor.replace(draft.polygon);
+    }
+    this.suggest(hint);
   }
 
   private moveCorner(key: string): void {
@@ -227,50 +281,47 @@ export class EditPanel {
   }
 
   private split(): void {
-    this.say(null, "draw a line across the outline");
-    this.editor.sketch("line", (line) => {
+    this.sketch("line", SPLITTING, (line) => {
       const { draft } = this;
       const parts = draft && split(draft.polygon, line);
       if (!draft || !parts) return this.use(null, "the line must enter and leave the outline once");
       const [bigger, smaller] = [...parts].sort((a, b) => polygonArea(b) - polygonArea(a)) as [Polygon, Polygon];
-      this.use({ ...draft, polygon: bigger, pieces: [...draft.pieces, smaller] }, "");
-      this.say(this.wrong, "the smaller part becomes a structure of its own when you keep this");
+      this.use({ ...draft, polygon: bigger, pieces: [...draft.pieces, smaller] }, "the smaller part becomes a structure of its own when you keep this");
     });
   }
 
   private merge(): void {
-    if (this.redrawing) return this.say(null, "send the drawing first: it can be merged when it is a candidate");
+    if (this.redrawing) return this.suggest("send the drawing first: it can be merged when it is a candidate");
     const selected = [...this.desk.review.selected].filter((id) => id !== this.editing);
-    if (selected.length === 0) return this.say(null, "select the other parts first (X in the list)");
+    if (selected.length === 0) return this.suggest("select the other parts first (X in the list)");
     for (const id of selected) this.mergeWith(id);
   }
 
   private mergeWith(id: string): void {
     const { draft } = this;
-    const feature = this.desk.feature(id);
-    const whole = draft && feature && merged(draft.polygon, toMap(feature.geometry));
+    const outline = this.desk.outline(id);
+    const whole = draft && outline && merged(draft.polygon, toMap(outline));
     if (!draft || !whole) return this.use(null, "the two outlines do not overlap: reshape one until they do");
-    this.use({ ...draft, polygon: whole, parts: [...draft.parts, id] }, "");
+    this.use({ ...draft, polygon: whole, parts: [...draft.parts, id] }, "the other part is rejected when this is recorded");
     // the verdict to come is one on the whole, not on its part
     this.desk.act({ type: "toggle", id });
   }
 
   private hole(): void {
-    this.say(null, "draw the hole within the outline");
-    this.editor.sketch("polygon", (ring) => {
+    this.sketch("polygon", CUTTING, (ring) => {
       const polygon = this.draft && withHole(this.draft.polygon, ring);
-      this.use(polygon && this.draft && { ...this.draft, polygon }, "a hole must lie within the outline");
+      this.use(polygon && this.draft && { ...this.draft, polygon }, polygon ? EDITING : "a hole must lie within the outline");
     });
   }
 
   private square(): void {
     const polygon = this.draft && orthogonal(this.draft.polygon);
-    this.use(polygon && this.draft && { ...this.draft, polygon }, "this outline cannot have right angles only");
+    this.use(polygon && this.draft && { ...this.draft, polygon }, polygon ? EDITING : "this outline cannot have right angles only");
   }
 
   private reset(): void {
     const feature = this.desk.feature(this.editing);
-    if (feature) this.use({ polygon: toMap(feature.geometry), parts: [], pieces: [] }, "");
+    if (feature) this.use({ polygon: toMap(feature.geometry), parts: [], pieces: [] }, EDITING);
   }
 
   /** Keeps the outline: for the verdict to come, or as a new revision of the annotation that is there. */
@@ -283,16 +334,11 @@ export class EditPanel {
     const { annotation } = current;
     if (annotation) return void attempt(() => this.save(editing, annotation.id, draft));
     this.end();
-    this.keepForVerdict(editing, draft);
+    const isLasting = this.desk.keep(editing, asKept(draft));
     const parts = draft.parts.length > 0 ? `; ${draft.parts.length === 1 ? "the other part is" : `the ${draft.parts.length} other parts are`} rejected with it` : "";
     const pieces = draft.pieces.length > 0 ? "; what was cut off becomes a structure of its own" : "";
-    tell(`the outline is kept: it is recorded when you confirm${parts}${pieces}`);
+    tell(`the outline is kept: it is recorded when you confirm${parts}${pieces}${isLasting ? "" : `; ${FULL}`}`);
     this.desk.act({ type: "select", id: editing });
-  }
-
-  private keepForVerdict(candidate: string, draft: Draft): void {
-    this.desk.kept.keep(candidate, asKept(draft));
-    this.showKept();
   }
 
   /** Saves the outline as a new revision; until the server has it, it stays on the map. */
@@ -312,11 +358,15 @@ export class EditPanel {
       this.saving = null;
       if (this.editing === candidate) this.showHeld();
     }
+    const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
+    if (!this.desk.give(rejected, drawn, batch, comparison)) {
+      // to keep it once more is to change what was just saved
+      if (this.editing === candidate) this.based = undefined;
+      return tell("the outline was saved as a new revision, but what was merged or cut off was not: this browser has no room for it; keep the outline once more when some verdicts are sent");
+    }
     if (this.editing === candidate) this.end();
     this.left.delete(candidate);
     this.desk.kept.forget(candidate);
-    const rejected = parts.length > 0 ? [{ verdict: "reject" as const, ids: parts, body: this.partOf(candidate) }] : [];
-    this.desk.give(rejected, drawn, batch, comparison);
     tell("the outline was saved as a new revision");
   }
 
@@ -328,76 +378,54 @@ export class EditPanel {
   }
 
   drawNew(): void {
-    const { comparison } = this.desk;
-    if (!comparison || !this.stage.mayTake()) return;
+    const { comparison, whyNot } = this.desk;
+    if (whyNot) return tell(whyNot);
+    if (!comparison) return tell("compare two scenes first: what is drawn belongs to a comparison");
+    // it is being drawn already
+    if (this.isUnsent) return element("map").focus();
+    if (!this.stage.mayTake()) return;
     this.leave();
     this.drawing = true;
     this.bar.hidden = false;
-    this.say(null, "click the corners, double-click the last one; or Enter puts a corner in the middle of the map, Shift+Enter ends");
-    element("map").focus();
-    this.editor.sketch("polygon", (ring: Ring) => {
+    this.wrong = null;
+    this.sketch("polygon", DRAWING, (ring: Ring) => {
       const wrong = fault([ring]);
       this.end();
       if (wrong) return tell(`not recorded: ${wrong}`);
-      this.desk.give([], [{ geometry: toGeoJson([ring]), ...words(), seen: this.seen(comparison) }], newKey(), comparison);
-      forgetWords([this.desk.review.current]);
+      const body = { geometry: toGeoJson([ring]), ...words(), seen: this.seen(comparison) };
+      const { current } = this.desk.review;
+      if (this.desk.give([], [body], newKey(), comparison)) return forgetWords([current]);
+      this.takeUp({ body, entry: null, comparison, wordsOf: current, why: "This drawing is not recorded: the browser has no room for it. Keep it once more when some verdicts are sent." });
     });
   }
 
   /** Takes up a drawing that the server did not take: its outline on the map, its type and confidence in their fields. */
   redraw(entry: Entry): void {
+    if (this.isUnsent) return tell("end what you are drawing first, or leave it by Esc");
     const body = entry.body as DrawnBody;
-    const polygon = toMap(body.geometry);
     if (!this.stage.mayTake()) return;
     this.leave();
-    this.redrawing = entry;
-    this.comparison = this.desk.comparison;
+    this.stage.frameOutline(body.geometry);
+    choose(body);
+    this.takeUp({ body, entry, comparison: this.desk.comparison, wordsOf: null, why: `${entry.refused}; change its outline or its type and keep it, then it is sent again` });
+  }
+
+  private takeUp(drawing: Drawing): void {
+    const polygon = toMap(drawing.body.geometry);
+    this.redrawing = drawing;
     this.draft = { polygon, parts: [], pieces: [] };
     this.bar.hidden = false;
     this.editor.reshape(polygon);
-    this.stage.frameOutline(polygon[0] as Ring);
-    choose(body);
-    this.say(this.wrong, `${entry.refused}; change its outline or its type and keep it, then it is sent again`);
     element("map").focus();
   }
 
-  private sendAgain(entry: Entry, { polygon, pieces }: Draft): void {
-    const { comparison } = this;
-    const { structure_type: _, confidence: __, ...own } = entry.body as DrawnBody;
+  private sendAgain({ body, entry, comparison, wordsOf: candidate }: Drawing, { polygon, pieces }: Draft): void {
+    const { structure_type: _, confidence: __, ...own } = body;
     const whole = { ...own, ...chosen(), geometry: toGeoJson(polygon), seen: this.seen(comparison) };
+    if (!this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole, comparison)], newKey(), comparison)) return;
     this.end();
-    this.desk.drop(entry);
-    this.desk.give([], [whole, ...this.drawnFrom(pieces.map(toGeoJson), whole, comparison)], newKey(), comparison);
-  }
-
-  async show(site: string): Promise<void> {
-    this.site = site;
-    // another site's must not stand here, nor be withdrawn from here
-    this.drawn.hidden = true;
-    this.drawn.replaceChildren();
-    await this.loadDrawn();
-  }
-
-  /** Structures that have no candidate: brought by other programs, such as QGIS. */
-  private async loadDrawn(): Promise<void> {
-    const { site } = this;
-    const filter = encodeURIComponent("candidate IS NULL");
-    const { features } = await get<{ features: Feature<DrawnProperties>[] }>(`/ogc/collections/annotations/items?site=${site}&filter=${filter}&limit=200`);
-    if (site !== this.site) return;
-    this.drawn.hidden = features.length === 0;
-    this.drawn.replaceChildren(...features.map(({ id, properties }) => {
-      const what = `${properties.title ?? typeLabel(properties.structure_type)}, ${Math.round(properties.area_m2).toLocaleString("en")} m²`;
-      const withdraw = make("button", { type: "button", "aria-label": `Withdraw ${what}`, onclick: () => void attempt(() => this.withdraw(id)) }, "Withdraw");
-      return make("li", { "data-annotation": id }, make("span", {}, `drawn elsewhere: ${what}, ${properties.status}`), withdraw);
-    }));
-  }
-
-  private async withdraw(id: string): Promise<void> {
-    const path = `/ogc/collections/annotations/items/${id}`;
-    const { etag } = await getTagged(path);
-    await checked(await write("DELETE", path, undefined, { "if-match": etag }));
-    tell("the drawn structure was withdrawn");
-    await this.loadDrawn();
+    if (entry) this.desk.drop(entry);
+    else forgetWords([candidate]);
   }
 }
 

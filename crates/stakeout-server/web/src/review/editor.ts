@@ -12,8 +12,8 @@ import VectorSource from "ol/source/Vector";
 import { Circle, Fill, Stroke, Style } from "ol/style";
 import { Problem } from "../api";
 import { DATA, type Stage, VIEW } from "../map/stage";
-import { type Polygon, type Position, type Ring, fault } from "./geometry";
-import type { Geometry } from "./send";
+import { type Polygon, type Position, type Ring, cornerAt, fault } from "./geometry";
+import type { Geometry } from "./outline";
 
 const FORMAT = new GeoJSON({ dataProjection: DATA, featureProjection: VIEW });
 const SNAP_PX = 8;
@@ -74,7 +74,9 @@ export class Editor {
     const geometry = new PolygonGeometry(polygon as unknown as Coordinate[][]);
     geometry.on("change", () => this.changed());
     this.source.addFeature(new Feature({ geometry }));
-    this.use(new Modify({ source: this.source, style: handle(GOOD) }));
+    const modify = new Modify({ source: this.source, style: handle(GOOD) });
+    modify.on("modifyend", () => this.findCorner());
+    this.use(modify);
     this.showCorner(0);
     this.changed();
   }
@@ -194,11 +196,24 @@ export class Editor {
     return (this.polygon ?? []).flatMap((ring, index) => ring.slice(0, -1).map((_, at) => ({ ring: index, at })));
   }
 
+  /** The mouse may have put in or taken out corners before the chosen one, or that one itself. */
+  private findCorner(): void {
+    const marked = this.marker()?.getGeometry()?.getCoordinates();
+    const at = marked && this.polygon ? cornerAt(this.polygon, marked as unknown as Position) : -1;
+    this.showCorner(at >= 0 ? at : Math.min(this.corner, this.corners().length - 1));
+  }
+
+  /** What marks the chosen corner. */
+  private marker(): Feature<Point> | null {
+    return (this.source.getFeatures().find((feature) => feature.getGeometry() instanceof Point) as Feature<Point> | undefined) ?? null;
+  }
+
   private showCorner(at: number): void {
     this.corner = at;
     const place = this.corners()[at];
     const position = place && this.polygon?.[place.ring]?.[place.at];
-    for (const marker of this.source.getFeatures().filter((feature) => feature.getGeometry() instanceof Point)) this.source.removeFeature(marker);
+    const marker = this.marker();
+    if (marker) this.source.removeFeature(marker);
     if (position) this.source.addFeature(new Feature({ geometry: new Point([...position]), corner: true }));
   }
 

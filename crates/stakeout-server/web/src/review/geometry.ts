@@ -73,6 +73,11 @@ export function contains(ring: Ring, [x, y]: Position): boolean {
   return inside;
 }
 
+/** Which corner of a polygon lies at a position, counted through all its rings without their closing ones; -1 where none does. */
+export function cornerAt(polygon: Polygon, [x, y]: Position): number {
+  return polygon.flatMap((ring) => ring.slice(0, -1)).findIndex((at) => at[0] === x && at[1] === y);
+}
+
 /** What is wrong with a polygon, in words; `null` for a good one. */
 export function fault(polygon: Polygon): string | null {
   const [exterior, ...holes] = polygon;

@@ -1,7 +1,8 @@
 // Outlines that a person made of candidates: each goes with one verdict and comes back when that is taken back. Kept for
 // the session, over a reload.
 
-import type { Geometry } from "./send";
+import type { Drawer } from "./drawer";
+import type { Geometry } from "./outline";
 
 /** What editing has made of a candidate: kept until the verdict. */
 export interface Kept {
@@ -12,46 +13,38 @@ export interface Kept {
   readonly pieces: readonly Geometry[];
 }
 
-interface Outline {
+/** A person's outline, with what has become of it. */
+export interface OwnOutline {
   readonly actor: string;
   readonly candidate: string;
   readonly kept: Kept;
   /** The verdict that it went with: its key while that is on its way, then its review. */
   readonly said: string | null;
+  /** The server has that verdict, and tells itself what the outline is. */
+  readonly isRecorded?: true;
 }
 
-/** Where the outlines lie: in the browser's storage of the session. */
-export interface Drawer {
-  read(): string | null;
-  write(text: string): void;
-}
-
-const DRAWER = "stakeout-outlines";
 /** Outlines that went with a verdict and can come back, the last ones. */
 const SAID_MAX = 200;
 
-export const browserDrawer: Drawer = {
-  read: () => sessionStorage.getItem(DRAWER),
-  write: (text) => sessionStorage.setItem(DRAWER, text),
-};
-
 export class KeptOutlines {
-  constructor(private readonly drawer: Drawer, private readonly actor: () => string | null) {}
+  constructor(private readonly drawer: Drawer<OwnOutline>, private readonly actor: () => string | null) {}
 
   /** What waits for a verdict on a candidate. */
   of(candidate: string): Kept | undefined {
     return this.own().find((each) => each.candidate === candidate && each.said === null)?.kept;
   }
 
-  /** The person's last outline of each candidate, said or not. */
+  /** The person's last outline of each candidate that the server does not have: what waits for a verdict or goes with one. */
   shown(): ReadonlyMap<string, Kept> {
-    return new Map(this.own().map(({ candidate, kept }) => [candidate, kept]));
+    return new Map(this.own().filter(({ isRecorded }) => !isRecorded).map(({ candidate, kept }) => [candidate, kept]));
   }
 
-  keep(candidate: string, kept: Kept): void {
+  /** Keeps an outline for the verdict to come; says whether it outlives the page. */
+  keep(candidate: string, kept: Kept): boolean {
     const actor = this.actor();
-    if (actor === null) return;
-    this.write([...this.read().filter((each) => each.said !== null || !this.isOwn(each, candidate)), { actor, candidate, kept, said: null }]);
+    if (actor === null) return false;
+    return this.write([...this.read().filter((each) => each.said !== null || !this.isOwn(each, candidate)), { actor, candidate, kept, said: null }]);
   }
 
   /** A verdict took the outline with it. */
@@ -61,7 +54,7 @@ export class KeptOutlines {
 
   /** The verdict was recorded. */
   recorded(key: string, review: string): void {
-    this.write(this.read().map((each) => (each.said === key ? { ...each, said: review } : each)));
+    this.write(this.read().map((each) => (each.said === key ? { ...each, said: review, isRecorded: true } : each)));
   }
 
   /** The verdict does not stand: its outline waits for the next one, unless another was made meanwhile. */
@@ -71,7 +64,8 @@ export class KeptOutlines {
     if (!back) return;
     const isNewer = outlines.some((each) => each.said === null && each.actor === back.actor && each.candidate === back.candidate);
     const rest = outlines.filter((each) => each !== back);
-    this.write(isNewer ? rest : [...rest, { ...back, said: null }]);
+    const { isRecorded: _, ...outline } = back;
+    this.write(isNewer ? rest : [...rest, { ...outline, said: null }]);
   }
 
   /** The outline is part of the annotation itself now. */
@@ -79,21 +73,21 @@ export class KeptOutlines {
     this.write(this.read().filter((each) => !this.isOwn(each, candidate)));
   }
 
-  private own(): readonly Outline[] {
+  private own(): readonly OwnOutline[] {
     return this.read().filter(({ actor }) => actor === this.actor());
   }
 
-  private isOwn(outline: Outline, candidate: string): boolean {
+  private isOwn(outline: OwnOutline, candidate: string): boolean {
     return outline.actor === this.actor() && outline.candidate === candidate;
   }
 
-  private read(): readonly Outline[] {
-    return JSON.parse(this.drawer.read() ?? "[]") as Outline[];
+  private read(): readonly OwnOutline[] {
+    return this.drawer.all;
   }
 
-  private write(outlines: readonly Outline[]): void {
+  private write(outlines: readonly OwnOutline[]): boolean {
     const said = outlines.filter((each) => each.said !== null);
     const old = new Set(said.slice(0, Math.max(0, said.length - SAID_MAX)));
-    this.drawer.write(JSON.stringify(outlines.filter((each) => !old.has(each))));
+    return this.drawer.put(outlines.filter((each) => !old.has(each)));
   }
 }

@@ -1,7 +1,7 @@
 // The list of candidates: as many rows as a person can scroll through, around the current one.
 
 import { make, refill, showWithin } from "../dom";
-import type { Candidate, Review } from "./decide";
+import { type Candidate, type Review, areaOf } from "./decide";
 
 /** Rows made on either side of the current one: a list of thousands must not slow a key down. */
 const ROWS_AROUND = 60;
@@ -45,8 +45,8 @@ export function renderList(list: HTMLElement, review: Review, shown: readonly Ca
 }
 
 function rowOf(candidate: Candidate, review: Review, isOnItsWay: boolean, actions: ListActions): Row {
-  const { id, state, look, score, area, change, annotation } = candidate;
-  const shows = [state, look, score, area, change, annotation?.status, isOnItsWay, id === review.current, review.selected.has(id)].join();
+  const { id, state, look, score, change, annotation } = candidate;
+  const shows = [state, look, score, areaOf(candidate), change, annotation?.status, isOnItsWay, id === review.current, review.selected.has(id)].join();
   const known = rows.get(id);
   return known?.shows === shows ? known : { shows, item: row(candidate, review, isOnItsWay, actions) };
 }
@@ -56,7 +56,7 @@ function more(text: string): HTMLElement {
 }
 
 function row(candidate: Candidate, review: Review, isOnItsWay: boolean, actions: ListActions): HTMLElement {
-  const size = `${candidate.change}, ${Math.round(candidate.area).toLocaleString("en")} m²`;
+  const size = `${candidate.change}, ${Math.round(areaOf(candidate)).toLocaleString("en")} m²`;
   const status = candidate.annotation?.status === "disputed" ? "disputed" : LOOK_WORDS[candidate.look];
   const box = make("input", {
     type: "checkbox",

@@ -71,6 +71,10 @@ export class Outbox<Outcome> {
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private again = false;
+  /** What the server was asked for and has not answered. */
+  private asking: Entry | null = null;
+  /** What was asked for and not answered where the browser had no room to note that, by key. */
+  private readonly unnoted = new Set<string>();
   /** The kind of the server's refusal, where the person is not signed in as who they were; null where there is none. */
   signedOut: string | null = null;
 
@@ -83,6 +87,11 @@ export class Outbox<Outcome> {
 
   entries(): readonly Entry[] {
     return this.shelf.read();
+  }
+
+  /** Whether the server is being asked for something of a candidate. */
+  isAsking(candidate: string): boolean {
+    return this.asking?.candidate === candidate;
   }
 
   /** Whether sending failed and is tried again by itself. */
@@ -109,7 +118,7 @@ export class Outbox<Outcome> {
   /** Takes an entry out before it is sent; `false` where the server may know of it already. */
   takeOut(key: string): boolean {
     const entry = this.shelf.read().find((each) => each.key === key);
-    if (!entry || entry.tried) return false;
+    if (!entry || entry.tried || this.unnoted.has(key)) return false;
     this.remove(key);
     return true;
   }
@@ -150,8 +159,10 @@ export class Outbox<Outcome> {
       this.again = false;
       for (let next = this.next(); next; next = this.next()) {
         // from here on it may be recorded, whatever becomes of the answer and of this page
-        this.change(next.key, (entry) => ({ ...entry, tried: true }));
+        this.noteTried(next.key);
+        this.asking = next;
         const answer = await this.ask(next).catch((): Fate<Outcome> => ({ type: "later" }));
+        this.asking = null;
         this.signedOut = answer.type === "later" ? (answer.signedOut ?? null) : null;
         if (answer.type === "later") return this.tryLater();
         this.tries = 0;
@@ -166,7 +177,17 @@ export class Outbox<Outcome> {
     return this.shelf.read().find((entry) => entry.actor === actor && !isHeld(entry));
   }
 
+  /** What cannot be noted for the next page is sent all the same: that makes room. */
+  private noteTried(key: string): void {
+    try {
+      this.change(key, (entry) => ({ ...entry, tried: true }));
+    } catch {
+      this.unnoted.add(key);
+    }
+  }
+
   private settle(asked: Entry, answer: Exclude<Fate<Outcome>, { type: "later" }>): void {
+    this.unnoted.delete(asked.key);
     // it may have been taken back meanwhile
     const entry = this.shelf.read().find((each) => each.key === asked.key) ?? asked;
     if (answer.type === "recorded") return this.settleRecorded(entry, answer.outcome);

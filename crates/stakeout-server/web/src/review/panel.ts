@@ -4,7 +4,7 @@ import { type CandidateProperties, type Feature, Problem, get } from "../api";
 import { element, make } from "../dom";
 import { RECORDED, openExport } from "../export-panel";
 import type { Stage } from "../map/stage";
-import { hear } from "../shell/events";
+import { hear, onBroken } from "../shell/events";
 import { register } from "../shell/keys";
 import { whyNot } from "../shell/role";
 import type { Session } from "../shell/sign-in";
@@ -13,6 +13,7 @@ import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
 import { type Filters, type Order, type Review, type Show, type Verdict, lastBatch, queue, selectable, upcoming, waits } from "./decide";
 import { ReviewDesk, type Said } from "./desk";
+import { DrawnElsewhere } from "./drawn";
 import { EditPanel } from "./edit-panel";
 import { History } from "./history";
 import { renderList } from "./list";
@@ -30,20 +31,19 @@ const VERDICTS: readonly { verdict: Verdict; label: string; key: string }[] = [
 ];
 const ORDERS: readonly [Order, string][] = [["score", "score"], ["uncertainty", "uncertainty"], ["area", "area"], ["place", "place"]];
 const SHOWS: readonly [Show, string][] = [["all", "all"], ["mine", "waiting for me"], ["disputed", "disputed"]];
-/** Roles that may give verdicts. */
-const REVIEWING = ["analyst", "reviewer", "admin"];
 
 export class ReviewPanel {
   private readonly desk = new ReviewDesk();
   private readonly edit: EditPanel;
   private readonly history: History;
   private readonly recorded: RecordedWords;
-  private outlined: ReviewDesk["features"] | null = null;
-  private mayReview = true;
+  private readonly drawn: DrawnElsewhere;
+  private onMap: ReviewDesk["features"] | null = null;
   private site: string | null = null;
 
   constructor(private readonly workspace: Workspace, private readonly stage: Stage) {
     this.edit = new EditPanel(this.desk, stage);
+    this.drawn = new DrawnElsewhere(stage, () => this.desk.role);
     this.history = new History(this.desk, { compare: (outlines) => this.edit.editor.compare(outlines) });
     this.recorded = new RecordedWords(this.desk);
     this.layOut();
@@ -53,23 +53,27 @@ export class ReviewPanel {
     workspace.watch(["comparison"], ({ comparison }) => void attempt(() => this.desk.show(comparison)));
     workspace.watch(["role", "site", "scenes", "before", "after"], () => this.renderEmpty(queue(this.desk.review).length));
     workspace.watch(["site"], ({ site }) => {
-      if (site && site !== this.site && this.desk.actor) void attempt(() => this.edit.show(site));
+      if (site && site !== this.site && this.desk.actor) void attempt(() => this.drawn.show(site));
       this.site = site;
     });
+    workspace.onRecordChanged(() => void attempt(() => this.drawn.load()));
   }
 
   /** Says who reviews; nothing is sent before. */
   signedIn(session: Session): void {
     this.desk.actor = session.actor;
     this.desk.role = session.role;
-    this.mayReview = REVIEWING.includes(session.role);
     void attempt(() => mountWords(element("decision")));
     void this.desk.outbox.send();
     hear<{ id: string; by: string; comparison?: string }>("candidate", ({ id, by, comparison }) => {
       // what was drawn or written in another program names its comparison; that may have been the person themselves
-      const isElsewhere = comparison !== undefined && comparison === this.desk.comparison?.id;
-      if (isElsewhere || (by !== session.actor && this.desk.features.has(id))) this.desk.loadSoon();
+      if (comparison !== undefined && comparison === this.desk.comparison?.id) return this.desk.loadSoon();
+      if (!this.desk.features.has(id)) return;
+      if (by === session.actor) this.desk.heardOfOwn(id);
+      else this.desk.loadSoon();
     });
+    // what was missed of it is looked for as the queue is
+    onBroken({ missed: () => void attempt(() => this.drawn.load()), lost: () => {} });
   }
 
   private layOut(): void {
@@ -90,7 +94,7 @@ export class ReviewPanel {
       make("label", { id: "select-all-row", class: "check" }, make("input", { id: "select-all", type: "checkbox", onchange: () => this.desk.act({ type: "toggle-shown" }) }), make("span", { id: "selected", "aria-live": "polite" })),
       make("ol", { id: "queue", "aria-label": "Queue of candidates" }),
       make("p", { id: "no-candidates", hidden: true }),
-      this.edit.drawn,
+      this.drawn.list,
       mountWaiting(this.desk, { open: (comparison, id) => this.goTo(comparison, id), redraw: (entry) => this.redraw(entry) }),
       this.history.views,
       make("p", { id: "second-look", hidden: true }),
@@ -100,7 +104,6 @@ export class ReviewPanel {
       this.form(),
       this.history.box,
     );
-    this.edit.drawn.hidden = true;
     // below what scrolls, so that it is always in view
     element("right").append(this.verdicts());
   }
@@ -171,7 +174,8 @@ export class ReviewPanel {
   }
 
   private give(verdict: Verdict): void {
-    if (!this.mayReview) return;
+    const { whyNot } = this.desk;
+    if (whyNot) return tell(whyNot);
     const ids = this.desk.targets;
     const why = this.edit.goWith(ids);
     if (why) return tell(`no verdict yet: ${why}`);
@@ -180,13 +184,12 @@ export class ReviewPanel {
     // what the fields show is said of all that are selected, and else of the one that it was written of
     const wordsFor = (id: string) => (several ? words() : wordsOf(id));
     const said = [{ verdict, ids, body: (id: string) => this.body(id, verdict, several, wordsFor(id)) }];
-    if (verdict === "confirm") this.giveWithParts(said, ids, wordsFor);
-    else this.desk.give(said);
-    forgetWords(several ? [...ids, current] : ids);
+    const isGiven = verdict === "confirm" ? this.giveWithParts(said, ids, wordsFor) : this.desk.give(said);
+    if (isGiven) forgetWords(several ? [...ids, current] : ids);
   }
 
   /** What was merged into a structure is rejected with its confirmation; what was cut off is recorded with it. */
-  private giveWithParts(said: Said[], ids: readonly string[], wordsFor: (id: string) => Words): void {
+  private giveWithParts(said: Said[], ids: readonly string[], wordsFor: (id: string) => Words): boolean {
     const pieces: DrawnBody[] = [];
     for (const id of ids) {
       const kept = this.desk.kept.of(id);
@@ -194,7 +197,7 @@ export class ReviewPanel {
       if (parts.length > 0) said.push({ verdict: "reject", ids: parts, body: this.edit.partOf(id) });
       pieces.push(...this.edit.drawnFrom(kept?.pieces ?? [], wordsFor(id)));
     }
-    this.desk.give(said, pieces);
+    return this.desk.give(said, pieces);
   }
 
   private body(id: string, verdict: Verdict, several: boolean, said: Words): ReviewBody {
@@ -209,11 +212,9 @@ export class ReviewPanel {
   private render(): void {
     const { review, current, features } = this.desk;
     // outlines first: what becomes current is framed by its outline
-    if (features !== this.outlined) {
-      this.stage.showCandidates([...features.values()]);
-      this.edit.showKept();
-    }
-    this.outlined = features;
+    if (features !== this.onMap) this.stage.showCandidates([...features.values()]);
+    this.onMap = features;
+    this.stage.showMade(this.desk.outlines);
     const shown = queue(review);
     const waiting = shown.filter(waits).length;
     const beyond = this.beyond();
@@ -235,7 +236,7 @@ export class ReviewPanel {
     second.hidden = current?.look !== "second";
     const did = current?.score === null ? "drawn" : "looked at";
     second.textContent = `Somebody has ${did} this one. What they said shows when you have given your verdict.`;
-    this.stage.update(review.current, review.scoreMin, new Map(review.candidates.map((candidate) => [candidate.id, candidate.state])));
+    this.stage.update(current, shown);
     this.stage.preload(upcoming(review));
   }
 
@@ -286,14 +287,15 @@ export class ReviewPanel {
   }
 
   private renderVerdicts(isThereOne: boolean): void {
-    const why = !this.mayReview ? "Your role may look, and not decide" : isThereOne ? "" : "There is no candidate to decide on";
+    const { whyNot } = this.desk;
+    const why = whyNot || (isThereOne ? "" : "There is no candidate to decide on");
     for (const button of document.querySelectorAll<HTMLButtonElement>("[data-verdict], #edit")) {
       button.disabled = why !== "";
       button.title = why;
     }
     const drawNew = element<HTMLButtonElement>("draw-new");
-    drawNew.disabled = !this.mayReview || !this.desk.comparison;
-    drawNew.title = !this.mayReview ? why : this.desk.comparison ? "Draw a structure that was not found (A)" : "Compare two scenes first";
+    drawNew.disabled = whyNot !== "" || !this.desk.comparison;
+    drawNew.title = whyNot ? whyNot : this.desk.comparison ? "Draw a structure that was not found (A)" : "Compare two scenes first";
     const batch = lastBatch(this.desk.review);
     const undo = element<HTMLButtonElement>("undo");
     undo.disabled = batch.length === 0;

@@ -90,10 +90,7 @@ export class RecordedWords {
 
   /** Why the person may not change it; empty where they may. */
   private whyNot(): string {
-    const { role } = this.desk;
-    if (role === "viewer" || role === null) return "Your role may look, and not change";
-    if (this.shown?.words.status !== "draft" && !SETTLING.includes(role)) return "It is settled: a reviewer may change it";
-    return "";
+    return whyNoChange(this.desk.role, this.shown?.words.status);
   }
 
   private open(): void {
@@ -135,6 +132,13 @@ export class RecordedWords {
     this.changing = { ...changing, etag: stands.etag };
     throw new Problem(412, `somebody changed this meanwhile, to: ${inShort(stands.body.properties)}. Save once more to put your words in the place of theirs`);
   }
+}
+
+/** Why a role may not change an annotation of a status, nor withdraw it; empty where it may. */
+export function whyNoChange(role: string | null, status: string | undefined): string {
+  if (role === "viewer" || role === null) return "Your role may look, and not change";
+  if (status !== "draft" && !SETTLING.includes(role)) return "It is settled: a reviewer may change it";
+  return "";
 }
 
 function inShort({ title, structure_type, confidence, note }: Words): string {

@@ -1,10 +1,11 @@
 // Reviews as the server takes and tells them.
 
 import { type CandidateProperties, type Feature, get, write } from "../api";
-import type { AnnotationState, Done, Look, Standing, State, Verdict } from "./decide";
+import type { Done, Standing, State, Verdict } from "./decide";
 import { type Entry, type Fate, fate } from "./outbox";
+import { type Geometry, outlineOf } from "./outline";
 
-export type Geometry = Feature<unknown>["geometry"];
+export type { Geometry } from "./outline";
 
 /** A structure that a person drew, with what they say of it. */
 export interface DrawnBody {
@@ -44,19 +45,28 @@ export interface Recorded {
   readonly independent: boolean;
 }
 
+/** How a candidate stands, with the outline of its annotation where that is another than its own. */
+type ToldStanding = Omit<Standing, "outline"> & { readonly outline?: Geometry | null };
+
 export interface Outcome {
   readonly review: Recorded;
   readonly annotation: Feature<Record<string, unknown>> | null;
-  readonly candidate: Standing;
+  readonly candidate: ToldStanding;
 }
 
-export type QueueFeature = Feature<CandidateProperties> & { readonly etag: string; readonly look: Look; readonly annotation: AnnotationState | null };
+export type QueueFeature = Feature<CandidateProperties> & Omit<ToldStanding, "state">;
 export interface QueueAnswer {
   readonly features: readonly QueueFeature[];
   readonly standing: readonly { readonly review: string; readonly candidate: string; readonly batch: string | null; readonly created: string }[];
 }
 
 export const loadQueue = (comparison: string) => get<QueueAnswer>(`/api/queue?comparison=${comparison}`);
+
+/** How the candidate of an answer stands; `found` is its own outline. */
+export function standingOf({ candidate, annotation }: Outcome, found: Geometry | undefined): Standing {
+  const { outline = annotation?.geometry, ...standing } = candidate;
+  return { ...standing, outline: outlineOf(outline, found) };
+}
 
 /** What the server's record says can be undone, oldest first. */
 export function undoable(answer: QueueAnswer): Done[] {

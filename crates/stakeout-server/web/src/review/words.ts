@@ -11,9 +11,10 @@ interface StructureType { readonly id: string; readonly label: string; readonly 
 export interface Words { readonly structure_type?: string; readonly confidence?: string; readonly title?: string; readonly note?: string }
 
 export const CONFIDENCES = ["low", "moderate", "high"] as const;
+/** What may be typed while the types are listed: none of it means what it does elsewhere, whether or not it names a type. */
+const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];
+const TYPED = [...LETTERS, ...LETTERS.map((letter) => `Shift+${letter}`), ..."0123456789"];
 let types: readonly StructureType[] = [];
-/** Keys of the types: the list is changed in place, since it is registered once. */
-const typeKeys: string[] = [];
 const written = new Written();
 
 export const typeLabel = (id: string | null | undefined) => types.find((type) => type.id === id)?.label ?? id ?? "not said";
@@ -112,11 +113,13 @@ export async function mountWords(form: HTMLElement): Promise<void> {
   );
   // a field is left by Escape, so that keys are keys again
   form.addEventListener("keydown", (event) => {
+    // what ends the composing of a character ends nothing else
+    if (event.isComposing) return;
     const target = event.target as HTMLElement;
     if (event.key === "Escape" || (event.key === "Enter" && target.matches("input"))) element("map").focus();
   });
   register(
-    { keys: typeKeys, does: "", group: "Types", when: () => !box.hidden, press: (key) => box.querySelector<HTMLElement>(`[data-key="${key}"]`)?.click() },
+    { keys: TYPED, does: "", group: "Types", when: () => !box.hidden, press: (key) => box.querySelector<HTMLElement>(`[data-key="${key}"]`)?.click() },
     { keys: ["Escape"], does: "", group: "Types", when: () => !box.hidden, press: close },
   );
   await loadTypes();
@@ -132,7 +135,6 @@ export async function mountWords(form: HTMLElement): Promise<void> {
 /** Shows the types as they are now; what is chosen stays. */
 async function loadTypes(): Promise<void> {
   types = (await get<{ types: StructureType[] }>("/api/taxonomy")).types;
-  typeKeys.splice(0, Infinity, ...types.flatMap((type) => type.key ?? []));
   const select = element<HTMLSelectElement>("structure-type");
   const was = select.value;
   select.replaceChildren(...typeOptions());

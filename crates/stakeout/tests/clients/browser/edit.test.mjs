@@ -70,6 +70,11 @@ test("an outline that crosses itself is told while it is drawn, and is not recor
   for (const [right, down] of [[-60, -60], [60, 60], [60, -60]]) await page.mouse.click(x + right, y + down);
   await page.mouse.move(x - 60, y + 60, { steps: 3 });
   await page.getByText("the outline crosses itself").waitFor();
+  // what would take the place of the sketch waits, and says why
+  for (const id of ["edit-split", "edit-hole"]) {
+    assert.ok(await page.locator(`#${id}`).isDisabled());
+    assert.match(await page.locator(`#${id}`).getAttribute("title"), /End what you are drawing first/);
+  }
   await page.mouse.dblclick(x - 60, y + 60);
   await page.getByText("not recorded: the outline crosses itself").waitFor();
   assert.equal((await drawn()).length, had);
@@ -116,7 +121,7 @@ test("a line splits an outline: the smaller part becomes a structure of its own"
   assert.equal((await annotationOf(piece.id)).properties.status, "confirmed");
   await page.locator(`#queue [data-candidate="${piece.id}"]`).waitFor({ state: "detached" }).catch(() => {});
   await key("z");
-  await page.getByText("the last 2 verdicts were taken back").waitFor();
+  await page.getByText("the last verdict and drawing were taken back").waitFor();
   await settled();
   assert.equal((await drawn()).length, had, "what was cut off is taken back with it");
   assert.equal(await state(id), "pending");
@@ -315,6 +320,67 @@ test("history shows who did what, and an earlier revision comes back as a new on
   await shot(page, "history-1280");
   const { versions } = await json(`/ogc/collections/annotations/items/${first.id}/versions`);
   assert.equal(versions.at(-1).kind, "annotation.restored");
+});
+
+test("the outline that is recorded is the one that is shown, to others too, and undo brings the one before back", async () => {
+  await page.locator('#queue [data-state="confirmed"]').first().click();
+  const id = await current();
+  const row = (on) => on.locator(`#queue [data-candidate="${id}"] .what`);
+  const area = async () => `${Math.round((await annotationOf(id)).properties.area_m2).toLocaleString("en")} m²`;
+  const first = await area();
+  await edit();
+  await key("Shift+ArrowUp", 12);
+  await key("Enter");
+  await page.getByText("the outline was saved as a new revision").waitFor();
+  assert.notEqual(await area(), first);
+  await row(page).getByText(await area()).waitFor();
+  const other = await open(browser, { base: server.url });
+  await row(other).getByText(await area()).waitFor();
+  // on the map it is where it was drawn
+  await row(other).click();
+  await other.waitForTimeout(500);
+  await shot(other, "recorded-outline-1280");
+  await key("z");
+  await page.getByText("the last change of an outline was taken back").waitFor();
+  for (const on of [page, other]) await row(on).getByText(first).waitFor();
+  await other.context().close();
+});
+
+/** How degrees become pixels of the screen, by what the page tells of two places. */
+async function toScreen() {
+  const [x, y] = await middle();
+  const told = [];
+  for (const by of [-100, 100]) {
+    await page.mouse.move(x + by, y + by);
+    await page.waitForTimeout(50);
+    told.push((await page.locator("#position").textContent()).split(" ").map(Number.parseFloat));
+  }
+  const [[south, west], [north, east]] = told;
+  return ([lon, lat]) => [x - 100 + (200 * (lon - west)) / (east - west), y - 100 + (200 * (lat - south)) / (north - south)];
+}
+
+test("a corner that is chosen stays chosen where the mouse puts in another before it", async () => {
+  await page.locator("#show").selectOption("all");
+  const id = await drawBox([-60, -60, 60, 60]);
+  await page.locator(`#queue [data-candidate="${id}"]`).click();
+  await edit();
+  const open = (geometry) => geometry.coordinates[0].slice(0, -1);
+  const corners = open((await candidate(id)).geometry);
+  await key(",");
+  const place = await toScreen();
+  const [x, y] = place([0, 1].map((axis) => (corners[0][axis] + corners[1][axis]) / 2));
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x + 20, y - 20, { steps: 4 });
+  await page.mouse.up();
+  await key("Shift+ArrowUp", 20);
+  await key("Enter");
+  await page.getByText("the outline was saved as a new revision").waitFor();
+  const now = open((await annotationOf(id)).geometry);
+  const stays = corners.map((corner) => now.some((at) => Math.hypot(at[0] - corner[0], at[1] - corner[1]) < 1e-8));
+  assert.deepEqual([now.length, stays], [corners.length + 1, corners.map((_, at) => at < corners.length - 1)]);
+  for (let back = 0; back < 2; back += 1) await key("z");
+  await settled();
 });
 
 test("what is recorded is changed without another verdict, shows in the history, and undo takes it back over a reload", async () => {

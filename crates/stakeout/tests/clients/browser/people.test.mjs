@@ -365,6 +365,52 @@ test("where somebody else signs in in another tab, nothing is recorded under the
   await page.context().close();
 });
 
+test("what a person says in one tab shows in their other one, which gives no verdict against it", async () => {
+  const { ann } = pages;
+  const other = await ann.context().newPage();
+  await other.goto(`${server.url}/#site=plant`);
+  await other.locator("#queue button").first().waitFor();
+  const id = fresh[4];
+  await give(ann, id, "u");
+  await other.locator(`#queue [data-candidate="${id}"][data-state="unsure"]`).waitFor();
+  await give(other, id, "r");
+  assert.equal(await other.locator(".conflict").count(), 0);
+  await ann.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`).waitFor();
+  await other.close();
+});
+
+test("who may look only is told so by the keys too, and draws nothing that nobody takes", async () => {
+  const page = await signIn("vic");
+  for (const key of ["a", "e", "c"]) {
+    await page.locator("#message").evaluate((line) => (line.textContent = ""));
+    await press(page, key);
+    await page.getByText("Your role may look, and not decide").waitFor();
+    assert.ok(await page.locator("#edit-bar").isHidden());
+  }
+  await page.context().close();
+});
+
+test("what another program brings appears by itself, on the map too, and is withdrawn after a question", async () => {
+  const { bob } = pages;
+  const rob = await signIn("rob");
+  const { geometry } = await json("rob", `/ogc/collections/candidates/items/${fresh[0]}`);
+  // older than the images: no comparison shows it
+  const properties = { site: "plant", title: "Old hall", structure_type: "housing", start_datetime: "2010-01-01T00:00:00Z", end_datetime: "2011-01-01T00:00:00Z" };
+  await sent("rob", "/ogc/collections/annotations/items", { type: "Feature", geometry, properties }, { "content-type": "application/geo+json" });
+  for (const page of [rob, bob]) await page.locator("#drawn", { hasText: "Old hall" }).waitFor();
+  const withdraw = (page) => page.locator("#drawn").getByRole("button", { name: /^Withdraw/ });
+  assert.ok(await withdraw(bob).isDisabled());
+  await rob.locator("#drawn .what").click();
+  await shot(rob, "drawn-elsewhere-1280");
+  await withdraw(rob).click();
+  const dialog = rob.getByRole("dialog", { name: "Withdraw this structure?" });
+  await dialog.getByText("Old hall").waitFor();
+  assert.deepEqual(await seriousFaultsInBoth(rob, "withdraw"), []);
+  await dialog.getByRole("button", { name: "Withdraw" }).click();
+  for (const page of [rob, bob]) await page.locator("#drawn").waitFor({ state: "hidden" });
+  await rob.context().close();
+});
+
 test("nothing was loaded from another host and nothing failed", () => {
   assert.deepEqual(foreign, []);
   assert.deepEqual(faults, []);

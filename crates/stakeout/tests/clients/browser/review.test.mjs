@@ -164,6 +164,10 @@ test("type and confidence are given by keys", async () => {
   const id = await currentId();
   await key("t");
   await page.locator("#type-palette").waitFor();
+  // what names no type gives no verdict either
+  await page.keyboard.press("u");
+  assert.ok(await page.locator("#type-palette").isVisible());
+  assert.deepEqual([await currentId(), await standing(id)], [id, []]);
   await page.keyboard.press("h");
   await page.locator("#type-palette").waitFor({ state: "hidden" });
   await key("2");
@@ -199,6 +203,23 @@ test("the queue is ordered by score, uncertainty, area and place, and thresholds
   assert.equal((await shownIds()).length, features.filter((feature) => feature.properties.state === "pending").length);
   await page.locator("#show").selectOption("all");
   await page.locator("#order").selectOption("score");
+});
+
+test("what a filter hides is not selected any more, and the verdict is on what is looked at", async () => {
+  const ids = await shownIds();
+  await page.locator(`#queue li:has([data-candidate="${ids.at(-1)}"]) input`).check();
+  await page.getByText("1 selected").waitFor();
+  await page.locator("#score").fill("0.6");
+  assert.match(await page.locator("#selected").textContent(), /^Select all/);
+  await page.locator('#queue [data-state="pending"]').first().click();
+  const id = await currentId();
+  assert.notEqual(id, ids.at(-1));
+  await key("r");
+  await settled();
+  assert.deepEqual([await state(id), await state(ids.at(-1))], ["rejected", "pending"]);
+  await key("z");
+  await settled();
+  await page.locator("#score").fill("0");
 });
 
 test("one verdict on several is given at once, and taken back at once", async () => {
