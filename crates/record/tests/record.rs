@@ -945,14 +945,8 @@ fn a_store_of_a_former_version_is_counted_when_it_is_opened() {
     };
     assert_eq!(pending(&store), (3, 3));
     drop(store);
-    rusqlite::Connection::open(folder.path().join(record::DATABASE_FILE))
-        .unwrap()
-        .execute_batch(
-            "DROP TRIGGER item_pending_insert; DROP TRIGGER item_pending_update; DROP TABLE item_pending;
-             DROP INDEX item_second_look; PRAGMA user_version = 5",
-        )
-        .unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let former = former_store(folder.path(), 5);
+    let store = Store::open(former.path()).unwrap();
     assert_eq!(pending(&store), (3, 3));
     store.add_review(&ann, &candidates[1], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
     store

@@ -63,6 +63,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_extents.sql"),
     include_str!("../../migrations/0006_pending.sql"),
     include_str!("../../migrations/0007_versions.sql"),
+    include_str!("../../migrations/0008_scenes_of_a_site.sql"),
 ];
 /// Oldest schema that has all columns which verification looks at.
 const VERIFIABLE_SCHEMA_MIN: u32 = 3;
