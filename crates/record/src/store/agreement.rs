@@ -29,8 +29,9 @@ impl Store {
         if let Some(site) = site {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
+        // the reviews lead, of which there are fewer than candidates
         let mut statement = reader.prepare_cached(
-            "SELECT item.id, item.feature FROM item JOIN review ON review.candidate = item.id
+            "SELECT item.id, item.feature FROM review CROSS JOIN item ON item.id = review.candidate
              WHERE item.collection = 'candidates' AND (?1 IS NULL OR item.site = ?1) AND review.undone = 0
              GROUP BY item.n HAVING count(DISTINCT json_extract(review.document, '$.actor')) > 1
              ORDER BY item.n DESC LIMIT ?2",

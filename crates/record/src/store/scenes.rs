@@ -234,13 +234,21 @@ impl Store {
         if let Some(site) = site {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
-        let below: Option<i64> = older_than.map(|id| number(&reader, id)).transpose()?;
+        let below = older_than.map_or(Ok(i64::MAX), |id| number(&reader, id))?;
+        let Some(site) = site else {
+            // the plus keeps the planner from sorting all scenes of an index instead of walking back from the last
+            let mut statement = reader.prepare_cached(
+                "SELECT id, document FROM scene WHERE +hidden = 0 AND n < ?1 ORDER BY n DESC LIMIT ?2 OFFSET ?3",
+            )?;
+            return read_documents("scene", &mut statement, (below, limit, offset));
+        };
+        // numbers are sorted, and documents read of those that are told
         let mut statement = reader.prepare_cached(
-            "SELECT id, document FROM scene
-             WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR n < ?2)
-             ORDER BY n DESC LIMIT ?3 OFFSET ?4",
+            "SELECT id, document FROM scene WHERE n IN (
+                 SELECT n FROM scene WHERE site = ?1 AND hidden = 0 AND n < ?2 ORDER BY n DESC LIMIT ?3 OFFSET ?4
+             ) ORDER BY n DESC",
         )?;
-        read_documents("scene", &mut statement, (site.map(SiteId::as_str), below, limit, offset))
+        read_documents("scene", &mut statement, (site.as_str(), below, limit, offset))
     }
 }
 
