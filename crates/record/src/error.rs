@@ -111,6 +111,17 @@ pub enum RecordError {
         #[source]
         source: serde_json::Error,
     },
+    /// A stored feature that does not say what it should.
+    #[error("the stored {what} {id} cannot be read")]
+    StoredFeature {
+        /// Kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// Why not.
+        #[source]
+        source: GeoJsonError,
+    },
     /// The file system refused.
     #[error("{path} cannot be {action}")]
     Io {

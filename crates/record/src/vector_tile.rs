@@ -11,10 +11,7 @@ use std::{collections::HashMap, f64::consts::PI};
 use geo::{Coord, LineString, Polygon, Translate};
 use serde_json::Value;
 
-use crate::{
-    antimeridian,
-    geojson::{self, GeoJsonError},
-};
+use crate::{antimeridian, error::RecordError, geojson};
 
 /// Most features in a tile.
 pub const FEATURES_PER_TILE_MAX: u32 = 5_000;
@@ -75,11 +72,11 @@ pub fn encode(
     tile: TileAddress,
     layer: &str,
     features: impl Iterator<Item = Value>,
-) -> Result<Vec<u8>, GeoJsonError> {
+) -> Result<Vec<u8>, RecordError> {
     let mut dictionary = Dictionary::default();
     let mut encoded = Vec::new();
     for feature in features {
-        let commands = outline_commands(tile, &geojson::stored_polygon(&feature["geometry"])?);
+        let commands = outline_commands(tile, &geojson::stored_outline(&feature)?);
         if !commands.is_empty() {
             encoded.push(feature_message(&dictionary.tags(&feature), &commands));
         }

@@ -548,6 +548,24 @@ fn tamper(folder: &Path, sql: &str) {
 }
 
 #[test]
+fn damage_to_what_is_stored_is_no_fault_of_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let admin = actor("root", Role::Admin);
+    store.create_token(&admin, "ann", Role::Analyst).unwrap();
+    tamper(folder.path(), "UPDATE token SET created = 'yesterday'");
+    assert!(matches!(store.tokens(), Err(RecordError::Stored { what: "token", .. })));
+    tamper(
+        folder.path(),
+        "UPDATE item SET feature = json_remove(feature, '$.geometry.coordinates') WHERE collection <> 'annotations'",
+    );
+    let review = store.add_review(&admin, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None);
+    assert!(matches!(review, Err(RecordError::StoredFeature { what: "candidate", .. })), "{review:?}");
+    let site = store.site(&SiteId("february-11-plant".to_owned()));
+    assert!(matches!(site, Err(RecordError::StoredFeature { what: "site", .. })), "{site:?}");
+}
+
+#[test]
 fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_changed_blob() {
     let whole = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(whole.path(), 3);

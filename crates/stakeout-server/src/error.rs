@@ -234,7 +234,7 @@ impl From<RecordError> for ApiError {
     fn from(error: RecordError) -> ApiError {
         let detail = error.to_string();
         match error {
-            RecordError::NotFound { .. } | RecordError::BlobMissing { .. } => ApiError::not_found(detail),
+            RecordError::NotFound { .. } => ApiError::not_found(detail),
             RecordError::Exists { .. } => {
                 ApiError::new(StatusCode::CONFLICT, "exists", "It exists already", detail).at("id")
             }
@@ -303,5 +303,22 @@ impl From<DetectionError> for ApiError {
     fn from(error: DetectionError) -> ApiError {
         let detail = causes(&error);
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "detection-failed", "The detection failed", detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_here_is_no_fault_of_who_asks() {
+        let sha256 = record::Sha256Hex::of(b"evidence");
+        let source = GeoJsonError::Malformed { member: "geometry".to_owned(), cause: "it is cut".to_owned() };
+        let id = "018f".to_owned();
+        for broken in
+            [RecordError::BlobMissing { sha256 }, RecordError::StoredFeature { what: "candidate", id, source }]
+        {
+            assert_eq!(ApiError::from(broken).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
     }
 }

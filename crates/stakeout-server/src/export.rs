@@ -7,7 +7,7 @@ use raster_io::{
 };
 use record::{
     Collection, Query, RecordError, SiteId, Store, Timestamp,
-    geojson::{parts, stored_polygon},
+    geojson::{parts, stored_outline},
     schema::{Kind, Property, properties},
 };
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordErro
     let rows = features
         .iter()
         .map(|feature| {
-            let outline = parts(&stored_polygon(&feature["geometry"])?);
+            let outline = parts(&stored_outline(feature)?);
             let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
             let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
             Ok((outline, cells.collect()))

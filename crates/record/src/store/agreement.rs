@@ -1,11 +1,9 @@
 //! Pairs of independent verdicts, gathered for [`crate::agreement`].
 
-use serde_json::Value;
-
 use super::{
     Store,
     items::{self, Collection},
-    read_document, reviews,
+    reviews,
 };
 use crate::{
     agreement::{self, Agreement, Opinion, OpinionPair},
@@ -43,8 +41,7 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         let mut pairs = Vec::new();
         for (id, text) in rows {
-            let feature: Value = read_document("candidate", &id, &text)?;
-            let candidate = geojson::candidate_from_feature(&feature)?;
+            let candidate = items::read("candidate", &id, &text, geojson::candidate_from_feature)?;
             // who drew it had said what it is before there was a question, and the second started from that outline
             if candidate.is_drawn() {
                 continue;
@@ -70,11 +67,10 @@ fn pair(candidate: &Candidate, reviews: &[Review]) -> Result<Option<OpinionPair>
 }
 
 fn opinion(candidate: &Candidate, review: &Review) -> Result<Opinion, RecordError> {
-    let own = review.geometry.as_ref().map(geojson::stored_polygon).transpose()?;
     Ok(Opinion {
         person: review.actor.clone(),
         verdict: review.verdict,
         structure_type: review.structure_type.clone().filter(|_| review.verdict == Verdict::Confirm),
-        outline: own.unwrap_or_else(|| candidate.found.outline.clone()),
+        outline: review.outline()?.unwrap_or_else(|| candidate.found.outline.clone()),
     })
 }

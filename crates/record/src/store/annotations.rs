@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
-use serde_json::Value;
 
 use super::{
     Change, REVISIONS_MAX, Store, comparisons, drawing,
@@ -106,7 +105,7 @@ impl Store {
                 && reviews::own_drawing_taken_back(&change, candidate)?
             {
                 let item = whether_hidden_or_not(&change, id)?;
-                return Ok(geojson::annotation_from_feature(&item.value())?);
+                return item.annotation();
             }
             let annotation = Annotation {
                 status: AnnotationStatus::Withdrawn,
@@ -124,7 +123,7 @@ impl Store {
     /// # Errors
     /// When there is none of that id in the collection.
     pub fn annotation(&self, id: &AnnotationId) -> Result<Annotation, RecordError> {
-        Ok(geojson::annotation_from_feature(&self.item(Collection::Annotations, id.as_str())?.value())?)
+        self.item(Collection::Annotations, id.as_str())?.annotation()
     }
 
     /// Brings back what an earlier revision said, as a new revision: outline, type, change, title, note,
@@ -145,7 +144,7 @@ impl Store {
             let change = Change::begin(transaction, actor);
             let item = whether_hidden_or_not(&change, id)?;
             items::must_match(Collection::Annotations, &item, if_match)?;
-            let old = geojson::annotation_from_feature(&item.value())?;
+            let old = item.annotation()?;
             must_have_another_revision(&old)?;
             let then = at_revision(transaction, id, revision)?;
             reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
@@ -253,8 +252,7 @@ fn at_revision(
         what: "revision",
         id: format!("{revision} of annotation {id}"),
     })?;
-    let value: Value = super::read_document("annotation", id.as_str(), &feature)?;
-    Ok(geojson::annotation_from_feature(&value)?)
+    items::read("annotation", id.as_str(), &feature, geojson::annotation_from_feature)
 }
 
 /// The status of an annotation that was withdrawn and comes back: what the reviews of its candidate give;
@@ -297,7 +295,7 @@ fn status_of_author(actor: &Actor) -> AnnotationStatus {
 
 fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
     let item = whether_hidden_or_not(change, id)?;
-    let annotation = geojson::annotation_from_feature(&item.value())?;
+    let annotation = item.annotation()?;
     if annotation.status == AnnotationStatus::Withdrawn {
         return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
     }
@@ -333,9 +331,10 @@ pub(super) fn of_candidate(
         .prepare_cached("SELECT feature FROM item WHERE candidate = ?1 AND collection = 'annotations'")?
         .query_row([candidate.as_str()], |row| row.get(0))
         .optional()?;
-    let Some(feature) = feature else { return Ok(None) };
-    let value: Value = super::read_document("annotation of candidate", candidate.as_str(), &feature)?;
-    Ok(Some(geojson::annotation_from_feature(&value)?))
+    let read = |feature: String| {
+        items::read("annotation of candidate", candidate.as_str(), &feature, geojson::annotation_from_feature)
+    };
+    feature.map(read).transpose()
 }
 
 /// What to call the step from one version to the next.

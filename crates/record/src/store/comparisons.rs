@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// When there is none of that id.
     pub fn candidate(&self, id: &CandidateId) -> Result<Candidate, RecordError> {
-        Ok(geojson::candidate_from_feature(&self.item(Collection::Candidates, id.as_str())?.value())?)
+        self.item(Collection::Candidates, id.as_str())?.candidate()
     }
 }
 
@@ -154,8 +154,7 @@ pub(super) fn candidate_ever(
     connection: &rusqlite::Connection,
     id: &CandidateId,
 ) -> Result<Candidate, RecordError> {
-    let item = items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?;
-    Ok(geojson::candidate_from_feature(&item.value())?)
+    items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?.candidate()
 }
 
 /// Comparisons of a site, newest first.

@@ -3,8 +3,18 @@
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
-use super::{Change, Store, condition::Sql, sight, writer::Transaction};
-use crate::{Timestamp, blobs::Sha256Hex, error::RecordError, events, geojson, id::SiteId};
+use super::{Change, Store, condition::Sql, read_document, sight, writer::Transaction};
+use crate::{
+    Timestamp,
+    annotation::Annotation,
+    blobs::Sha256Hex,
+    candidate::Candidate,
+    error::RecordError,
+    events,
+    geojson::{self, GeoJsonError},
+    id::SiteId,
+    site::Site,
+};
 
 /// One of the feature collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +90,35 @@ impl Item {
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.feature).expect("stored features are JSON that this crate wrote")
     }
+
+    /// The site that it is a feature of.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn site(&self) -> Result<Site, RecordError> {
+        read("site", &self.id, &self.feature, geojson::site_from_feature)
+    }
+
+    /// The same for a candidate.
+    pub(super) fn candidate(&self) -> Result<Candidate, RecordError> {
+        read("candidate", &self.id, &self.feature, geojson::candidate_from_feature)
+    }
+
+    /// The same for an annotation.
+    pub(super) fn annotation(&self) -> Result<Annotation, RecordError> {
+        read("annotation", &self.id, &self.feature, geojson::annotation_from_feature)
+    }
+}
+
+/// Reads a stored feature: that it cannot be read is no fault of who asks.
+pub(super) fn read<T>(
+    what: &'static str,
+    id: &str,
+    feature: &str,
+    from: fn(&Value) -> Result<T, GeoJsonError>,
+) -> Result<T, RecordError> {
+    let value: Value = read_document(what, id, feature)?;
+    from(&value).map_err(|source| RecordError::StoredFeature { what, id: id.to_owned(), source })
 }
 
 impl Store {

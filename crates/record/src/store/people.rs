@@ -219,18 +219,6 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
 }
 
 fn token((id, name, role, created, revoked): TokenRow) -> Result<Token, RecordError> {
-    let time = |text: &str| {
-        text.parse().map_err(|_| RecordError::Invalid {
-            field: "time of a token",
-            got: format!("{text:?}"),
-            wanted: "RFC 3339".to_owned(),
-        })
-    };
-    Ok(Token {
-        id: TokenId(id),
-        name,
-        role: role.parse()?,
-        created: time(&created)?,
-        revoked: revoked.as_deref().map(time).transpose()?,
-    })
+    let row = json!({"id": id, "name": name, "role": role, "created": created, "revoked": revoked});
+    serde_json::from_value(row).map_err(|source| RecordError::Stored { what: "token", id, source })
 }

@@ -181,7 +181,7 @@ pub(super) fn own_drawing_taken_back(
     let mut standing = reviews_of(change.transaction, candidate)?;
     standing.retain(|review| !review.undone);
     let is_own = standing.iter().all(|review| review.actor == change.actor.name);
-    if !is_own || !geojson::candidate_from_feature(&item.value())?.is_drawn() {
+    if !is_own || !item.candidate()?.is_drawn() {
         return Ok(false);
     }
     for review in &mut standing {
@@ -230,7 +230,7 @@ fn settle(
     kind: &str,
     subject: &Review,
 ) -> Result<ReviewOutcome, RecordError> {
-    let mut candidate = geojson::candidate_from_feature(&item.value())?;
+    let mut candidate = item.candidate()?;
     let reviews = reviews_of(change.transaction, &candidate.id)?;
     candidate.state = review::candidate_state(&reviews);
     let feature = geojson::candidate_feature(&candidate);
@@ -399,8 +399,8 @@ fn with_words(annotation: &Annotation, review: &Review) -> Result<Annotation, Re
     changed.confidence = review.confidence.or(changed.confidence);
     changed.title = review.title.clone().or(changed.title);
     changed.note = review.note.clone().or(changed.note);
-    if let Some(geometry) = &review.geometry {
-        changed.outline = geojson::stored_polygon(geometry)?;
+    if let Some(outline) = review.outline()? {
+        changed.outline = outline;
         changed.area_m2 = geojson::geodesic_area_m2(&changed.outline);
     }
     Ok(changed)

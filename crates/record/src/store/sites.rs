@@ -57,7 +57,7 @@ impl Store {
             let item = items::stored(transaction, Collection::Sites, id.as_str())?;
             items::must_match(Collection::Sites, &item, if_match)?;
             must_have_parent(transaction, id, draft.parent.as_ref())?;
-            let old = geojson::site_from_feature(&item.value())?;
+            let old = item.site()?;
             let site = Site {
                 name: draft.name,
                 parent: draft.parent,
@@ -98,7 +98,7 @@ impl Store {
                     change: "deleting it",
                 });
             }
-            let old = geojson::site_from_feature(&item.value())?;
+            let old = item.site()?;
             let site = Site { revision: old.revision + 1, updated: change.time, ..old };
             written(&site, true).write(&change, "site.deleted")
         })
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// When there is none of that id.
     pub fn site(&self, id: &SiteId) -> Result<Site, RecordError> {
-        Ok(geojson::site_from_feature(&self.item(Collection::Sites, id.as_str())?.value())?)
+        self.item(Collection::Sites, id.as_str())?.site()
     }
 }
 
@@ -182,7 +182,7 @@ fn must_have_parent(
             });
         }
         let item = items::stored(transaction, Collection::Sites, site.as_str())?;
-        above = geojson::site_from_feature(&item.value())?.parent;
+        above = item.site()?.parent;
     }
     Ok(())
 }

@@ -652,7 +652,7 @@ fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError
         candidate: None,
         outline: match &feature["geometry"] {
             // what stays is not asked for its form again
-            same if Some(same) == stored => geojson::stored_polygon(same)?,
+            same if Some(same) == stored => geojson::stored_outline(feature)?,
             given => geojson::read_polygon(given)?,
         },
         structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,

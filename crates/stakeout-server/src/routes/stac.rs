@@ -234,7 +234,7 @@ fn queryables_at(base: &Base, path: &str) -> Value {
 
 fn sites(app: &App) -> Result<Vec<Site>, ApiError> {
     let page = app.store.items(&Query::first(Collection::Sites, SITES_MAX))?;
-    page.items.iter().map(|item| Ok(record::geojson::site_from_feature(&item.value())?)).collect()
+    page.items.iter().map(|item| Ok(item.site()?)).collect()
 }
 
 #[cfg(test)]
