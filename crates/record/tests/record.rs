@@ -1407,6 +1407,26 @@ fn a_draft_that_no_comparison_shows_is_confirmed_by_a_reviewer_who_changes_it() 
 }
 
 #[test]
+fn a_drawn_annotation_comes_back_in_the_status_in_which_it_was_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add_site(&store, "February 11 plant");
+    let (ann, rob) = (actor("ann", Role::Analyst), actor("rob", Role::Reviewer));
+    let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
+    store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
+    store.withdraw_annotation(&rob, &made.id, IfMatch::Any).unwrap();
+    let undone = store.restore_annotation(&ann, &made.id, IfMatch::Any, 1);
+    assert!(matches!(undone, Err(RecordError::Forbidden { .. })), "a draft of then is none now: {undone:?}");
+    for revision in [1, 3] {
+        let back = store.restore_annotation(&rob, &made.id, IfMatch::Any, revision).unwrap();
+        assert_eq!(back.status, AnnotationStatus::Confirmed, "by revision {revision}");
+        assert_eq!(store.annotation(&made.id).unwrap(), back);
+        store.withdraw_annotation(&rob, &made.id, IfMatch::Any).unwrap();
+    }
+    assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
 fn who_withdraws_a_drawing_that_nobody_else_spoke_for_takes_it_out_of_the_queue() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);

@@ -149,7 +149,7 @@ impl Store {
             let then = at_revision(transaction, id, revision)?;
             reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
             let status = match old.status {
-                AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
+                AnnotationStatus::Withdrawn => status_again(&change, &old)?,
                 status => status,
             };
             if status != AnnotationStatus::Draft {
@@ -255,14 +255,26 @@ fn at_revision(
     items::read("annotation", id.as_str(), &feature, geojson::annotation_from_feature)
 }
 
+/// What an annotation said when it was last in the collection, from the event that made it so.
+fn last_in_collection(
+    connection: &rusqlite::Connection,
+    id: &AnnotationId,
+) -> Result<Annotation, RecordError> {
+    let feature: String = connection
+        .prepare_cached(
+            "SELECT json_extract(change, '$.feature') FROM event
+             WHERE subject = ?1 AND NOT json_extract(change, '$.hidden') ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([format!("annotation/{id}")], |row| row.get(0))?;
+    items::read("annotation", id.as_str(), &feature, geojson::annotation_from_feature)
+}
+
 /// The status of an annotation that was withdrawn and comes back: what the reviews of its candidate give;
-/// for a drawn one the status it had.
-fn status_again(
-    change: &Change<'_>,
-    old: &Annotation,
-    then: &Annotation,
-) -> Result<AnnotationStatus, RecordError> {
-    let Some(candidate) = &old.candidate else { return Ok(then.status) };
+/// for one without a candidate the status in which it was withdrawn, whichever revision comes back.
+fn status_again(change: &Change<'_>, old: &Annotation) -> Result<AnnotationStatus, RecordError> {
+    let Some(candidate) = &old.candidate else {
+        return Ok(last_in_collection(change.transaction, &old.id)?.status);
+    };
     let reviews = reviews::reviews_of(change.transaction, candidate)?;
     if let Some(status) = review::annotation_status(&reviews) {
         return Ok(status);
