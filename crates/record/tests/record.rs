@@ -1568,6 +1568,8 @@ fn a_site_with_annotations_alone_is_not_empty() {
     assert!(refused.to_string().contains("annotations"), "{refused}");
     store.withdraw_annotation(&admin, &made.id, IfMatch::Any).unwrap();
     store.delete_site(&admin, &site, IfMatch::Any).unwrap();
+    let back = store.restore_annotation(&admin, &made.id, IfMatch::Any, 1).unwrap_err();
+    assert!(back.to_string().contains("which was deleted"), "{back}");
 }
 
 #[test]

@@ -130,8 +130,9 @@ impl Store {
     /// confidence, construction window. A withdrawn annotation comes back with it.
     ///
     /// # Errors
-    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its candidate is
-    /// confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers anything.
+    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its site was
+    /// deleted, its candidate is confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers
+    /// anything.
     pub fn restore_annotation(
         &self,
         actor: &Actor,
@@ -146,6 +147,7 @@ impl Store {
             items::must_match(Collection::Annotations, &item, if_match)?;
             let old = item.annotation()?;
             must_have_another_revision(&old)?;
+            must_have_site(transaction, &old)?;
             let then = at_revision(transaction, id, revision)?;
             reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
             let status = match old.status {
@@ -326,6 +328,22 @@ fn must_have_another_revision(annotation: &Annotation) -> Result<(), RecordError
         state: format!("at revision {}, the last", annotation.revision),
         change: "changing it again",
     })
+}
+
+/// A site is deleted once all annotations in it are withdrawn: none comes back after that.
+fn must_have_site(
+    transaction: &rusqlite::Connection,
+    annotation: &Annotation,
+) -> Result<(), RecordError> {
+    match items::stored(transaction, Collection::Sites, annotation.site.as_str()) {
+        Err(RecordError::NotFound { .. }) => Err(RecordError::Conflict {
+            what: "annotation",
+            id: annotation.id.to_string(),
+            state: format!("one of the site {}, which was deleted", annotation.site),
+            change: "restoring it",
+        }),
+        found => found.map(drop),
+    }
 }
 
 /// An annotation, withdrawn or not, that the actor may see.
