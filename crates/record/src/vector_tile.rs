@@ -15,6 +15,8 @@ use crate::{antimeridian, error::RecordError, geojson};
 
 /// Most features in a tile.
 pub const FEATURES_PER_TILE_MAX: u32 = 5_000;
+/// Most bytes that the features of a tile have as GeoJSON.
+pub const TILE_FEATURE_BYTES_MAX: u64 = 16 << 20;
 /// Deepest zoom: 2 cm a pixel at the equator with 256 px tiles.
 pub const ZOOM_MAX: u32 = 22;
 /// Units along the side of a tile.

@@ -43,7 +43,7 @@ const PARAMETERS: [&str; 12] = [
     "f",
 ];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
-const PAGE_FORM: u32 = 3;
+const PAGE_FORM: u32 = 4;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// What a feature is sent as.
@@ -149,14 +149,12 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
         boxes = parameters.boxes_in(&way)?;
     }
     Ok(Query {
-        collection,
-        reader: None,
         site: parameters.get("site").map(str::to_owned),
         boxes,
         interval_ms: parameters.interval_ms()?,
         filter: Filter::all(filters),
-        limit: limit.min(u64::from(app.config.limit_max)) as u32,
         start,
+        ..Query::first(collection, limit.min(u64::from(app.config.limit_max)) as u32)
     })
 }
 
