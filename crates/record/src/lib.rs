@@ -45,7 +45,7 @@ pub use site::Site;
 pub use store::{
     Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, Look, NewComparison, NewPlacement,
     Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery,
-    SeenReviews, SiteSummary, SortKey, Standing, Store,
+    SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
 };
 pub use taxonomy::{StructureType, Taxonomy};
 pub use token::{NewToken, Token, person_name};

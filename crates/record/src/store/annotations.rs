@@ -17,6 +17,18 @@ use crate::{
     review,
 };
 
+/// Most bytes of the versions of an annotation that are told together.
+const VERSIONS_BYTES_MAX: usize = 8 << 20;
+
+/// What was said of an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// The newest versions, oldest first, each as the event that made it.
+    pub events: Vec<Event>,
+    /// How many older ones are left out, since all together would be too long.
+    pub left_out: u64,
+}
+
 impl Store {
     /// Records an annotation that a person drew. Its id, times, author, area and revision are set here;
     /// its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
@@ -176,8 +188,7 @@ impl Store {
             .exists([id.as_str()])?)
     }
 
-    /// All versions of an annotation, oldest first, each as the event that made it. Readable for
-    /// withdrawn annotations too, by who may see it ([`Actor::reader`]).
+    /// The versions of an annotation. Readable for withdrawn annotations too, by who may see it ([`Actor::reader`]).
     ///
     /// # Errors
     /// When there never was an annotation of that id.
@@ -185,15 +196,16 @@ impl Store {
         &self,
         reader: Option<&str>,
         id: &AnnotationId,
-    ) -> Result<Vec<Event>, RecordError> {
+    ) -> Result<Versions, RecordError> {
         let connection = self.read()?;
         let snapshot = connection.unchecked_transaction()?;
         let hidden = sight::hidden_by(&snapshot, reader, Collection::Annotations, id.as_str())?;
-        let versions = events::of_subject(&snapshot, &format!("annotation/{id}"))?;
-        if versions.is_empty() || hidden.is_some() {
+        let (events, left_out) =
+            events::newest_of_subject(&snapshot, &format!("annotation/{id}"), VERSIONS_BYTES_MAX)?;
+        if events.is_empty() || hidden.is_some() {
             return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
         }
-        Ok(versions)
+        Ok(Versions { events, left_out })
     }
 }
 

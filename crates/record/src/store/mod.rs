@@ -35,6 +35,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
+pub use annotations::Versions;
 pub use comparisons::NewComparison;
 pub use drawing::Drawing;
 pub use extent::Extent;

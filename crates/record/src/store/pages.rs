@@ -369,7 +369,6 @@ fn listed_page(
     columns: &'static str,
     visit: Visit<'_>,
 ) -> Result<Surroundings, RecordError> {
-    let below = |n: i64| list.partition_point(|number| *number < n);
     let (start, end) = match query.start {
         PageStart::First => (0, list.len()),
         PageStart::Offset(skipped) => {
@@ -377,7 +376,7 @@ fn listed_page(
         }
         PageStart::At(Cursor::After(n)) => (list.partition_point(|number| *number <= n), list.len()),
         PageStart::At(Cursor::Before(n)) => {
-            let end = below(n);
+            let end = list.partition_point(|number| *number < n);
             let back = list[..end].iter().rev();
             (end - visit_listed(snapshot, query, seen, back, "n", &mut |_| Ok(()))?, end)
         }

@@ -541,7 +541,7 @@ pub(super) fn tell(app: &App, actor: &Actor, annotation: &Annotation) {
     }
 }
 
-/// All versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place
+/// The versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place
 /// that tells theirs.
 pub(crate) async fn versions(
     State(app): State<App>,
@@ -553,13 +553,17 @@ pub(crate) async fn versions(
 ) -> Result<Response, ApiError> {
     parameters.only(&["f"])?;
     let path = format!("{ANNOTATIONS}/{id}/versions");
-    let (events, item) = app
+    let (versions, item) = app
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             Ok((app.store.annotation_versions(actor.reader(), &AnnotationId(id))?, item))
         })
         .await?;
-    let document = json!({"versions": events, "etag": etag::quoted(&item.sha256)});
+    let document = json!({
+        "versions": versions.events,
+        "left_out": versions.left_out,
+        "etag": etag::quoted(&item.sha256),
+    });
     ogc::answered(&parameters, &headers, &base, &path, "All that was said of it", &document, JSON)
 }
 
