@@ -94,6 +94,9 @@ pub enum RecordError {
     /// The database refused.
     #[error("the database failed")]
     Database(#[source] rusqlite::Error),
+    /// No room for the database on its disk.
+    #[error("the disk of the database is full")]
+    DiskFull,
     /// A question that the database could not answer in time, or that no reader was free for.
     #[error("reading took longer than {limit_s} s; ask for less, or with a simpler filter")]
     TooSlow {
@@ -165,6 +168,7 @@ impl From<rusqlite::Error> for RecordError {
             Some(rusqlite::ErrorCode::OperationInterrupted) => {
                 RecordError::TooSlow { limit_s: crate::store::READ_S_MAX }
             }
+            Some(rusqlite::ErrorCode::DiskFull) => RecordError::DiskFull,
             _ => RecordError::Database(error),
         }
     }

@@ -166,6 +166,10 @@ impl ApiError {
         if !is_full(error) {
             return ApiError::internal(error);
         }
+        ApiError::disk_full(became)
+    }
+
+    fn disk_full(became: &str) -> ApiError {
         let detail = format!("the disk of the server is full; {became}");
         ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
     }
@@ -269,6 +273,7 @@ impl From<RecordError> for ApiError {
             RecordError::Io { source, .. } if is_full(&source) => {
                 ApiError::unwritten(&source, "nothing of the request is kept")
             }
+            RecordError::DiskFull => ApiError::disk_full("nothing of the request is kept"),
             other => ApiError::internal(&other),
         }
     }
@@ -320,5 +325,13 @@ mod tests {
         {
             assert_eq!(ApiError::from(broken).status(), StatusCode::INTERNAL_SERVER_ERROR);
         }
+    }
+    #[test]
+    fn a_full_disk_of_the_database_is_told_as_one_of_files_is() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let of_files = RecordError::Io { path: "blobs".into(), action: "written", source: full };
+        let [database, files] = [RecordError::DiskFull, of_files].map(ApiError::from);
+        assert_eq!(database.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!((files.status(), files.detail()), (database.status(), database.detail()));
     }
 }
