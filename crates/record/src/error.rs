@@ -58,6 +58,14 @@ pub enum RecordError {
         /// What was asked for.
         change: &'static str,
     },
+    /// No more jobs are taken now.
+    #[error("{jobs_max} jobs {what}, as many as may; try again later")]
+    Full {
+        /// What those do that are there, such as `wait`.
+        what: &'static str,
+        /// How many may.
+        jobs_max: u64,
+    },
     /// The role does not allow it.
     #[error("{actor} is {role} but {action} takes {wanted}")]
     Forbidden {

@@ -380,6 +380,25 @@ fn jobs_survive_a_restart() {
 }
 
 #[test]
+fn a_queue_that_is_full_takes_no_more_jobs_of_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ann) = (Store::open(folder.path()).unwrap(), actor("ann", Role::Analyst));
+    let enqueue = || store.enqueue(&ann, "detect-new-structures", json!({}));
+    let begin = |kind| store.begin_job(&ann, kind, json!({}), "runs");
+    enqueue().unwrap();
+    tamper(
+        folder.path(),
+        "WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 999)
+         INSERT INTO job (id, status, document) SELECT more.n, status, document FROM more, job",
+    );
+    assert!(matches!(enqueue(), Err(RecordError::Full { jobs_max: 1_000, .. })));
+    tamper(folder.path(), "UPDATE job SET status = 'running'");
+    assert!(enqueue().is_ok());
+    assert!(begin("prepare-scene").is_ok(), "comparisons that run are no scenes being prepared");
+    assert!(matches!(begin("detect-new-structures"), Err(RecordError::Full { .. })));
+}
+
+#[test]
 fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -17,9 +17,9 @@ use crate::{
     job::{Job, JobStatus},
 };
 
-/// Most jobs that may wait at a time.
+/// Most jobs of a kind that may wait at a time.
 const JOBS_WAITING_MAX: u64 = 1_000;
-/// Most jobs that may run at a time whose work began with a request.
+/// Most jobs of a kind that may run at a time, where their work began with a request.
 const JOBS_BEGUN_MAX: u64 = 1_000;
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
         actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
-            must_have_room(transaction, JobStatus::Accepted, JOBS_WAITING_MAX)?;
+            must_have_room(transaction, kind, (JobStatus::Accepted, "wait"), JOBS_WAITING_MAX)?;
             added(&change, new(&change, kind, input, JobStatus::Accepted, "waits for its turn"))
         })
     }
@@ -50,7 +50,7 @@ impl Store {
         actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
             let change = Change::begin(transaction, actor);
-            must_have_room(transaction, JobStatus::Running, JOBS_BEGUN_MAX)?;
+            must_have_room(transaction, kind, (JobStatus::Running, "run"), JOBS_BEGUN_MAX)?;
             let job = new(&change, kind, input, JobStatus::Running, message);
             added(&change, Job { started: Some(change.time), ..job })
         })
@@ -200,19 +200,18 @@ impl Store {
     }
 }
 
-fn must_have_room(transaction: &Connection, status: JobStatus, jobs_max: u64) -> Result<(), RecordError> {
+fn must_have_room(
+    transaction: &Connection,
+    kind: &str,
+    (status, what): (JobStatus, &'static str),
+    jobs_max: u64,
+) -> Result<(), RecordError> {
     let jobs: u64 = transaction
-        .prepare_cached("SELECT count(*) FROM job WHERE status = ?1")?
-        .query_row([status.as_str()], |row| row.get(0))?;
-    if jobs < jobs_max {
-        return Ok(());
-    }
-    Err(RecordError::Conflict {
-        what: "queue",
-        id: "of jobs".to_owned(),
-        state: format!("full ({jobs} jobs are {})", status.as_str()),
-        change: "adding another",
-    })
+        .prepare_cached(
+            "SELECT count(*) FROM job WHERE status = ?1 AND json_extract(document, '$.kind') = ?2",
+        )?
+        .query_row([status.as_str(), kind], |row| row.get(0))?;
+    if jobs < jobs_max { Ok(()) } else { Err(RecordError::Full { what, jobs_max }) }
 }
 
 fn new(change: &Change<'_>, kind: &str, input: Value, status: JobStatus, message: &str) -> Job {
