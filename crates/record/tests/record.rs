@@ -1583,14 +1583,23 @@ fn versions_that_are_too_long_together_are_told_from_the_newest_and_the_rest_is_
 }
 
 #[test]
-fn an_earlier_image_is_no_after_image() {
+fn an_earlier_image_is_no_after_image_nor_is_the_same_one_or_one_of_another_site() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let site = add_site(&store, "February 11 plant");
     let new = comparison(&store, &site, 1);
-    let turned = NewComparison { before: new.after.clone(), after: new.before.clone(), ..new };
-    let refused = store.add_comparison(&actor("ann", Role::Analyst), turned).unwrap_err();
-    assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+    let ann = actor("ann", Role::Analyst);
+    let elsewhere = add_scene(&store, &add_site(&store, "Annex"), "2024-10-21T02:25:00Z");
+    for after in [&new.before, &new.after, &elsewhere] {
+        let refused = store.enqueue_comparison(&ann, "detect", [&new.after, after], json!({})).unwrap_err();
+        assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+        let other = NewComparison { before: new.after.clone(), after: after.clone(), ..new.clone() };
+        let refused = store.add_comparison(&ann, other).unwrap_err();
+        assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+    }
+    let job = store.enqueue_comparison(&ann, "detect", [&new.before, &new.after], json!({"model": "m"}));
+    let input = json!({"before": new.before, "after": new.after, "model": "m"});
+    assert_eq!(job.unwrap().input, input);
 }
 
 #[test]

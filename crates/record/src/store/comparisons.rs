@@ -15,6 +15,7 @@ use crate::{
     events::{Actor, Role},
     geojson,
     id::{CandidateId, ComparisonId, SceneId, SiteId},
+    scene::Scene,
 };
 
 /// What a detector said of two scenes.
@@ -38,7 +39,7 @@ impl Store {
     /// Records a comparison and all its candidates, or nothing.
     ///
     /// # Errors
-    /// When a scene is not there, the scenes are of two sites, an outline is none, or the role is less than analyst.
+    /// When a scene is not there, the scenes cannot be compared, an outline is none, or the role is less than analyst.
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
         must_have_outlines(&new)?;
@@ -102,22 +103,7 @@ pub(super) fn must_have_outlines(new: &NewComparison) -> Result<(), RecordError>
 
 /// Records a comparison and all its candidates, whose outlines were looked at.
 pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
-    let before = scenes::scene(change.transaction, &new.before)?;
-    let after = scenes::scene(change.transaction, &new.after)?;
-    if before.site != after.site {
-        return Err(RecordError::Invalid {
-            field: "after",
-            got: format!("a scene of site {}", after.site),
-            wanted: format!("a scene of site {}", before.site),
-        });
-    }
-    if after.facts.datetime < before.facts.datetime {
-        return Err(RecordError::Invalid {
-            field: "after",
-            got: format!("a scene of {}", after.facts.datetime),
-            wanted: format!("one of {} or later, when before was taken", before.facts.datetime),
-        });
-    }
+    let [before, after] = comparable(change.transaction, [&new.before, &new.after])?;
     let comparison = Comparison {
         id: ComparisonId::random(),
         site: before.site.clone(),
@@ -135,6 +121,25 @@ pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Compariso
         new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
     record(change, &comparison, &candidates)?;
     Ok(comparison)
+}
+
+/// Reads two scenes that may be compared: two images of one site, from the earlier to the later.
+pub(super) fn comparable(
+    connection: &rusqlite::Connection,
+    [before, after]: [&SceneId; 2],
+) -> Result<[Scene; 2], RecordError> {
+    let (before, after) = (scenes::scene(connection, before)?, scenes::scene(connection, after)?);
+    let wanted = if before.site != after.site {
+        format!("a scene of the site of before ({})", before.site)
+    } else if before.id == after.id {
+        "another scene than before".to_owned()
+    } else if after.facts.datetime < before.facts.datetime {
+        format!("a scene taken no earlier than before ({})", before.facts.datetime)
+    } else {
+        return Ok([before, after]);
+    };
+    let got = format!("{} of site {}, taken at {}", after.id, after.site, after.facts.datetime);
+    Err(RecordError::Invalid { field: "after", got, wanted })
 }
 
 pub(super) fn stored(

@@ -1,7 +1,7 @@
 //! Jobs: kept in the database, so that they survive a restart.
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Change, Store,
@@ -13,7 +13,7 @@ use crate::{
     candidate::Comparison,
     error::RecordError,
     events::{Actor, Role},
-    id::JobId,
+    id::{JobId, SceneId},
     job::{Job, JobStatus},
 };
 
@@ -23,16 +23,33 @@ const JOBS_WAITING_MAX: u64 = 1_000;
 const JOBS_BEGUN_MAX: u64 = 1_000;
 
 impl Store {
-    /// Puts a job in the queue.
+    /// Puts a job in the queue whose input nobody looks at, as tests do.
     ///
     /// # Errors
     /// When the queue is full or the role is less than analyst.
+    #[doc(hidden)]
     pub fn enqueue(&self, actor: &Actor, kind: &str, input: Value) -> Result<Job, RecordError> {
         actor.must_be(Role::Analyst, "starting a job")?;
+        self.write(|transaction| enqueued(&Change::begin(transaction, actor), kind, input))
+    }
+
+    /// Puts the comparison of two scenes in the queue, by their ids as `before` and `after` of its input.
+    ///
+    /// # Errors
+    /// When a scene is not there, the scenes cannot be compared, the queue is full or the role is less than analyst.
+    pub fn enqueue_comparison(
+        &self,
+        actor: &Actor,
+        kind: &str,
+        scenes: [&SceneId; 2],
+        mut input: Value,
+    ) -> Result<Job, RecordError> {
+        actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            must_have_room(transaction, kind, (JobStatus::Accepted, "wait"), JOBS_WAITING_MAX)?;
-            added(&change, new(&change, kind, input, JobStatus::Accepted, "waits for its turn"))
+            let [before, after] = comparisons::comparable(transaction, scenes)?;
+            input["before"] = json!(before.id);
+            input["after"] = json!(after.id);
+            enqueued(&Change::begin(transaction, actor), kind, input)
         })
     }
 
@@ -198,6 +215,11 @@ impl Store {
         let rows = statement.query_map([limit], stored_job)?.collect::<Result<Vec<_>, _>>()?;
         rows.into_iter().map(complete).collect()
     }
+}
+
+fn enqueued(change: &Change<'_>, kind: &str, input: Value) -> Result<Job, RecordError> {
+    must_have_room(change.transaction, kind, (JobStatus::Accepted, "wait"), JOBS_WAITING_MAX)?;
+    added(change, new(change, kind, input, JobStatus::Accepted, "waits for its turn"))
 }
 
 fn must_have_room(
