@@ -130,10 +130,11 @@ impl Store {
         })
     }
 
-    /// Reads an annotation.
+    /// Reads an annotation as it is, whoever may see it, as tests do.
     ///
     /// # Errors
     /// When there is none of that id in the collection.
+    #[doc(hidden)]
     pub fn annotation(&self, id: &AnnotationId) -> Result<Annotation, RecordError> {
         self.item(Collection::Annotations, id.as_str())?.annotation()
     }

@@ -36,10 +36,11 @@ pub struct NewComparison {
 }
 
 impl Store {
-    /// Records a comparison and all its candidates, or nothing.
+    /// Records a comparison and all its candidates, or nothing, without a job that found them, as tests do.
     ///
     /// # Errors
     /// When a scene is not there, the scenes cannot be compared, an outline is none, or the role is less than analyst.
+    #[doc(hidden)]
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
         must_have_outlines(&new)?;
@@ -84,10 +85,11 @@ impl Store {
             .collect()
     }
 
-    /// Reads a candidate.
+    /// Reads a candidate as it is, whoever may see it, as tests do.
     ///
     /// # Errors
     /// When there is none of that id.
+    #[doc(hidden)]
     pub fn candidate(&self, id: &CandidateId) -> Result<Candidate, RecordError> {
         self.item(Collection::Candidates, id.as_str())?.candidate()
     }

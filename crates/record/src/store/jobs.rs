@@ -112,7 +112,7 @@ impl Store {
     /// where the job does not run any more, as one that was dismissed meanwhile: nothing is recorded then.
     ///
     /// # Errors
-    /// As [`Store::add_comparison`], and when the job is not there.
+    /// When the job or a scene is not there, the scenes cannot be compared or an outline is none.
     pub fn finish_job(
         &self,
         id: &JobId,

@@ -173,20 +173,6 @@ impl Store {
         Ok(self.read()?.query_row("SELECT 1", [], |_| Ok(()))?)
     }
 
-    /// Events after a number, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn events_after(&self, seq: u64, limit: u32) -> Result<Vec<Event>, RecordError> {
-        let reader = self.read()?;
-        let mut statement = reader.prepare_cached(
-            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
-             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )?;
-        let events = statement.query_map((seq, limit), Event::from_row)?.collect::<Result<_, _>>()?;
-        Ok(events)
-    }
-
     /// Events of one subject, oldest first.
     ///
     /// # Errors

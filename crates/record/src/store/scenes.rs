@@ -33,19 +33,21 @@ pub struct NewPlacement {
 }
 
 impl Store {
-    /// Records a scene whose blobs are kept already.
+    /// Records a scene whose blobs are kept already, as tests do.
     ///
     /// # Errors
     /// When the site or a blob is not there, or the role is less than analyst.
+    #[doc(hidden)]
     pub fn add_scene(&self, actor: &Actor, site: &SiteId, facts: NewScene) -> Result<Scene, RecordError> {
         self.receive_scene(actor, site, None, facts, [], None)
     }
 
-    /// The same with files that are kept if the scene is recorded, and under an id that the caller may choose; one that
-    /// was ever given is not given again. A running job that made the scene ends with it.
+    /// Records a scene with files that are kept if it is, and under an id that the caller may choose; one that was ever
+    /// given is not given again. A running job that made the scene ends with it.
     ///
     /// # Errors
-    /// As [`Store::add_scene`], and when a file cannot be kept, the id is taken or none, or the job does not run any more.
+    /// When the site or a blob is not there, a file cannot be kept, the id is taken or none, the job does not run any more,
+    /// or the role is less than analyst.
     pub fn receive_scene<const N: usize>(
         &self,
         actor: &Actor,
