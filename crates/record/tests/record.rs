@@ -1149,6 +1149,21 @@ fn a_drawing_that_is_taken_back_is_gone_unless_somebody_else_spoke_for_it() {
 }
 
 #[test]
+fn what_a_detector_found_without_a_score_is_not_drawn_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let ann = actor("ann", Role::Analyst);
+    let candidates = vec![NewCandidate { score: None, ..found(0) }];
+    store.add_comparison(&ann, NewComparison { candidates, ..comparison(&store, &site, 0) }).unwrap();
+    let page = store.items(&Query::first(Collection::Candidates, 1)).unwrap();
+    let id = CandidateId(page.items[0].id.clone());
+    let said = store.add_review(&ann, &id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &said.review.id).unwrap();
+    assert_eq!(store.candidate(&id).unwrap().state, CandidateState::Pending);
+}
+
+#[test]
 fn a_second_person_who_could_not_see_them_does_not_overwrite_the_first_words() {
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);
