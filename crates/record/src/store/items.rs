@@ -328,3 +328,65 @@ pub(super) fn word(value: impl serde::Serialize) -> Option<String> {
 pub(super) fn polygon_bounds(polygon: &geo::Polygon<f64>) -> [f64; 4] {
     geojson::flat_bounds(polygon)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serialize, de::DeserializeOwned};
+
+    use super::*;
+    use crate::{
+        agreement::{Opinion, OpinionPair, agreement},
+        annotation::{AnnotationStatus, Confidence},
+        candidate::{CandidateState, Change},
+        id::{CandidateId, ComparisonId},
+        review::Verdict,
+        schema::{Kind, properties},
+    };
+
+    /// Serde's words for all values of a plain enum, in their order, as it tells them to who has another word.
+    fn words<T: Serialize + DeserializeOwned>() -> Vec<String> {
+        let refused = serde_json::from_value::<T>("?".into()).err().unwrap().to_string();
+        // every other piece between backquotes is a word; the first is the one that was refused
+        let words: Vec<String> = refused.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        let again = |told: &String| word(serde_json::from_value::<T>(told.as_str().into()).unwrap());
+        assert!(words.iter().all(|told| again(told).as_ref() == Some(told)), "{refused}");
+        words
+    }
+
+    #[test]
+    fn what_can_be_asked_for_has_all_words_that_are_written() {
+        for (collection, name, wanted) in [
+            (Collection::Candidates, "state", words::<CandidateState>()),
+            (Collection::Candidates, "change", words::<Change>()),
+            (Collection::Annotations, "change", words::<Change>()),
+            (Collection::Annotations, "confidence", words::<Confidence>()),
+            (Collection::Annotations, "status", words::<AnnotationStatus>()),
+        ] {
+            let property = properties(collection).iter().find(|property| property.name == name).unwrap();
+            assert!(matches!(property.kind, Kind::Words(words) if words == wanted), "{property:?} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn agreement_is_told_in_the_words_of_verdicts() {
+        let wanted = words::<Verdict>();
+        let opinion = |verdict: &str| Opinion {
+            person: "ann".to_owned(),
+            verdict: serde_json::from_value(verdict.into()).unwrap(),
+            structure_type: None,
+            outline: geo::Polygon::new(geo::LineString::new(Vec::new()), Vec::new()),
+        };
+        let pair = |verdict: &String| OpinionPair {
+            candidate: CandidateId("a".to_owned()),
+            comparison: ComparisonId("b".to_owned()),
+            first: opinion(verdict),
+            second: opinion("reject"),
+        };
+        let told = agreement(&wanted.iter().map(pair).collect::<Vec<_>>()).verdicts.classes;
+        let mut told: Vec<String> = told.into_iter().map(|class| class.class).collect();
+        let mut wanted = wanted;
+        told.sort();
+        wanted.sort();
+        assert_eq!(told, wanted);
+    }
+}
