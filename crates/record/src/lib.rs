@@ -43,9 +43,9 @@ pub use scene::{
 };
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, Look, NewComparison, NewPlacement,
-    Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery,
-    SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
+    AwaitedLook, Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, NewComparison,
+    NewPlacement, Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage,
+    SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
 };
 pub use taxonomy::{StructureType, Taxonomy};
 pub use token::{NewToken, Token, person_name};

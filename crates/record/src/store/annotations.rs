@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::{
-    Change, REVISIONS_MAX, Store, comparisons, drawing,
+    REVISIONS_MAX, Store, Writing, comparisons, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
@@ -38,7 +38,7 @@ impl Store {
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
     pub fn create_annotation(&self, actor: &Actor, drawn: Annotation) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "drawing an annotation")?;
-        self.write(|transaction| draw(&Change::begin(transaction, actor), drawn))
+        self.write(|transaction| draw(&Writing::begin(transaction, actor), drawn))
     }
 
     /// Records many annotations, each under an event of its own, or none of them.
@@ -52,8 +52,8 @@ impl Store {
     ) -> Result<Vec<Annotation>, RecordError> {
         actor.must_be(Role::Analyst, "drawing annotations")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            drawn.into_iter().map(|drawn| draw(&change, drawn)).collect()
+            let writing = Writing::begin(transaction, actor);
+            drawn.into_iter().map(|drawn| draw(&writing, drawn)).collect()
         })
     }
 
@@ -72,8 +72,8 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "changing an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let old = current(&change, id, if_match)?;
+            let writing = Writing::begin(transaction, actor);
+            let old = current(&writing, id, if_match)?;
             must_have_another_revision(&old)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
@@ -88,8 +88,8 @@ impl Store {
             }
             reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
             let status = status_when_changed(&old, actor);
-            let annotation = Annotation { status, ..with_content(old.clone(), drawn, change.time) };
-            written(&annotation).write(&change, kind(&old, &annotation))?;
+            let annotation = Annotation { status, ..with_content(old.clone(), drawn, writing.time) };
+            written(&annotation).write(&writing, kind(&old, &annotation))?;
             Ok(annotation)
         })
     }
@@ -108,24 +108,24 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "withdrawing an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let old = current(&change, id, if_match)?;
+            let writing = Writing::begin(transaction, actor);
+            let old = current(&writing, id, if_match)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "withdrawing an annotation that is not a draft")?;
             }
             if let Some(candidate) = &old.candidate
-                && reviews::own_drawing_taken_back(&change, candidate)?
+                && reviews::own_drawing_taken_back(&writing, candidate)?
             {
-                let item = whether_hidden_or_not(&change, id)?;
+                let item = whether_hidden_or_not(&writing, id)?;
                 return item.annotation();
             }
             let annotation = Annotation {
                 status: AnnotationStatus::Withdrawn,
-                updated: change.time,
+                updated: writing.time,
                 revision: old.revision + 1,
                 ..old
             };
-            written(&annotation).write(&change, "annotation.withdrawn")?;
+            written(&annotation).write(&writing, "annotation.withdrawn")?;
             Ok(annotation)
         })
     }
@@ -155,8 +155,8 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "restoring an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let item = whether_hidden_or_not(&change, id)?;
+            let writing = Writing::begin(transaction, actor);
+            let item = whether_hidden_or_not(&writing, id)?;
             items::must_match(Collection::Annotations, &item, if_match)?;
             let old = item.annotation()?;
             must_have_another_revision(&old)?;
@@ -164,14 +164,14 @@ impl Store {
             let then = at_revision(transaction, id, revision)?;
             reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
             let status = match old.status {
-                AnnotationStatus::Withdrawn => status_again(&change, &old)?,
+                AnnotationStatus::Withdrawn => status_again(&writing, &old)?,
                 status => status,
             };
             if status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "restoring an annotation that is not a draft")?;
             }
-            let annotation = Annotation { status, ..with_content(old, then, change.time) };
-            written(&annotation).write(&change, "annotation.restored")?;
+            let annotation = Annotation { status, ..with_content(old, then, writing.time) };
+            written(&annotation).write(&writing, "annotation.restored")?;
             Ok(annotation)
         })
     }
@@ -210,25 +210,25 @@ impl Store {
     }
 }
 
-fn draw(change: &Change<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
-    items::stored(change.transaction, Collection::Sites, drawn.site.as_str())?;
-    reviews::must_be_structure_type(change.transaction, drawn.structure_type.as_deref())?;
+fn draw(writing: &Writing<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
+    items::stored(writing.transaction, Collection::Sites, drawn.site.as_str())?;
+    reviews::must_be_structure_type(writing.transaction, drawn.structure_type.as_deref())?;
     let annotation = Annotation {
         id: AnnotationId::random(),
-        status: status_of_author(change.actor),
+        status: status_of_author(writing.actor),
         area_m2: geojson::geodesic_area_m2(&drawn.outline),
-        created: change.time,
-        created_by: change.actor.name.clone(),
-        updated: change.time,
+        created: writing.time,
+        created_by: writing.actor.name.clone(),
+        updated: writing.time,
         revision: 1,
         ..drawn
     };
     if annotation.status == AnnotationStatus::Draft
-        && let Some(comparison) = drawing::comparison_showing(change, &annotation)?
+        && let Some(comparison) = drawing::comparison_showing(writing, &annotation)?
     {
-        return drawing::drawn_elsewhere(change, &comparison, annotation);
+        return drawing::drawn_elsewhere(writing, &comparison, annotation);
     }
-    written(&annotation).write(change, "annotation.created")?;
+    written(&annotation).write(writing, "annotation.created")?;
     Ok(annotation)
 }
 
@@ -286,15 +286,15 @@ fn last_in_collection(
 
 /// The status of an annotation that was withdrawn and comes back: what the reviews of its candidate give;
 /// for one without a candidate the status in which it was withdrawn, whichever revision comes back.
-fn status_again(change: &Change<'_>, old: &Annotation) -> Result<AnnotationStatus, RecordError> {
+fn status_again(writing: &Writing<'_>, old: &Annotation) -> Result<AnnotationStatus, RecordError> {
     let Some(candidate) = &old.candidate else {
-        return Ok(last_in_collection(change.transaction, &old.id)?.status);
+        return Ok(last_in_collection(writing.transaction, &old.id)?.status);
     };
-    let reviews = reviews::reviews_of(change.transaction, candidate)?;
+    let reviews = reviews::reviews_of(writing.transaction, candidate)?;
     if let Some(status) = review::annotation_status(&reviews) {
         return Ok(status);
     }
-    let is_drawn = comparisons::candidate_ever(change.transaction, candidate)?.is_drawn();
+    let is_drawn = comparisons::candidate_ever(writing.transaction, candidate)?.is_drawn();
     Err(RecordError::Conflict {
         what: "annotation",
         id: old.id.to_string(),
@@ -320,8 +320,8 @@ fn status_of_author(actor: &Actor) -> AnnotationStatus {
     if actor.role >= Role::Reviewer { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft }
 }
 
-fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
-    let item = whether_hidden_or_not(change, id)?;
+fn current(writing: &Writing<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
+    let item = whether_hidden_or_not(writing, id)?;
     let annotation = item.annotation()?;
     if annotation.status == AnnotationStatus::Withdrawn {
         return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
@@ -344,10 +344,7 @@ fn must_have_another_revision(annotation: &Annotation) -> Result<(), RecordError
 }
 
 /// A site is deleted once all annotations in it are withdrawn: none comes back after that.
-fn must_have_site(
-    transaction: &rusqlite::Connection,
-    annotation: &Annotation,
-) -> Result<(), RecordError> {
+fn must_have_site(transaction: &rusqlite::Connection, annotation: &Annotation) -> Result<(), RecordError> {
     match items::stored(transaction, Collection::Sites, annotation.site.as_str()) {
         Err(RecordError::NotFound { .. }) => Err(RecordError::Conflict {
             what: "annotation",
@@ -360,9 +357,9 @@ fn must_have_site(
 }
 
 /// An annotation, withdrawn or not, that the actor may see.
-fn whether_hidden_or_not(change: &Change<'_>, id: &AnnotationId) -> Result<items::Item, RecordError> {
-    let seen = sight::items_seen_by(change.transaction, change.actor.reader())?;
-    items::stored_ever(change.transaction, &seen, Collection::Annotations, id.as_str())
+fn whether_hidden_or_not(writing: &Writing<'_>, id: &AnnotationId) -> Result<items::Item, RecordError> {
+    let seen = sight::items_seen_by(writing.transaction, writing.actor.reader())?;
+    items::stored_ever(writing.transaction, &seen, Collection::Annotations, id.as_str())
 }
 
 /// The annotation of a candidate, withdrawn or not.

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
 
 use super::{
-    Change, Store,
+    Store, Writing,
     items::{self, Collection, Written},
     read_document, read_documents, scenes, sight,
 };
@@ -44,7 +44,7 @@ impl Store {
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
         must_have_outlines(&new)?;
-        self.write(|transaction| added(&Change::begin(transaction, actor), new))
+        self.write(|transaction| added(&Writing::begin(transaction, actor), new))
     }
 
     /// Reads a comparison.
@@ -104,8 +104,8 @@ pub(super) fn must_have_outlines(new: &NewComparison) -> Result<(), RecordError>
 }
 
 /// Records a comparison and all its candidates, whose outlines were looked at.
-pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
-    let [before, after] = comparable(change.transaction, [&new.before, &new.after])?;
+pub(super) fn added(writing: &Writing<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
+    let [before, after] = comparable(writing.transaction, [&new.before, &new.after])?;
     let comparison = Comparison {
         id: ComparisonId::random(),
         site: before.site.clone(),
@@ -117,11 +117,11 @@ pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Compariso
         detector: new.detector,
         cautions: new.cautions,
         candidates: new.candidates.len() as u64,
-        created: change.time,
+        created: writing.time,
     };
     let candidates: Vec<Candidate> =
         new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
-    record(change, &comparison, &candidates)?;
+    record(writing, &comparison, &candidates)?;
     Ok(comparison)
 }
 
@@ -190,16 +190,20 @@ pub(super) fn candidate(comparison: &Comparison, found: NewCandidate) -> Candida
 }
 
 /// Writes the rows under one event that holds all of them.
-fn record(change: &Change<'_>, comparison: &Comparison, candidates: &[Candidate]) -> Result<(), RecordError> {
+fn record(
+    writing: &Writing<'_>,
+    comparison: &Comparison,
+    candidates: &[Candidate],
+) -> Result<(), RecordError> {
     let document = serde_json::to_value(comparison).expect("comparisons are plain data");
     let features: Vec<Value> = candidates.iter().map(geojson::candidate_feature).collect();
-    let event = change.event(
+    let event = writing.event(
         &format!("comparison/{}", comparison.id),
         "comparison.added",
         &json!({"comparison": document, "candidates": features}),
     )?;
     let text = document.to_string();
-    change
+    writing
         .transaction
         .prepare_cached(
             "INSERT INTO comparison (id, site, sha256, event, document) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -212,7 +216,7 @@ fn record(change: &Change<'_>, comparison: &Comparison, candidates: &[Candidate]
             &text,
         ))?;
     for (candidate, feature) in candidates.iter().zip(features) {
-        written(candidate, 1, feature).write_under(change, event)?;
+        written(candidate, 1, feature).write_under(writing, event)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
-use super::{Change, Store, condition::Sql, read_document, sight, writer::Transaction};
+use super::{Store, Writing, condition::Sql, read_document, sight, writer::Transaction};
 use crate::{
     Timestamp,
     annotation::Annotation,
@@ -261,20 +261,20 @@ pub(super) struct Written<'a> {
 
 impl Written<'_> {
     /// Appends the event that holds the feature, and writes the feature: new, or over the one of its id.
-    pub(super) fn write(self, change: &Change<'_>, kind: &str) -> Result<(), RecordError> {
-        let event = change.event(
+    pub(super) fn write(self, writing: &Writing<'_>, kind: &str) -> Result<(), RecordError> {
+        let event = writing.event(
             &self.collection.subject(self.id),
             kind,
             &serde_json::json!({"hidden": self.hidden, "feature": &self.feature}),
         )?;
-        self.write_under(change, event)
+        self.write_under(writing, event)
     }
 
     /// Writes the feature under an event that holds it already.
-    pub(super) fn write_under(self, change: &Change<'_>, event: u64) -> Result<(), RecordError> {
+    pub(super) fn write_under(self, writing: &Writing<'_>, event: u64) -> Result<(), RecordError> {
         let text = self.feature.to_string();
         let [minx, miny, maxx, maxy] = self.bounds;
-        change
+        writing
             .transaction
             .prepare_cached(
                 "INSERT INTO item (collection, id, site, comparison, candidate, state, revision, hidden,
@@ -363,7 +363,10 @@ mod tests {
             (Collection::Annotations, "status", words::<AnnotationStatus>()),
         ] {
             let property = properties(collection).iter().find(|property| property.name == name).unwrap();
-            assert!(matches!(property.kind, Kind::Words(words) if words == wanted), "{property:?} {wanted:?}");
+            assert!(
+                matches!(property.kind, Kind::Words(words) if words == wanted),
+                "{property:?} {wanted:?}"
+            );
         }
     }
 

@@ -42,7 +42,7 @@ pub use extent::Extent;
 pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
-pub use queue::{Look, Queue, QueueEntry, QueuedAnnotation, Standing};
+pub use queue::{AwaitedLook, Queue, QueueEntry, QueuedAnnotation, Standing};
 pub use reviews::SeenReviews;
 pub use scene_search::{ScenePage, SceneQuery, SortKey};
 pub use scenes::NewPlacement;
@@ -299,15 +299,15 @@ fn open_unchanging(path: &Path) -> Result<Connection, RecordError> {
 }
 
 /// A write in progress: who, when, and the transaction.
-struct Change<'a> {
+struct Writing<'a> {
     transaction: &'a Transaction<'a>,
     actor: &'a Actor,
     time: Timestamp,
 }
 
-impl<'a> Change<'a> {
-    fn begin(transaction: &'a Transaction<'a>, actor: &'a Actor) -> Change<'a> {
-        Change { transaction, actor, time: now() }
+impl<'a> Writing<'a> {
+    fn begin(transaction: &'a Transaction<'a>, actor: &'a Actor) -> Writing<'a> {
+        Writing { transaction, actor, time: now() }
     }
 
     fn event(&self, subject: &str, kind: &str, change: &Value) -> Result<u64, RecordError> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    Change, REVISIONS_MAX, Store,
+    REVISIONS_MAX, Store, Writing,
     items::{self, Collection, IfMatch},
     jobs, read_document, read_documents,
 };
@@ -59,13 +59,13 @@ impl Store {
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, "adding a scene")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             items::stored(transaction, Collection::Sites, site.as_str())?;
             let id = match id {
                 Some(id) => free_id(transaction, id)?,
                 None => SceneId::random(),
             };
-            end_job(&change, job, &id, site)?;
+            end_job(&writing, job, &id, site)?;
             for file in files {
                 file.keep()?;
             }
@@ -74,14 +74,14 @@ impl Store {
             let scene = Scene {
                 id,
                 site: site.clone(),
-                created: change.time,
+                created: writing.time,
                 created_by: actor.name.clone(),
                 revision: 1,
                 updated: None,
                 withdrawn: false,
                 facts,
             };
-            write(&change, &scene, "scene.added")
+            write(&writing, &scene, "scene.added")
         })
     }
 
@@ -178,13 +178,13 @@ impl Store {
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, CHANGING)?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let mut scene = changeable(transaction, id, if_match)?;
-            end_job(&change, job, &scene.id, &scene.site)?;
+            end_job(&writing, job, &scene.id, &scene.site)?;
             with(transaction, &mut scene)?;
             scene.revision += 1;
-            scene.updated = Some(change.time);
-            write(&change, &scene, kind)
+            scene.updated = Some(writing.time);
+            write(&writing, &scene, kind)
         })
     }
 
@@ -288,22 +288,22 @@ fn changeable(connection: &Connection, id: &SceneId, if_match: IfMatch) -> Resul
 
 /// Ends the job that made a scene what it is about to be; asked before a file is kept, which no rollback takes back.
 fn end_job(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     job: Option<&JobId>,
     scene: &SceneId,
     site: &SiteId,
 ) -> Result<(), RecordError> {
-    job.map_or(Ok(()), |job| jobs::ended_with(change, job, json!({"scene": scene, "site": site})))
+    job.map_or(Ok(()), |job| jobs::ended_with(writing, job, json!({"scene": scene, "site": site})))
 }
 
 /// Appends the event that holds the scene, and writes the scene: new, or over the one of its id. Gives the scene as
 /// whoever reads it next will see it.
-fn write(change: &Change<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
+fn write(writing: &Writing<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
     let document = serde_json::to_value(scene).expect("scenes are plain data");
-    let event = change.event(&format!("scene/{}", scene.id), kind, &document)?;
+    let event = writing.event(&format!("scene/{}", scene.id), kind, &document)?;
     let text = document.to_string();
     let [minx, miny, maxx, maxy] = scene.facts.flat_bounds().map_or([None; 4], |bounds| bounds.map(Some));
-    change
+    writing
         .transaction
         .prepare_cached(
             "INSERT INTO scene (id, site, datetime, original, working, sha256, event, document, revision, hidden,
