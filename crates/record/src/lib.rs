@@ -2,7 +2,8 @@
 //! blobs and the one GeoJSON codec.
 //!
 //! Knows neither GDAL nor HTTP nor a detector. A [`Store`] is a folder: `stakeout.sqlite` and the
-//! blobs by SHA-256. Every write appends an [`Event`] to a hash chain in the same transaction.
+//! blobs by SHA-256. Every write, with few exceptions that `docs/architecture.md` names, appends an [`Event`] to a hash
+//! chain in the same transaction.
 
 pub mod agreement;
 pub mod annotation;

@@ -1,8 +1,8 @@
 //! The store: a folder with a database and blobs.
 //!
 //! One connection writes, a few read (write-ahead log), all of them blocking: callers with an async
-//! runtime put them on their blocking pool. Each write also appends its event, in the same transaction;
-//! writes that come at the same time share one commit (`writer.rs`).
+//! runtime put them on their blocking pool. Each write, with few exceptions that `docs/architecture.md` names, also appends
+//! its event, in the same transaction; writes that come at the same time share one commit (`writer.rs`).
 
 mod agreement;
 mod annotations;
