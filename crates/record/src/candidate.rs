@@ -118,9 +118,9 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Whether a person drew it: detectors score what they find.
+    /// Whether a person drew it.
     pub fn is_drawn(&self) -> bool {
-        self.found.score.is_none()
+        self.detector == Detector::hand()
     }
 }
 

@@ -58,6 +58,14 @@ pub enum RecordError {
         /// What was asked for.
         change: &'static str,
     },
+    /// No more jobs are taken now.
+    #[error("{jobs_max} jobs {what}, as many as may; try again later")]
+    Full {
+        /// What those do that are there, such as `wait`.
+        what: &'static str,
+        /// How many may.
+        jobs_max: u64,
+    },
     /// The role does not allow it.
     #[error("{actor} is {role} but {action} takes {wanted}")]
     Forbidden {
@@ -94,6 +102,9 @@ pub enum RecordError {
     /// The database refused.
     #[error("the database failed")]
     Database(#[source] rusqlite::Error),
+    /// No room for the database on its disk.
+    #[error("the disk of the database is full")]
+    DiskFull,
     /// A question that the database could not answer in time, or that no reader was free for.
     #[error("reading took longer than {limit_s} s; ask for less, or with a simpler filter")]
     TooSlow {
@@ -110,6 +121,17 @@ pub enum RecordError {
         /// Why not.
         #[source]
         source: serde_json::Error,
+    },
+    /// A stored feature that does not say what it should.
+    #[error("the stored {what} {id} cannot be read")]
+    StoredFeature {
+        /// Kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// Why not.
+        #[source]
+        source: GeoJsonError,
     },
     /// The file system refused.
     #[error("{path} cannot be {action}")]
@@ -154,6 +176,7 @@ impl From<rusqlite::Error> for RecordError {
             Some(rusqlite::ErrorCode::OperationInterrupted) => {
                 RecordError::TooSlow { limit_s: crate::store::READ_S_MAX }
             }
+            Some(rusqlite::ErrorCode::DiskFull) => RecordError::DiskFull,
             _ => RecordError::Database(error),
         }
     }

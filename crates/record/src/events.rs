@@ -163,6 +163,31 @@ pub(crate) fn of_subject(connection: &Connection, subject: &str) -> Result<Vec<E
     Ok(events)
 }
 
+/// The newest events of one subject whose changes have no more than so many bytes together, but always one; oldest first.
+/// With them, how many older ones are left out.
+pub(crate) fn newest_of_subject(
+    connection: &Connection,
+    subject: &str,
+    bytes_max: usize,
+) -> Result<(Vec<Event>, u64), RecordError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, time, actor, subject, kind, change, previous, sha256, octet_length(change) FROM event
+         WHERE subject = ?1 ORDER BY seq DESC",
+    )?;
+    let mut rows = statement.query([subject])?;
+    let (mut events, mut bytes, mut left_out) = (Vec::new(), 0, 0);
+    while let Some(row) = rows.next()? {
+        bytes += row.get::<_, usize>(8)?;
+        if events.is_empty() || bytes <= bytes_max {
+            events.push(Event::from_row(row)?);
+        } else {
+            left_out += 1;
+        }
+    }
+    events.reverse();
+    Ok((events, left_out))
+}
+
 /// Reads the time of an event from a column.
 pub(crate) fn time_from_row(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let text: String = row.get(column)?;

@@ -10,6 +10,7 @@ use crate::{
     annotation::Annotation,
     antimeridian::{self, ANTIMERIDIAN_DEG, TURN_DEG},
     candidate::{Candidate, Detector, Fit, NewCandidate},
+    error::RecordError,
     id::{AnnotationId, CandidateId, SiteId},
     site::Site,
     validity,
@@ -321,6 +322,17 @@ pub fn stored_polygon(geometry: &Value) -> Result<Polygon<f64>, GeoJsonError> {
         Ok(_) => Err(malformed("it is no polygon".to_owned())),
         Err(error) => Err(malformed(error.to_string())),
     }
+}
+
+/// The outline of a stored feature: that it cannot be read is no fault of who asks.
+///
+/// # Errors
+/// When it has no polygon.
+pub fn stored_outline(feature: &Value) -> Result<Polygon<f64>, RecordError> {
+    stored_polygon(&feature["geometry"]).map_err(|source| {
+        let id = feature["id"].as_str().unwrap_or_default().to_owned();
+        RecordError::StoredFeature { what: "feature", id, source }
+    })
 }
 
 // ---- features ----

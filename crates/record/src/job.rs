@@ -12,6 +12,9 @@ use crate::id::JobId;
 ///     |          |-----> accepted     (the server stopped; another run takes it up)
 ///     '----------'-----> dismissed
 /// ```
+///
+/// The preparation of a scene runs from the start, since its request has begun it; the event that it was asked for is
+/// `job.accepted` all the same. Where the server stops it has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {

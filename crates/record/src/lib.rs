@@ -2,7 +2,8 @@
 //! blobs and the one GeoJSON codec.
 //!
 //! Knows neither GDAL nor HTTP nor a detector. A [`Store`] is a folder: `stakeout.sqlite` and the
-//! blobs by SHA-256. Every write appends an [`Event`] to a hash chain in the same transaction.
+//! blobs by SHA-256. Every write, with few exceptions that `docs/architecture.md` names, appends an [`Event`] to a hash
+//! chain in the same transaction.
 
 pub mod agreement;
 pub mod annotation;
@@ -43,9 +44,9 @@ pub use scene::{
 };
 pub use site::Site;
 pub use store::{
-    Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, Look, NewComparison, NewPlacement,
-    Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage, SceneQuery,
-    SeenReviews, SiteSummary, SortKey, Standing, Store,
+    AwaitedLook, Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, NewComparison,
+    NewPlacement, Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage,
+    SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
 };
 pub use taxonomy::{StructureType, Taxonomy};
 pub use token::{NewToken, Token, person_name};

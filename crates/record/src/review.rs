@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     annotation::{Annotation, AnnotationStatus, Confidence},
     candidate::CandidateState,
+    error::RecordError,
     events::Role,
+    geojson,
     id::{CandidateId, ReviewId, SceneId},
 };
 
@@ -102,6 +104,21 @@ pub struct Review {
     /// Whether it was given without sight of anybody else's verdict on the candidate.
     #[serde(default)]
     pub independent: bool,
+}
+
+impl Review {
+    /// The reviewer's own outline.
+    ///
+    /// # Errors
+    /// When what is stored is no polygon.
+    pub(crate) fn outline(&self) -> Result<Option<Polygon<f64>>, RecordError> {
+        let outline = self.geometry.as_ref().map(geojson::stored_polygon).transpose();
+        outline.map_err(|source| RecordError::StoredFeature {
+            what: "review",
+            id: self.id.to_string(),
+            source,
+        })
+    }
 }
 
 /// What a review did.

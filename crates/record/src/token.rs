@@ -1,7 +1,7 @@
 //! Keys that let people and programs in.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{error::RecordError, events::Role, geojson::NAME_CHARACTERS_MAX, id::TokenId};
 
@@ -9,7 +9,7 @@ use crate::{error::RecordError, events::Role, geojson::NAME_CHARACTERS_MAX, id::
 const NAME_SHOWN: usize = 40;
 
 /// A token as the store keeps it: without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// Its id, by which it is revoked.
     pub id: TokenId,

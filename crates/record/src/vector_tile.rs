@@ -11,13 +11,12 @@ use std::{collections::HashMap, f64::consts::PI};
 use geo::{Coord, LineString, Polygon, Translate};
 use serde_json::Value;
 
-use crate::{
-    antimeridian,
-    geojson::{self, GeoJsonError},
-};
+use crate::{antimeridian, error::RecordError, geojson};
 
 /// Most features in a tile.
 pub const FEATURES_PER_TILE_MAX: u32 = 5_000;
+/// Most bytes that the features of a tile have as GeoJSON.
+pub const TILE_FEATURE_BYTES_MAX: u64 = 16 << 20;
 /// Deepest zoom: 2 cm a pixel at the equator with 256 px tiles.
 pub const ZOOM_MAX: u32 = 22;
 /// Units along the side of a tile.
@@ -75,11 +74,11 @@ pub fn encode(
     tile: TileAddress,
     layer: &str,
     features: impl Iterator<Item = Value>,
-) -> Result<Vec<u8>, GeoJsonError> {
+) -> Result<Vec<u8>, RecordError> {
     let mut dictionary = Dictionary::default();
     let mut encoded = Vec::new();
     for feature in features {
-        let commands = outline_commands(tile, &geojson::stored_polygon(&feature["geometry"])?);
+        let commands = outline_commands(tile, &geojson::stored_outline(&feature)?);
         if !commands.is_empty() {
             encoded.push(feature_message(&dictionary.tags(&feature), &commands));
         }

@@ -4,8 +4,9 @@
 //! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
 //! ```
 //!
-//! Not looked at: jobs, the structure types before their first change, the secrets' hashes of tokens, and of the columns by
-//! which features are found those of places, times and who alone has spoken.
+//! Not looked at: jobs, the keys under which reviews were sent (`answered`), the structure types before their first change,
+//! the secrets' hashes of tokens, what triggers count of features, and of the columns beside features and documents those of
+//! places, times and who alone has spoken, `revision`, `sha256`, `event`, and `original` and `working` of scenes.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -12,7 +12,7 @@ use std::{
 use geo::{BoundingRect, Rect, polygon};
 use proptest::prelude::*;
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Extent, Filter, IfMatch,
+    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Cursor, Extent, Filter, IfMatch,
     PageStart, Query, Role, SiteId, Store, Timestamp,
     geojson::{annotation_from_feature, read_site},
 };
@@ -179,9 +179,8 @@ impl Asked {
 }
 
 /// Follows `next` or `previous` from a page to the end and tells the pages.
-fn follow(store: &Store, asked: &Asked, limit: u32, start: PageStart, forwards: bool) -> Vec<Vec<String>> {
+fn follow(store: &Store, mut query: Query, forwards: bool) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
-    let mut query = asked.query(limit, start);
     loop {
         let page = store.items(&query).unwrap();
         pages.push(page.items.into_iter().map(|item| item.feature).collect());
@@ -218,7 +217,11 @@ fn check(store: &Store, folder: &Path, asked: &Asked, limit: u32, offsets: &[u64
         .filter(|(_, annotation)| asked.matches(annotation))
         .map(|(text, _)| text)
         .collect();
-    assert_eq!(follow(store, asked, limit, PageStart::First, true).concat(), wanted, "by next: {asked:?}");
+    assert_eq!(
+        follow(store, asked.query(limit, PageStart::First), true).concat(),
+        wanted,
+        "by next: {asked:?}"
+    );
     for &offset in offsets {
         let from = usize::try_from(offset).unwrap().min(wanted.len());
         let to = (from + limit as usize).min(wanted.len());
@@ -229,9 +232,9 @@ fn check(store: &Store, folder: &Path, asked: &Asked, limit: u32, offsets: &[u64
         assert_eq!(page.number_matched, wanted.len() as u64, "count: {asked:?}");
         assert_eq!(page.next.is_some(), from < to && to < wanted.len(), "next behind {offset}: {asked:?}");
         assert_eq!(page.previous.is_some(), from < to && from > 0, "prev behind {offset}: {asked:?}");
-        let rest = follow(store, asked, limit, PageStart::Offset(offset), true).concat();
+        let rest = follow(store, query.clone(), true).concat();
         assert_eq!(rest, wanted[from..], "by next from {offset}: {asked:?}");
-        let mut back = follow(store, asked, limit, PageStart::Offset(offset), false);
+        let mut back = follow(store, query.clone(), false);
         back.reverse();
         if from < to {
             assert_eq!(back.concat(), wanted[..to], "by prev from {offset}: {asked:?}");
@@ -243,6 +246,31 @@ fn check(store: &Store, folder: &Path, asked: &Asked, limit: u32, offsets: &[u64
             (page.items.len() as u64, page.number_matched, page.next, page.previous)
         );
     }
+}
+
+/// Pages that end early, for want of room, lose and repeat nothing, there and back, and end no earlier than they must.
+fn check_room(store: &Store, folder: &Path, asked: &Asked, limit: u32, bytes_max: u64) {
+    let wanted: Vec<String> = all(folder)
+        .into_iter()
+        .filter(|(_, annotation)| asked.matches(annotation))
+        .map(|(text, _)| text)
+        .collect();
+    let query = |start| Query { bytes_max, ..asked.query(limit, start) };
+    let bytes = |texts: &[String]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
+    let fits = |page: &[String]| page.len() <= 1 || bytes(page) <= bytes_max;
+    let there = follow(store, query(PageStart::First), true);
+    assert_eq!(there.concat(), wanted, "by next in {bytes_max} bytes: {asked:?}");
+    for (page, next) in there.iter().zip(&there[1..]) {
+        let is_full = page.len() == limit as usize || bytes(page) + bytes(&next[..1]) > bytes_max;
+        assert!(is_full && fits(page), "{bytes_max} bytes: {asked:?}");
+    }
+    let mut back = follow(store, query(PageStart::At(Cursor::Before(i64::MAX))), false);
+    assert!(back.iter().all(|page| fits(page)), "{bytes_max} bytes: {asked:?}");
+    back.reverse();
+    assert_eq!(back.concat(), wanted, "by prev in {bytes_max} bytes: {asked:?}");
+    let page = store.page_text(&query(PageStart::First)).unwrap();
+    assert_eq!(page.features, there[0].join(","));
+    assert_eq!((page.number_returned, page.number_matched), (there[0].len() as u64, wanted.len() as u64));
 }
 
 proptest! {
@@ -258,6 +286,7 @@ proptest! {
         questions in proptest::collection::vec(asked(), 1..6),
         limit in 1..60_u32,
         offsets in proptest::collection::vec(0..450_u64, 1..5),
+        bytes_max in 0..20_000_u64,
     ) {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path(), next_number);
@@ -283,6 +312,7 @@ proptest! {
         store.create_annotations(&admin(), later.into_iter().map(annotation).collect()).unwrap();
         for asked in &questions {
             check(&store, folder.path(), asked, limit, &offsets);
+            check_room(&store, folder.path(), asked, limit, bytes_max);
         }
         check_extent(&store, folder.path());
         for (_, made) in all(folder.path()) {

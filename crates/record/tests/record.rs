@@ -173,7 +173,7 @@ fn undoing_the_only_confirmation_withdraws_the_annotation_and_keeps_its_history(
     let undone = store.undo_review(&ann, &outcome.review.id).unwrap();
     assert_eq!((undone.state, undone.annotation), (CandidateState::Pending, None));
     assert!(matches!(store.annotation(&id), Err(RecordError::NotFound { .. })));
-    assert_eq!(store.annotation_versions(None, &id).unwrap().len(), 2);
+    assert_eq!(store.annotation_versions(None, &id).unwrap().events.len(), 2);
     assert_eq!(store.items(&Query::first(Collection::Annotations, 10)).unwrap().number_matched, 0);
 }
 
@@ -380,6 +380,25 @@ fn jobs_survive_a_restart() {
 }
 
 #[test]
+fn a_queue_that_is_full_takes_no_more_jobs_of_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ann) = (Store::open(folder.path()).unwrap(), actor("ann", Role::Analyst));
+    let enqueue = || store.enqueue(&ann, "detect-new-structures", json!({}));
+    let begin = |kind| store.begin_job(&ann, kind, json!({}), "runs");
+    enqueue().unwrap();
+    tamper(
+        folder.path(),
+        "WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 999)
+         INSERT INTO job (id, status, document) SELECT more.n, status, document FROM more, job",
+    );
+    assert!(matches!(enqueue(), Err(RecordError::Full { jobs_max: 1_000, .. })));
+    tamper(folder.path(), "UPDATE job SET status = 'running'");
+    assert!(enqueue().is_ok());
+    assert!(begin("prepare-scene").is_ok(), "comparisons that run are no scenes being prepared");
+    assert!(matches!(begin("detect-new-structures"), Err(RecordError::Full { .. })));
+}
+
+#[test]
 fn what_a_job_found_is_recorded_once_and_only_while_it_runs() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -545,6 +564,24 @@ fn a_token_opens_until_it_is_revoked_and_its_secret_is_not_in_the_database() {
 /// Opens the database as an intruder would and runs some SQL.
 fn tamper(folder: &Path, sql: &str) {
     rusqlite::Connection::open(folder.join("stakeout.sqlite")).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn damage_to_what_is_stored_is_no_fault_of_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let admin = actor("root", Role::Admin);
+    store.create_token(&admin, "ann", Role::Analyst).unwrap();
+    tamper(folder.path(), "UPDATE token SET created = 'yesterday'");
+    assert!(matches!(store.tokens(), Err(RecordError::Stored { what: "token", .. })));
+    tamper(
+        folder.path(),
+        "UPDATE item SET feature = json_remove(feature, '$.geometry.coordinates') WHERE collection <> 'annotations'",
+    );
+    let review = store.add_review(&admin, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None);
+    assert!(matches!(review, Err(RecordError::StoredFeature { what: "candidate", .. })), "{review:?}");
+    let site = store.site(&SiteId("february-11-plant".to_owned()));
+    assert!(matches!(site, Err(RecordError::StoredFeature { what: "site", .. })), "{site:?}");
 }
 
 #[test]
@@ -815,7 +852,7 @@ fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
     for reader in [None, Some("ann")] {
         assert_eq!(seen(&store, reader, Collection::Annotations).len(), 1);
         assert_eq!(seen(&store, reader, Collection::Candidates)[0].1, "confirmed");
-        assert_eq!(store.annotation_versions(reader, &annotation).unwrap().len(), 1);
+        assert_eq!(store.annotation_versions(reader, &annotation).unwrap().events.len(), 1);
         assert_eq!(store.reviews(reader, candidate).unwrap().reviews.len(), 1);
     }
     let bob = Some("bob");
@@ -873,7 +910,7 @@ fn a_first_verdict_stays_hidden_while_it_is_given() {
                 assert_eq!(item.value()["properties"]["status"], "withdrawn");
             }
             if let Ok(versions) = store.annotation_versions(bob, &annotation) {
-                assert_eq!(versions.len() % 2, 0);
+                assert_eq!(versions.events.len() % 2, 0);
             }
         }
     });
@@ -901,7 +938,7 @@ fn who_has_given_their_own_verdict_sees_the_other() {
 
 #[test]
 fn the_queue_says_whose_verdict_each_candidate_waits_for() {
-    use record::Look::{First, Second, Settled, Waiting};
+    use record::AwaitedLook::{First, Second, Settled, Waiting};
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 3);
     let comparison = store.candidate(&candidates[0]).unwrap().comparison;
@@ -945,14 +982,8 @@ fn a_store_of_a_former_version_is_counted_when_it_is_opened() {
     };
     assert_eq!(pending(&store), (3, 3));
     drop(store);
-    rusqlite::Connection::open(folder.path().join(record::DATABASE_FILE))
-        .unwrap()
-        .execute_batch(
-            "DROP TRIGGER item_pending_insert; DROP TRIGGER item_pending_update; DROP TABLE item_pending;
-             DROP INDEX item_second_look; PRAGMA user_version = 5",
-        )
-        .unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let former = former_store(folder.path(), 5);
+    let store = Store::open(former.path()).unwrap();
     assert_eq!(pending(&store), (3, 3));
     store.add_review(&ann, &candidates[1], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
     store
@@ -1063,7 +1094,7 @@ fn drawing(comparison: &ComparisonId) -> Drawing {
 
 #[test]
 fn what_an_analyst_drew_waits_for_a_second_person_as_any_candidate_does() {
-    use record::Look::{Second, Waiting};
+    use record::AwaitedLook::{Second, Waiting};
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 2);
     let comparison = store.candidate(&candidates[0]).unwrap().comparison;
@@ -1115,6 +1146,21 @@ fn a_drawing_that_is_taken_back_is_gone_unless_somebody_else_spoke_for_it() {
     store.undo_review(&ann, &shared.review.id).unwrap();
     assert_eq!(store.candidate(&id).unwrap().state, CandidateState::Confirmed);
     assert!(verify(folder.path(), None).is_ok());
+}
+
+#[test]
+fn what_a_detector_found_without_a_score_is_not_drawn_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let site = add_site(&store, "February 11 plant");
+    let ann = actor("ann", Role::Analyst);
+    let candidates = vec![NewCandidate { score: None, ..found(0) }];
+    store.add_comparison(&ann, NewComparison { candidates, ..comparison(&store, &site, 0) }).unwrap();
+    let page = store.items(&Query::first(Collection::Candidates, 1)).unwrap();
+    let id = CandidateId(page.items[0].id.clone());
+    let said = store.add_review(&ann, &id, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    store.undo_review(&ann, &said.review.id).unwrap();
+    assert_eq!(store.candidate(&id).unwrap().state, CandidateState::Pending);
 }
 
 #[test]
@@ -1236,7 +1282,7 @@ fn an_earlier_revision_comes_back_as_a_new_one() {
     assert_eq!((back.revision, back.title.as_deref()), (3, Some("Hall")));
     assert_eq!(back.outline, made.outline);
     assert_eq!(
-        store.annotation_versions(None, &made.id).unwrap().last().unwrap().kind,
+        store.annotation_versions(None, &made.id).unwrap().events.last().unwrap().kind,
         "annotation.restored"
     );
     assert!(store.restore_annotation(&ann, &made.id, IfMatch::Any, 9).is_err());
@@ -1285,7 +1331,7 @@ fn drawn_elsewhere(start: Option<&str>, end: Option<&str>) -> record::Annotation
 
 #[test]
 fn a_draft_from_another_program_comes_before_a_second_person_as_any_candidate_does() {
-    use record::Look::{Second, Waiting};
+    use record::AwaitedLook::{Second, Waiting};
     let folder = tempfile::tempdir().unwrap();
     let (store, candidates) = store_with_candidates(folder.path(), 1);
     let comparison = store.candidate(&candidates[0]).unwrap().comparison;
@@ -1389,9 +1435,34 @@ fn a_draft_that_no_comparison_shows_is_confirmed_by_a_reviewer_who_changes_it() 
     let rob = actor("rob", Role::Reviewer);
     let changed = store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
     assert_eq!((changed.status, changed.created_by.as_str()), (AnnotationStatus::Confirmed, "ann"));
-    let kinds: Vec<_> =
-        store.annotation_versions(None, &made.id).unwrap().into_iter().map(|event| event.kind).collect();
+    let kinds: Vec<_> = store
+        .annotation_versions(None, &made.id)
+        .unwrap()
+        .events
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
     assert_eq!(kinds, ["annotation.created", "annotation.changed", "annotation.confirmed"]);
+}
+
+#[test]
+fn a_drawn_annotation_comes_back_in_the_status_in_which_it_was_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add_site(&store, "February 11 plant");
+    let (ann, rob) = (actor("ann", Role::Analyst), actor("rob", Role::Reviewer));
+    let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
+    store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
+    store.withdraw_annotation(&rob, &made.id, IfMatch::Any).unwrap();
+    let undone = store.restore_annotation(&ann, &made.id, IfMatch::Any, 1);
+    assert!(matches!(undone, Err(RecordError::Forbidden { .. })), "a draft of then is none now: {undone:?}");
+    for revision in [1, 3] {
+        let back = store.restore_annotation(&rob, &made.id, IfMatch::Any, revision).unwrap();
+        assert_eq!(back.status, AnnotationStatus::Confirmed, "by revision {revision}");
+        assert_eq!(store.annotation(&made.id).unwrap().revision, back.revision);
+        store.withdraw_annotation(&rob, &made.id, IfMatch::Any).unwrap();
+    }
+    assert!(verify(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -1515,14 +1586,40 @@ fn reviews_of_a_candidate_and_revisions_of_an_annotation_come_to_an_end() {
 }
 
 #[test]
-fn an_earlier_image_is_no_after_image() {
+fn versions_that_are_too_long_together_are_told_from_the_newest_and_the_rest_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add_site(&store, "February 11 plant");
+    let rob = actor("rob", Role::Reviewer);
+    let made = store.create_annotation(&rob, drawn_elsewhere(None, None)).unwrap();
+    let note = Some("x".repeat(3 << 20));
+    for _ in 0..3 {
+        let long = record::Annotation { note: note.clone(), ..made.clone() };
+        store.update_annotation(&rob, &made.id, IfMatch::Any, long).unwrap();
+    }
+    let told = store.annotation_versions(None, &made.id).unwrap();
+    assert_eq!((told.events.len(), told.left_out), (2, 2));
+    assert!(told.events[0].seq < told.events[1].seq);
+}
+
+#[test]
+fn an_earlier_image_is_no_after_image_nor_is_the_same_one_or_one_of_another_site() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let site = add_site(&store, "February 11 plant");
     let new = comparison(&store, &site, 1);
-    let turned = NewComparison { before: new.after.clone(), after: new.before.clone(), ..new };
-    let refused = store.add_comparison(&actor("ann", Role::Analyst), turned).unwrap_err();
-    assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+    let ann = actor("ann", Role::Analyst);
+    let elsewhere = add_scene(&store, &add_site(&store, "Annex"), "2024-10-21T02:25:00Z");
+    for after in [&new.before, &new.after, &elsewhere] {
+        let refused = store.enqueue_comparison(&ann, "detect", [&new.after, after], json!({})).unwrap_err();
+        assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+        let other = NewComparison { before: new.after.clone(), after: after.clone(), ..new.clone() };
+        let refused = store.add_comparison(&ann, other).unwrap_err();
+        assert!(matches!(refused, RecordError::Invalid { field: "after", .. }), "{refused:?}");
+    }
+    let job = store.enqueue_comparison(&ann, "detect", [&new.before, &new.after], json!({"model": "m"}));
+    let input = json!({"before": new.before, "after": new.after, "model": "m"});
+    assert_eq!(job.unwrap().input, input);
 }
 
 #[test]
@@ -1536,6 +1633,8 @@ fn a_site_with_annotations_alone_is_not_empty() {
     assert!(refused.to_string().contains("annotations"), "{refused}");
     store.withdraw_annotation(&admin, &made.id, IfMatch::Any).unwrap();
     store.delete_site(&admin, &site, IfMatch::Any).unwrap();
+    let back = store.restore_annotation(&admin, &made.id, IfMatch::Any, 1).unwrap_err();
+    assert!(back.to_string().contains("which was deleted"), "{back}");
 }
 
 #[test]

@@ -406,3 +406,24 @@ fn verification_hashes_the_working_copies_of_earlier_placements_too() {
     let error = verify(folder.path(), None).unwrap_err();
     assert!(matches!(&error, VerifyError::ChangedBlob { wanted, .. } if *wanted == working), "{error}");
 }
+
+#[test]
+fn the_newest_scenes_go_on_where_a_page_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &["plant", "annex"]);
+    let scenes = [("plant", 4), ("annex", 3), ("plant", 2), ("plant", 1)]
+        .map(|(site, day)| add(&store, site, day, 127.6, None));
+    store.withdraw_scene(&ann(), &scenes[2].id, IfMatch::Any).unwrap();
+    let newest = |site: Option<&str>, older_than: Option<usize>, offset| -> Vec<usize> {
+        let site = site.map(|site| SiteId(site.to_owned()));
+        let older_than = older_than.map(|index| &scenes[index].id);
+        let told = store.newest_scenes(site.as_ref(), older_than, offset, 2).unwrap();
+        told.iter().map(|scene| scenes.iter().position(|known| known.id == scene.id).unwrap()).collect()
+    };
+    assert_eq!(newest(None, None, 0), [3, 1]);
+    assert_eq!(newest(None, None, 1), [1, 0]);
+    assert_eq!(newest(None, Some(2), 0), [1, 0], "those before one that was withdrawn");
+    assert_eq!(newest(Some("plant"), None, 0), [3, 0]);
+    assert_eq!(newest(Some("plant"), Some(3), 0), [0]);
+    assert_eq!(newest(Some("annex"), None, 1), [0; 0]);
+}

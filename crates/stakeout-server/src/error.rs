@@ -15,6 +15,12 @@ use crate::detection::DetectionError;
 /// Kind of [`ApiError::missing_parameter`].
 pub(crate) const MISSING_PARAMETER: &str = "missing-parameter";
 
+/// Kind of an error where no more jobs are taken.
+const FULL: &str = "full";
+
+/// When to come back after that, seconds: a comparison takes about as long.
+const FULL_RETRY_S: HeaderValue = HeaderValue::from_static("60");
+
 /// Kind of an error for a client that knows other versions of a protocol only.
 pub(crate) const OTHER_VERSIONS: &str = "other-versions";
 
@@ -166,6 +172,10 @@ impl ApiError {
         if !is_full(error) {
             return ApiError::internal(error);
         }
+        ApiError::disk_full(became)
+    }
+
+    fn disk_full(became: &str) -> ApiError {
         let detail = format!("the disk of the server is full; {became}");
         ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
     }
@@ -218,6 +228,9 @@ impl IntoResponse for ApiError {
         if let Some(methods) = self.allowed {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         }
+        if self.kind == FULL {
+            response.headers_mut().insert(header::RETRY_AFTER, FULL_RETRY_S);
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750: a client that showed a token is told that it was the token
             let challenge = match self.kind {
@@ -234,7 +247,7 @@ impl From<RecordError> for ApiError {
     fn from(error: RecordError) -> ApiError {
         let detail = error.to_string();
         match error {
-            RecordError::NotFound { .. } | RecordError::BlobMissing { .. } => ApiError::not_found(detail),
+            RecordError::NotFound { .. } => ApiError::not_found(detail),
             RecordError::Exists { .. } => {
                 ApiError::new(StatusCode::CONFLICT, "exists", "It exists already", detail).at("id")
             }
@@ -256,6 +269,9 @@ impl From<RecordError> for ApiError {
             RecordError::Conflict { .. } => {
                 ApiError::new(StatusCode::CONFLICT, "conflict", "Its state does not allow that", detail)
             }
+            RecordError::Full { .. } => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FULL, "No more jobs are taken now", detail)
+            }
             RecordError::Forbidden { .. } => {
                 ApiError::new(StatusCode::FORBIDDEN, "forbidden", "The role does not allow that", detail)
             }
@@ -269,6 +285,7 @@ impl From<RecordError> for ApiError {
             RecordError::Io { source, .. } if is_full(&source) => {
                 ApiError::unwritten(&source, "nothing of the request is kept")
             }
+            RecordError::DiskFull => ApiError::disk_full("nothing of the request is kept"),
             other => ApiError::internal(&other),
         }
     }
@@ -303,5 +320,39 @@ impl From<DetectionError> for ApiError {
     fn from(error: DetectionError) -> ApiError {
         let detail = causes(&error);
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "detection-failed", "The detection failed", detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_here_is_no_fault_of_who_asks() {
+        let sha256 = record::Sha256Hex::of(b"evidence");
+        let source = GeoJsonError::Malformed { member: "geometry".to_owned(), cause: "it is cut".to_owned() };
+        let id = "018f".to_owned();
+        for broken in [
+            RecordError::BlobMissing { sha256 },
+            RecordError::StoredFeature { what: "candidate", id, source },
+        ] {
+            assert_eq!(ApiError::from(broken).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+    #[test]
+    fn a_full_disk_of_the_database_is_told_as_one_of_files_is() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let of_files = RecordError::Io { path: "blobs".into(), action: "written", source: full };
+        let [database, files] = [RecordError::DiskFull, of_files].map(ApiError::from);
+        assert_eq!(database.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!((files.status(), files.detail()), (database.status(), database.detail()));
+    }
+    #[test]
+    fn who_meets_a_full_queue_is_told_when_to_come_back() {
+        let told = ApiError::from(RecordError::Full { what: "wait", jobs_max: 1_000 }).into_response();
+        assert_eq!(
+            (told.status(), &told.headers()[header::RETRY_AFTER]),
+            (StatusCode::SERVICE_UNAVAILABLE, &FULL_RETRY_S)
+        );
     }
 }

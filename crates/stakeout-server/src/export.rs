@@ -7,13 +7,16 @@ use raster_io::{
 };
 use record::{
     Collection, Query, RecordError, SiteId, Store, Timestamp,
-    geojson::{parts, stored_polygon},
+    geojson::{parts, stored_outline},
     schema::{Kind, Property, properties},
 };
 use serde_json::{Value, json};
 
 /// Most features in one file: they are gathered in memory.
 pub const EXPORT_FEATURES_MAX: u32 = 1_000_000;
+
+/// Most bytes that its features have as GeoJSON.
+const EXPORT_BYTES_MAX: u64 = 2 << 30;
 
 /// A format that features are exported in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,9 @@ pub enum ExportError {
         /// How many there are.
         got: u64,
     },
+    /// Longer features than fit one file.
+    #[error("the features of the site have more than {EXPORT_BYTES_MAX} bytes, which is what a file takes")]
+    TooLong,
 }
 
 /// Writes the candidates or annotations of a site to a file, as `reader` may see them ([`record::Actor::reader`]), whole
@@ -121,12 +127,19 @@ fn features(
     collection: Collection,
 ) -> Result<Vec<Value>, ExportError> {
     let reader = reader.map(str::to_owned);
-    let query =
-        Query { site: Some(site.to_string()), reader, ..Query::first(collection, EXPORT_FEATURES_MAX) };
+    let query = Query {
+        site: Some(site.to_string()),
+        reader,
+        bytes_max: EXPORT_BYTES_MAX,
+        ..Query::first(collection, EXPORT_FEATURES_MAX)
+    };
     // one page: what is written meanwhile is in the file as a whole or not at all
     let page = store.items(&query)?;
-    if page.next.is_some() {
+    if page.number_matched > u64::from(EXPORT_FEATURES_MAX) {
         return Err(ExportError::TooMany { got: page.number_matched });
+    }
+    if page.next.is_some() {
+        return Err(ExportError::TooLong);
     }
     Ok(page.items.into_iter().map(|item| item.value()).collect())
 }
@@ -138,7 +151,7 @@ fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordErro
     let rows = features
         .iter()
         .map(|feature| {
-            let outline = parts(&stored_polygon(&feature["geometry"])?);
+            let outline = parts(&stored_outline(feature)?);
             let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
             let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
             Ok((outline, cells.collect()))

@@ -130,6 +130,7 @@ fn scenes_are_compared_from_the_earlier_to_the_later() {
     let refused = server.post("/ogc/processes/detect-new-structures/execution", &inputs, &[]);
     assert_eq!(refused.status, 400);
     assert!(refused.body["detail"].as_str().unwrap().contains("no earlier than before"), "{}", refused.body);
+    assert_eq!(refused.body["parameter"], "inputs.after");
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! Pairs of independent verdicts, gathered for [`crate::agreement`].
 
-use serde_json::Value;
-
 use super::{
     Store,
     items::{self, Collection},
-    read_document, reviews,
+    reviews,
 };
 use crate::{
     agreement::{self, Agreement, Opinion, OpinionPair},
@@ -29,8 +27,9 @@ impl Store {
         if let Some(site) = site {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
+        // the reviews lead, of which there are fewer than candidates
         let mut statement = reader.prepare_cached(
-            "SELECT item.id, item.feature FROM item JOIN review ON review.candidate = item.id
+            "SELECT item.id, item.feature FROM review CROSS JOIN item ON item.id = review.candidate
              WHERE item.collection = 'candidates' AND (?1 IS NULL OR item.site = ?1) AND review.undone = 0
              GROUP BY item.n HAVING count(DISTINCT json_extract(review.document, '$.actor')) > 1
              ORDER BY item.n DESC LIMIT ?2",
@@ -42,8 +41,7 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         let mut pairs = Vec::new();
         for (id, text) in rows {
-            let feature: Value = read_document("candidate", &id, &text)?;
-            let candidate = geojson::candidate_from_feature(&feature)?;
+            let candidate = items::read("candidate", &id, &text, geojson::candidate_from_feature)?;
             // who drew it had said what it is before there was a question, and the second started from that outline
             if candidate.is_drawn() {
                 continue;
@@ -69,11 +67,10 @@ fn pair(candidate: &Candidate, reviews: &[Review]) -> Result<Option<OpinionPair>
 }
 
 fn opinion(candidate: &Candidate, review: &Review) -> Result<Opinion, RecordError> {
-    let own = review.geometry.as_ref().map(geojson::stored_polygon).transpose()?;
     Ok(Opinion {
         person: review.actor.clone(),
         verdict: review.verdict,
         structure_type: review.structure_type.clone().filter(|_| review.verdict == Verdict::Confirm),
-        outline: own.unwrap_or_else(|| candidate.found.outline.clone()),
+        outline: review.outline()?.unwrap_or_else(|| candidate.found.outline.clone()),
     })
 }

@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
-use serde_json::Value;
 
 use super::{
-    Change, REVISIONS_MAX, Store, comparisons, drawing,
+    REVISIONS_MAX, Store, Writing, comparisons, drawing,
     items::{self, Collection, IfMatch, Written},
     reviews, sight,
 };
@@ -18,6 +17,18 @@ use crate::{
     review,
 };
 
+/// Most bytes of the versions of an annotation that are told together.
+const VERSIONS_BYTES_MAX: usize = 8 << 20;
+
+/// What was said of an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// The newest versions, oldest first, each as the event that made it.
+    pub events: Vec<Event>,
+    /// How many older ones are left out, since all together would be too long.
+    pub left_out: u64,
+}
+
 impl Store {
     /// Records an annotation that a person drew. Its id, times, author, area and revision are set here;
     /// its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
@@ -27,7 +38,7 @@ impl Store {
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
     pub fn create_annotation(&self, actor: &Actor, drawn: Annotation) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "drawing an annotation")?;
-        self.write(|transaction| draw(&Change::begin(transaction, actor), drawn))
+        self.write(|transaction| draw(&Writing::begin(transaction, actor), drawn))
     }
 
     /// Records many annotations, each under an event of its own, or none of them.
@@ -41,8 +52,8 @@ impl Store {
     ) -> Result<Vec<Annotation>, RecordError> {
         actor.must_be(Role::Analyst, "drawing annotations")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            drawn.into_iter().map(|drawn| draw(&change, drawn)).collect()
+            let writing = Writing::begin(transaction, actor);
+            drawn.into_iter().map(|drawn| draw(&writing, drawn)).collect()
         })
     }
 
@@ -61,8 +72,8 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "changing an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let old = current(&change, id, if_match)?;
+            let writing = Writing::begin(transaction, actor);
+            let old = current(&writing, id, if_match)?;
             must_have_another_revision(&old)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "changing an annotation that is not a draft")?;
@@ -77,8 +88,8 @@ impl Store {
             }
             reviews::must_be_structure_type(transaction, drawn.structure_type.as_deref())?;
             let status = status_when_changed(&old, actor);
-            let annotation = Annotation { status, ..with_content(old.clone(), drawn, change.time) };
-            written(&annotation).write(&change, kind(&old, &annotation))?;
+            let annotation = Annotation { status, ..with_content(old.clone(), drawn, writing.time) };
+            written(&annotation).write(&writing, kind(&old, &annotation))?;
             Ok(annotation)
         })
     }
@@ -97,42 +108,44 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "withdrawing an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let old = current(&change, id, if_match)?;
+            let writing = Writing::begin(transaction, actor);
+            let old = current(&writing, id, if_match)?;
             if old.status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "withdrawing an annotation that is not a draft")?;
             }
             if let Some(candidate) = &old.candidate
-                && reviews::own_drawing_taken_back(&change, candidate)?
+                && reviews::own_drawing_taken_back(&writing, candidate)?
             {
-                let item = whether_hidden_or_not(&change, id)?;
-                return Ok(geojson::annotation_from_feature(&item.value())?);
+                let item = whether_hidden_or_not(&writing, id)?;
+                return item.annotation();
             }
             let annotation = Annotation {
                 status: AnnotationStatus::Withdrawn,
-                updated: change.time,
+                updated: writing.time,
                 revision: old.revision + 1,
                 ..old
             };
-            written(&annotation).write(&change, "annotation.withdrawn")?;
+            written(&annotation).write(&writing, "annotation.withdrawn")?;
             Ok(annotation)
         })
     }
 
-    /// Reads an annotation.
+    /// Reads an annotation as it is, whoever may see it, as tests do.
     ///
     /// # Errors
     /// When there is none of that id in the collection.
+    #[doc(hidden)]
     pub fn annotation(&self, id: &AnnotationId) -> Result<Annotation, RecordError> {
-        Ok(geojson::annotation_from_feature(&self.item(Collection::Annotations, id.as_str())?.value())?)
+        self.item(Collection::Annotations, id.as_str())?.annotation()
     }
 
     /// Brings back what an earlier revision said, as a new revision: outline, type, change, title, note,
     /// confidence, construction window. A withdrawn annotation comes back with it.
     ///
     /// # Errors
-    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its candidate is
-    /// confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers anything.
+    /// When it is not there, at another revision or at its last one, it never had the revision asked for, its site was
+    /// deleted, its candidate is confirmed by nobody any more, or the role is too low: analysts restore drafts, reviewers
+    /// anything.
     pub fn restore_annotation(
         &self,
         actor: &Actor,
@@ -142,22 +155,23 @@ impl Store {
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "restoring an annotation")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            let item = whether_hidden_or_not(&change, id)?;
+            let writing = Writing::begin(transaction, actor);
+            let item = whether_hidden_or_not(&writing, id)?;
             items::must_match(Collection::Annotations, &item, if_match)?;
-            let old = geojson::annotation_from_feature(&item.value())?;
+            let old = item.annotation()?;
             must_have_another_revision(&old)?;
+            must_have_site(transaction, &old)?;
             let then = at_revision(transaction, id, revision)?;
             reviews::must_be_structure_type(transaction, then.structure_type.as_deref())?;
             let status = match old.status {
-                AnnotationStatus::Withdrawn => status_again(&change, &old, &then)?,
+                AnnotationStatus::Withdrawn => status_again(&writing, &old)?,
                 status => status,
             };
             if status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "restoring an annotation that is not a draft")?;
             }
-            let annotation = Annotation { status, ..with_content(old, then, change.time) };
-            written(&annotation).write(&change, "annotation.restored")?;
+            let annotation = Annotation { status, ..with_content(old, then, writing.time) };
+            written(&annotation).write(&writing, "annotation.restored")?;
             Ok(annotation)
         })
     }
@@ -175,8 +189,7 @@ impl Store {
             .exists([id.as_str()])?)
     }
 
-    /// All versions of an annotation, oldest first, each as the event that made it. Readable for
-    /// withdrawn annotations too, by who may see it ([`Actor::reader`]).
+    /// The versions of an annotation. Readable for withdrawn annotations too, by who may see it ([`Actor::reader`]).
     ///
     /// # Errors
     /// When there never was an annotation of that id.
@@ -184,37 +197,38 @@ impl Store {
         &self,
         reader: Option<&str>,
         id: &AnnotationId,
-    ) -> Result<Vec<Event>, RecordError> {
+    ) -> Result<Versions, RecordError> {
         let connection = self.read()?;
         let snapshot = connection.unchecked_transaction()?;
         let hidden = sight::hidden_by(&snapshot, reader, Collection::Annotations, id.as_str())?;
-        let versions = events::of_subject(&snapshot, &format!("annotation/{id}"))?;
-        if versions.is_empty() || hidden.is_some() {
+        let (events, left_out) =
+            events::newest_of_subject(&snapshot, &format!("annotation/{id}"), VERSIONS_BYTES_MAX)?;
+        if events.is_empty() || hidden.is_some() {
             return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
         }
-        Ok(versions)
+        Ok(Versions { events, left_out })
     }
 }
 
-fn draw(change: &Change<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
-    items::stored(change.transaction, Collection::Sites, drawn.site.as_str())?;
-    reviews::must_be_structure_type(change.transaction, drawn.structure_type.as_deref())?;
+fn draw(writing: &Writing<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
+    items::stored(writing.transaction, Collection::Sites, drawn.site.as_str())?;
+    reviews::must_be_structure_type(writing.transaction, drawn.structure_type.as_deref())?;
     let annotation = Annotation {
         id: AnnotationId::random(),
-        status: status_of_author(change.actor),
+        status: status_of_author(writing.actor),
         area_m2: geojson::geodesic_area_m2(&drawn.outline),
-        created: change.time,
-        created_by: change.actor.name.clone(),
-        updated: change.time,
+        created: writing.time,
+        created_by: writing.actor.name.clone(),
+        updated: writing.time,
         revision: 1,
         ..drawn
     };
     if annotation.status == AnnotationStatus::Draft
-        && let Some(comparison) = drawing::comparison_showing(change, &annotation)?
+        && let Some(comparison) = drawing::comparison_showing(writing, &annotation)?
     {
-        return drawing::drawn_elsewhere(change, &comparison, annotation);
+        return drawing::drawn_elsewhere(writing, &comparison, annotation);
     }
-    written(&annotation).write(change, "annotation.created")?;
+    written(&annotation).write(writing, "annotation.created")?;
     Ok(annotation)
 }
 
@@ -253,23 +267,34 @@ fn at_revision(
         what: "revision",
         id: format!("{revision} of annotation {id}"),
     })?;
-    let value: Value = super::read_document("annotation", id.as_str(), &feature)?;
-    Ok(geojson::annotation_from_feature(&value)?)
+    items::read("annotation", id.as_str(), &feature, geojson::annotation_from_feature)
+}
+
+/// What an annotation said when it was last in the collection, from the event that made it so.
+fn last_in_collection(
+    connection: &rusqlite::Connection,
+    id: &AnnotationId,
+) -> Result<Annotation, RecordError> {
+    let feature: String = connection
+        .prepare_cached(
+            "SELECT json_extract(change, '$.feature') FROM event
+             WHERE subject = ?1 AND NOT json_extract(change, '$.hidden') ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([format!("annotation/{id}")], |row| row.get(0))?;
+    items::read("annotation", id.as_str(), &feature, geojson::annotation_from_feature)
 }
 
 /// The status of an annotation that was withdrawn and comes back: what the reviews of its candidate give;
-/// for a drawn one the status it had.
-fn status_again(
-    change: &Change<'_>,
-    old: &Annotation,
-    then: &Annotation,
-) -> Result<AnnotationStatus, RecordError> {
-    let Some(candidate) = &old.candidate else { return Ok(then.status) };
-    let reviews = reviews::reviews_of(change.transaction, candidate)?;
+/// for one without a candidate the status in which it was withdrawn, whichever revision comes back.
+fn status_again(writing: &Writing<'_>, old: &Annotation) -> Result<AnnotationStatus, RecordError> {
+    let Some(candidate) = &old.candidate else {
+        return Ok(last_in_collection(writing.transaction, &old.id)?.status);
+    };
+    let reviews = reviews::reviews_of(writing.transaction, candidate)?;
     if let Some(status) = review::annotation_status(&reviews) {
         return Ok(status);
     }
-    let is_drawn = comparisons::candidate_ever(change.transaction, candidate)?.is_drawn();
+    let is_drawn = comparisons::candidate_ever(writing.transaction, candidate)?.is_drawn();
     Err(RecordError::Conflict {
         what: "annotation",
         id: old.id.to_string(),
@@ -295,9 +320,9 @@ fn status_of_author(actor: &Actor) -> AnnotationStatus {
     if actor.role >= Role::Reviewer { AnnotationStatus::Confirmed } else { AnnotationStatus::Draft }
 }
 
-fn current(change: &Change<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
-    let item = whether_hidden_or_not(change, id)?;
-    let annotation = geojson::annotation_from_feature(&item.value())?;
+fn current(writing: &Writing<'_>, id: &AnnotationId, if_match: IfMatch) -> Result<Annotation, RecordError> {
+    let item = whether_hidden_or_not(writing, id)?;
+    let annotation = item.annotation()?;
     if annotation.status == AnnotationStatus::Withdrawn {
         return Err(RecordError::NotFound { what: "annotation", id: id.to_string() });
     }
@@ -318,10 +343,23 @@ fn must_have_another_revision(annotation: &Annotation) -> Result<(), RecordError
     })
 }
 
+/// A site is deleted once all annotations in it are withdrawn: none comes back after that.
+fn must_have_site(transaction: &rusqlite::Connection, annotation: &Annotation) -> Result<(), RecordError> {
+    match items::stored(transaction, Collection::Sites, annotation.site.as_str()) {
+        Err(RecordError::NotFound { .. }) => Err(RecordError::Conflict {
+            what: "annotation",
+            id: annotation.id.to_string(),
+            state: format!("one of the site {}, which was deleted", annotation.site),
+            change: "restoring it",
+        }),
+        found => found.map(drop),
+    }
+}
+
 /// An annotation, withdrawn or not, that the actor may see.
-fn whether_hidden_or_not(change: &Change<'_>, id: &AnnotationId) -> Result<items::Item, RecordError> {
-    let seen = sight::items_seen_by(change.transaction, change.actor.reader())?;
-    items::stored_ever(change.transaction, &seen, Collection::Annotations, id.as_str())
+fn whether_hidden_or_not(writing: &Writing<'_>, id: &AnnotationId) -> Result<items::Item, RecordError> {
+    let seen = sight::items_seen_by(writing.transaction, writing.actor.reader())?;
+    items::stored_ever(writing.transaction, &seen, Collection::Annotations, id.as_str())
 }
 
 /// The annotation of a candidate, withdrawn or not.
@@ -333,9 +371,10 @@ pub(super) fn of_candidate(
         .prepare_cached("SELECT feature FROM item WHERE candidate = ?1 AND collection = 'annotations'")?
         .query_row([candidate.as_str()], |row| row.get(0))
         .optional()?;
-    let Some(feature) = feature else { return Ok(None) };
-    let value: Value = super::read_document("annotation of candidate", candidate.as_str(), &feature)?;
-    Ok(Some(geojson::annotation_from_feature(&value)?))
+    let read = |feature: String| {
+        items::read("annotation of candidate", candidate.as_str(), &feature, geojson::annotation_from_feature)
+    };
+    feature.map(read).transpose()
 }
 
 /// What to call the step from one version to the next.

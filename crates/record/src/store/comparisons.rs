@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
 
 use super::{
-    Change, Store,
+    Store, Writing,
     items::{self, Collection, Written},
     read_document, read_documents, scenes, sight,
 };
@@ -15,6 +15,7 @@ use crate::{
     events::{Actor, Role},
     geojson,
     id::{CandidateId, ComparisonId, SceneId, SiteId},
+    scene::Scene,
 };
 
 /// What a detector said of two scenes.
@@ -35,14 +36,15 @@ pub struct NewComparison {
 }
 
 impl Store {
-    /// Records a comparison and all its candidates, or nothing.
+    /// Records a comparison and all its candidates, or nothing, without a job that found them, as tests do.
     ///
     /// # Errors
-    /// When a scene is not there, the scenes are of two sites, an outline is none, or the role is less than analyst.
+    /// When a scene is not there, the scenes cannot be compared, an outline is none, or the role is less than analyst.
+    #[doc(hidden)]
     pub fn add_comparison(&self, actor: &Actor, new: NewComparison) -> Result<Comparison, RecordError> {
         actor.must_be(Role::Analyst, "comparing scenes")?;
         must_have_outlines(&new)?;
-        self.write(|transaction| added(&Change::begin(transaction, actor), new))
+        self.write(|transaction| added(&Writing::begin(transaction, actor), new))
     }
 
     /// Reads a comparison.
@@ -83,12 +85,13 @@ impl Store {
             .collect()
     }
 
-    /// Reads a candidate.
+    /// Reads a candidate as it is, whoever may see it, as tests do.
     ///
     /// # Errors
     /// When there is none of that id.
+    #[doc(hidden)]
     pub fn candidate(&self, id: &CandidateId) -> Result<Candidate, RecordError> {
-        Ok(geojson::candidate_from_feature(&self.item(Collection::Candidates, id.as_str())?.value())?)
+        self.item(Collection::Candidates, id.as_str())?.candidate()
     }
 }
 
@@ -101,23 +104,8 @@ pub(super) fn must_have_outlines(new: &NewComparison) -> Result<(), RecordError>
 }
 
 /// Records a comparison and all its candidates, whose outlines were looked at.
-pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
-    let before = scenes::scene(change.transaction, &new.before)?;
-    let after = scenes::scene(change.transaction, &new.after)?;
-    if before.site != after.site {
-        return Err(RecordError::Invalid {
-            field: "after",
-            got: format!("a scene of site {}", after.site),
-            wanted: format!("a scene of site {}", before.site),
-        });
-    }
-    if after.facts.datetime < before.facts.datetime {
-        return Err(RecordError::Invalid {
-            field: "after",
-            got: format!("a scene of {}", after.facts.datetime),
-            wanted: format!("one of {} or later, when before was taken", before.facts.datetime),
-        });
-    }
+pub(super) fn added(writing: &Writing<'_>, new: NewComparison) -> Result<Comparison, RecordError> {
+    let [before, after] = comparable(writing.transaction, [&new.before, &new.after])?;
     let comparison = Comparison {
         id: ComparisonId::random(),
         site: before.site.clone(),
@@ -129,12 +117,31 @@ pub(super) fn added(change: &Change<'_>, new: NewComparison) -> Result<Compariso
         detector: new.detector,
         cautions: new.cautions,
         candidates: new.candidates.len() as u64,
-        created: change.time,
+        created: writing.time,
     };
     let candidates: Vec<Candidate> =
         new.candidates.into_iter().map(|found| candidate(&comparison, found)).collect();
-    record(change, &comparison, &candidates)?;
+    record(writing, &comparison, &candidates)?;
     Ok(comparison)
+}
+
+/// Reads two scenes that may be compared: two images of one site, from the earlier to the later.
+pub(super) fn comparable(
+    connection: &rusqlite::Connection,
+    [before, after]: [&SceneId; 2],
+) -> Result<[Scene; 2], RecordError> {
+    let (before, after) = (scenes::scene(connection, before)?, scenes::scene(connection, after)?);
+    let wanted = if before.site != after.site {
+        format!("a scene of the site of before ({})", before.site)
+    } else if before.id == after.id {
+        "another scene than before".to_owned()
+    } else if after.facts.datetime < before.facts.datetime {
+        format!("a scene taken no earlier than before ({})", before.facts.datetime)
+    } else {
+        return Ok([before, after]);
+    };
+    let got = format!("{} of site {}, taken at {}", after.id, after.site, after.facts.datetime);
+    Err(RecordError::Invalid { field: "after", got, wanted })
 }
 
 pub(super) fn stored(
@@ -154,8 +161,7 @@ pub(super) fn candidate_ever(
     connection: &rusqlite::Connection,
     id: &CandidateId,
 ) -> Result<Candidate, RecordError> {
-    let item = items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?;
-    Ok(geojson::candidate_from_feature(&item.value())?)
+    items::stored_ever(connection, &sight::everything(), Collection::Candidates, id.as_str())?.candidate()
 }
 
 /// Comparisons of a site, newest first.
@@ -184,16 +190,20 @@ pub(super) fn candidate(comparison: &Comparison, found: NewCandidate) -> Candida
 }
 
 /// Writes the rows under one event that holds all of them.
-fn record(change: &Change<'_>, comparison: &Comparison, candidates: &[Candidate]) -> Result<(), RecordError> {
+fn record(
+    writing: &Writing<'_>,
+    comparison: &Comparison,
+    candidates: &[Candidate],
+) -> Result<(), RecordError> {
     let document = serde_json::to_value(comparison).expect("comparisons are plain data");
     let features: Vec<Value> = candidates.iter().map(geojson::candidate_feature).collect();
-    let event = change.event(
+    let event = writing.event(
         &format!("comparison/{}", comparison.id),
         "comparison.added",
         &json!({"comparison": document, "candidates": features}),
     )?;
     let text = document.to_string();
-    change
+    writing
         .transaction
         .prepare_cached(
             "INSERT INTO comparison (id, site, sha256, event, document) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -206,7 +216,7 @@ fn record(change: &Change<'_>, comparison: &Comparison, candidates: &[Candidate]
             &text,
         ))?;
     for (candidate, feature) in candidates.iter().zip(features) {
-        written(candidate, 1, feature).write_under(change, event)?;
+        written(candidate, 1, feature).write_under(writing, event)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use geo::{Intersects, Polygon};
 
 use super::{
-    Change, Store, annotations, comparisons,
+    Store, Writing, annotations, comparisons,
     items::{self, Collection},
     reviews, scenes,
 };
@@ -60,11 +60,11 @@ impl Store {
                 }
                 return reviews::outcome(transaction, done);
             }
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let comparison = comparisons::stored(transaction, &drawing.comparison)?;
-            let drawn = written(&change, &comparison, &drawing.outline, drawing.change)?;
+            let drawn = record_candidate(&writing, &comparison, &drawing.outline, drawing.change)?;
             let said = NewReview { verdict: Verdict::Confirm, geometry: None, ..drawing.said.clone() };
-            spoken_for(&change, &drawn, &said, idempotency_key)
+            spoken_for(&writing, &drawn, &said, idempotency_key)
         })
     }
 }
@@ -72,19 +72,19 @@ impl Store {
 /// Records an annotation that somebody drew in another program as a candidate of the comparison, confirmed by them: its
 /// words are their words, its construction window stays as they gave it.
 pub(super) fn drawn_elsewhere(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     comparison: &Comparison,
     annotation: Annotation,
 ) -> Result<Annotation, RecordError> {
-    let drawn = written(change, comparison, &annotation.outline, annotation.change)?;
+    let drawn = record_candidate(writing, comparison, &annotation.outline, annotation.change)?;
     let annotation = Annotation {
         candidate: Some(drawn.id.clone()),
-        sources: reviews::sources(change.transaction, &drawn)?,
+        sources: reviews::sources(writing.transaction, &drawn)?,
         start_datetime: annotation.start_datetime.or(Some(comparison.before_datetime)),
         end_datetime: annotation.end_datetime.or(Some(comparison.after_datetime)),
         ..annotation
     };
-    annotations::written(&annotation).write(change, "annotation.created")?;
+    annotations::written(&annotation).write(writing, "annotation.created")?;
     let said = NewReview {
         verdict: Verdict::Confirm,
         structure_type: annotation.structure_type.clone(),
@@ -95,7 +95,7 @@ pub(super) fn drawn_elsewhere(
         // another program does not say what it showed
         seen: Seen::default(),
     };
-    spoken_for(change, &drawn, &said, None)?;
+    spoken_for(writing, &drawn, &said, None)?;
     Ok(annotation)
 }
 
@@ -103,17 +103,18 @@ pub(super) fn drawn_elsewhere(
 /// construction window and come nearest to its ends; the latest of several. An end that was left open is as near
 /// to every date.
 pub(super) fn comparison_showing(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     annotation: &Annotation,
 ) -> Result<Option<Comparison>, RecordError> {
-    let mut near: Vec<(i64, Comparison)> = comparisons::newest_of_site(change.transaction, &annotation.site)?
-        .into_iter()
-        .filter_map(|comparison| Some((distance_ms(&comparison, annotation)?, comparison)))
-        .collect();
+    let mut near: Vec<(i64, Comparison)> =
+        comparisons::newest_of_site(writing.transaction, &annotation.site)?
+            .into_iter()
+            .filter_map(|comparison| Some((distance_ms(&comparison, annotation)?, comparison)))
+            .collect();
     near.sort_by_key(|(distance_ms, _)| *distance_ms);
     for (_, comparison) in near {
-        if shows(change, &comparison.before, &annotation.outline)?
-            && shows(change, &comparison.after, &annotation.outline)?
+        if shows(writing, &comparison.before, &annotation.outline)?
+            && shows(writing, &comparison.after, &annotation.outline)?
         {
             return Ok(Some(comparison));
         }
@@ -131,15 +132,15 @@ fn distance_ms(comparison: &Comparison, annotation: &Annotation) -> Option<i64> 
     overlap.then(|| apart(before, start) + apart(after, end))
 }
 
-fn shows(change: &Change<'_>, scene: &SceneId, outline: &Polygon<f64>) -> Result<bool, RecordError> {
-    let footprint = scenes::scene(change.transaction, scene)?.facts.footprint;
+fn shows(writing: &Writing<'_>, scene: &SceneId, outline: &Polygon<f64>) -> Result<bool, RecordError> {
+    let footprint = scenes::scene(writing.transaction, scene)?.facts.footprint;
     let meets = |footprint: Polygon<f64>| footprint.intersects(&antimeridian::beside(&footprint, outline));
     Ok(footprint.is_some_and(meets))
 }
 
-/// Writes a candidate that a person drew; nobody has spoken for it yet.
-fn written(
-    change: &Change<'_>,
+/// Records a candidate that a person drew; nobody has spoken for it yet.
+fn record_candidate(
+    writing: &Writing<'_>,
     comparison: &Comparison,
     outline: &Polygon<f64>,
     what: candidate::Change,
@@ -147,18 +148,18 @@ fn written(
     let found = found(outline, what);
     let drawn = Candidate { detector: Detector::hand(), ..comparisons::candidate(comparison, found) };
     let feature = geojson::candidate_feature(&drawn);
-    comparisons::written(&drawn, 1, feature).write(change, "candidate.drawn")?;
+    comparisons::written(&drawn, 1, feature).write(writing, "candidate.drawn")?;
     Ok(drawn)
 }
 
 fn spoken_for(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     drawn: &Candidate,
     said: &NewReview,
     idempotency_key: Option<&str>,
 ) -> Result<ReviewOutcome, RecordError> {
-    let item = items::stored(change.transaction, Collection::Candidates, drawn.id.as_str())?;
-    reviews::spoken(change, &item, said, idempotency_key)
+    let item = items::stored(writing.transaction, Collection::Candidates, drawn.id.as_str())?;
+    reviews::spoken(writing, &item, said, idempotency_key)
 }
 
 fn found(outline: &Polygon<f64>, change: candidate::Change) -> NewCandidate {

@@ -3,8 +3,18 @@
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
-use super::{Change, Store, condition::Sql, sight, writer::Transaction};
-use crate::{Timestamp, blobs::Sha256Hex, error::RecordError, events, geojson, id::SiteId};
+use super::{Store, Writing, condition::Sql, read_document, sight, writer::Transaction};
+use crate::{
+    Timestamp,
+    annotation::Annotation,
+    blobs::Sha256Hex,
+    candidate::Candidate,
+    error::RecordError,
+    events,
+    geojson::{self, GeoJsonError},
+    id::SiteId,
+    site::Site,
+};
 
 /// One of the feature collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +90,35 @@ impl Item {
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.feature).expect("stored features are JSON that this crate wrote")
     }
+
+    /// The site that it is a feature of.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn site(&self) -> Result<Site, RecordError> {
+        read("site", &self.id, &self.feature, geojson::site_from_feature)
+    }
+
+    /// The same for a candidate.
+    pub(super) fn candidate(&self) -> Result<Candidate, RecordError> {
+        read("candidate", &self.id, &self.feature, geojson::candidate_from_feature)
+    }
+
+    /// The same for an annotation.
+    pub(super) fn annotation(&self) -> Result<Annotation, RecordError> {
+        read("annotation", &self.id, &self.feature, geojson::annotation_from_feature)
+    }
+}
+
+/// Reads a stored feature: that it cannot be read is no fault of who asks.
+pub(super) fn read<T>(
+    what: &'static str,
+    id: &str,
+    feature: &str,
+    from: fn(&Value) -> Result<T, GeoJsonError>,
+) -> Result<T, RecordError> {
+    let value: Value = read_document(what, id, feature)?;
+    from(&value).map_err(|source| RecordError::StoredFeature { what, id: id.to_owned(), source })
 }
 
 impl Store {
@@ -222,20 +261,20 @@ pub(super) struct Written<'a> {
 
 impl Written<'_> {
     /// Appends the event that holds the feature, and writes the feature: new, or over the one of its id.
-    pub(super) fn write(self, change: &Change<'_>, kind: &str) -> Result<(), RecordError> {
-        let event = change.event(
+    pub(super) fn write(self, writing: &Writing<'_>, kind: &str) -> Result<(), RecordError> {
+        let event = writing.event(
             &self.collection.subject(self.id),
             kind,
             &serde_json::json!({"hidden": self.hidden, "feature": &self.feature}),
         )?;
-        self.write_under(change, event)
+        self.write_under(writing, event)
     }
 
     /// Writes the feature under an event that holds it already.
-    pub(super) fn write_under(self, change: &Change<'_>, event: u64) -> Result<(), RecordError> {
+    pub(super) fn write_under(self, writing: &Writing<'_>, event: u64) -> Result<(), RecordError> {
         let text = self.feature.to_string();
         let [minx, miny, maxx, maxy] = self.bounds;
-        change
+        writing
             .transaction
             .prepare_cached(
                 "INSERT INTO item (collection, id, site, comparison, candidate, state, revision, hidden,
@@ -288,4 +327,69 @@ pub(super) fn word(value: impl serde::Serialize) -> Option<String> {
 
 pub(super) fn polygon_bounds(polygon: &geo::Polygon<f64>) -> [f64; 4] {
     geojson::flat_bounds(polygon)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serialize, de::DeserializeOwned};
+
+    use super::*;
+    use crate::{
+        agreement::{Opinion, OpinionPair, agreement},
+        annotation::{AnnotationStatus, Confidence},
+        candidate::{CandidateState, Change},
+        id::{CandidateId, ComparisonId},
+        review::Verdict,
+        schema::{Kind, properties},
+    };
+
+    /// Serde's words for all values of a plain enum, in their order, as it tells them to who has another word.
+    fn words<T: Serialize + DeserializeOwned>() -> Vec<String> {
+        let refused = serde_json::from_value::<T>("?".into()).err().unwrap().to_string();
+        // every other piece between backquotes is a word; the first is the one that was refused
+        let words: Vec<String> = refused.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        let again = |told: &String| word(serde_json::from_value::<T>(told.as_str().into()).unwrap());
+        assert!(words.iter().all(|told| again(told).as_ref() == Some(told)), "{refused}");
+        words
+    }
+
+    #[test]
+    fn what_can_be_asked_for_has_all_words_that_are_written() {
+        for (collection, name, wanted) in [
+            (Collection::Candidates, "state", words::<CandidateState>()),
+            (Collection::Candidates, "change", words::<Change>()),
+            (Collection::Annotations, "change", words::<Change>()),
+            (Collection::Annotations, "confidence", words::<Confidence>()),
+            (Collection::Annotations, "status", words::<AnnotationStatus>()),
+        ] {
+            let property = properties(collection).iter().find(|property| property.name == name).unwrap();
+            assert!(
+                matches!(property.kind, Kind::Words(words) if words == wanted),
+                "{property:?} {wanted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn agreement_is_told_in_the_words_of_verdicts() {
+        let wanted = words::<Verdict>();
+        let opinion = |verdict: &str| Opinion {
+            person: "ann".to_owned(),
+            verdict: serde_json::from_value(verdict.into()).unwrap(),
+            structure_type: None,
+            outline: geo::Polygon::new(geo::LineString::new(Vec::new()), Vec::new()),
+        };
+        let pair = |verdict: &String| OpinionPair {
+            candidate: CandidateId("a".to_owned()),
+            comparison: ComparisonId("b".to_owned()),
+            first: opinion(verdict),
+            second: opinion("reject"),
+        };
+        let told = agreement(&wanted.iter().map(pair).collect::<Vec<_>>()).verdicts.classes;
+        let mut told: Vec<String> = told.into_iter().map(|class| class.class).collect();
+        let mut wanted = wanted;
+        told.sort();
+        wanted.sort();
+        assert_eq!(told, wanted);
+    }
 }

@@ -1,10 +1,10 @@
 //! Jobs: kept in the database, so that they survive a restart.
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    Change, Store,
+    Store, Writing,
     comparisons::{self, NewComparison},
     now, read_document,
     writer::Transaction,
@@ -13,26 +13,43 @@ use crate::{
     candidate::Comparison,
     error::RecordError,
     events::{Actor, Role},
-    id::JobId,
+    id::{JobId, SceneId},
     job::{Job, JobStatus},
 };
 
-/// Most jobs that may wait at a time.
+/// Most jobs of a kind that may wait at a time.
 const JOBS_WAITING_MAX: u64 = 1_000;
-/// Most jobs that may run at a time whose work began with a request.
+/// Most jobs of a kind that may run at a time, where their work began with a request.
 const JOBS_BEGUN_MAX: u64 = 1_000;
 
 impl Store {
-    /// Puts a job in the queue.
+    /// Puts a job in the queue whose input nobody looks at, as tests do.
     ///
     /// # Errors
     /// When the queue is full or the role is less than analyst.
+    #[doc(hidden)]
     pub fn enqueue(&self, actor: &Actor, kind: &str, input: Value) -> Result<Job, RecordError> {
         actor.must_be(Role::Analyst, "starting a job")?;
+        self.write(|transaction| enqueued(&Writing::begin(transaction, actor), kind, input))
+    }
+
+    /// Puts the comparison of two scenes in the queue, by their ids as `before` and `after` of its input.
+    ///
+    /// # Errors
+    /// When a scene is not there, the scenes cannot be compared, the queue is full or the role is less than analyst.
+    pub fn enqueue_comparison(
+        &self,
+        actor: &Actor,
+        kind: &str,
+        scenes: [&SceneId; 2],
+        mut input: Value,
+    ) -> Result<Job, RecordError> {
+        actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            must_have_room(transaction, JobStatus::Accepted, JOBS_WAITING_MAX)?;
-            added(&change, new(&change, kind, input, JobStatus::Accepted, "waits for its turn"))
+            let [before, after] = comparisons::comparable(transaction, scenes)?;
+            input["before"] = json!(before.id);
+            input["after"] = json!(after.id);
+            enqueued(&Writing::begin(transaction, actor), kind, input)
         })
     }
 
@@ -49,10 +66,10 @@ impl Store {
     ) -> Result<Job, RecordError> {
         actor.must_be(Role::Analyst, "starting a job")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
-            must_have_room(transaction, JobStatus::Running, JOBS_BEGUN_MAX)?;
-            let job = new(&change, kind, input, JobStatus::Running, message);
-            added(&change, Job { started: Some(change.time), ..job })
+            let writing = Writing::begin(transaction, actor);
+            must_have_room(transaction, kind, (JobStatus::Running, "run"), JOBS_BEGUN_MAX)?;
+            let job = new(&writing, kind, input, JobStatus::Running, message);
+            added(&writing, Job { started: Some(writing.time), ..job })
         })
     }
 
@@ -95,7 +112,7 @@ impl Store {
     /// where the job does not run any more, as one that was dismissed meanwhile: nothing is recorded then.
     ///
     /// # Errors
-    /// As [`Store::add_comparison`], and when the job is not there.
+    /// When the job or a scene is not there, the scenes cannot be compared or an outline is none.
     pub fn finish_job(
         &self,
         id: &JobId,
@@ -109,9 +126,9 @@ impl Store {
                 return Ok(None);
             }
             let actor = asked_by(&job);
-            let change = Change::begin(transaction, &actor);
-            let comparison = comparisons::added(&change, found)?;
-            Ok(Some((successful(&change, job, result(&comparison))?, comparison)))
+            let writing = Writing::begin(transaction, &actor);
+            let comparison = comparisons::added(&writing, found)?;
+            Ok(Some((successful(&writing, job, result(&comparison))?, comparison)))
         })
     }
 
@@ -146,7 +163,7 @@ impl Store {
                 });
             }
             let (status, message) = (JobStatus::Dismissed, "dismissed".to_owned());
-            ended(&Change::begin(transaction, actor), Job { status, message, ..job })
+            ended(&Writing::begin(transaction, actor), Job { status, message, ..job })
         })
     }
 
@@ -200,45 +217,49 @@ impl Store {
     }
 }
 
-fn must_have_room(transaction: &Connection, status: JobStatus, jobs_max: u64) -> Result<(), RecordError> {
-    let jobs: u64 = transaction
-        .prepare_cached("SELECT count(*) FROM job WHERE status = ?1")?
-        .query_row([status.as_str()], |row| row.get(0))?;
-    if jobs < jobs_max {
-        return Ok(());
-    }
-    Err(RecordError::Conflict {
-        what: "queue",
-        id: "of jobs".to_owned(),
-        state: format!("full ({jobs} jobs are {})", status.as_str()),
-        change: "adding another",
-    })
+fn enqueued(writing: &Writing<'_>, kind: &str, input: Value) -> Result<Job, RecordError> {
+    must_have_room(writing.transaction, kind, (JobStatus::Accepted, "wait"), JOBS_WAITING_MAX)?;
+    added(writing, new(writing, kind, input, JobStatus::Accepted, "waits for its turn"))
 }
 
-fn new(change: &Change<'_>, kind: &str, input: Value, status: JobStatus, message: &str) -> Job {
+fn must_have_room(
+    transaction: &Connection,
+    kind: &str,
+    (status, what): (JobStatus, &'static str),
+    jobs_max: u64,
+) -> Result<(), RecordError> {
+    let jobs: u64 = transaction
+        .prepare_cached(
+            "SELECT count(*) FROM job WHERE status = ?1 AND json_extract(document, '$.kind') = ?2",
+        )?
+        .query_row([status.as_str(), kind], |row| row.get(0))?;
+    if jobs < jobs_max { Ok(()) } else { Err(RecordError::Full { what, jobs_max }) }
+}
+
+fn new(writing: &Writing<'_>, kind: &str, input: Value, status: JobStatus, message: &str) -> Job {
     Job {
         id: JobId::random(),
         kind: kind.to_owned(),
         input,
-        actor: change.actor.name.clone(),
+        actor: writing.actor.name.clone(),
         status,
         progress: 0,
         message: message.to_owned(),
         result: None,
-        created: change.time,
+        created: writing.time,
         started: None,
         finished: None,
     }
 }
 
 /// Keeps a new job, under an event of who asked for it.
-fn added(change: &Change<'_>, job: Job) -> Result<Job, RecordError> {
-    change.event(
+fn added(writing: &Writing<'_>, job: Job) -> Result<Job, RecordError> {
+    writing.event(
         &format!("job/{}", job.id),
         "job.accepted",
         &serde_json::to_value(&job).expect("jobs are plain data"),
     )?;
-    change
+    writing
         .transaction
         .prepare_cached("INSERT INTO job (id, status, message, document) VALUES (?1, ?2, ?3, ?4)")?
         .execute((job.id.as_str(), job.status.as_str(), &job.message, document(&job)))?;
@@ -249,8 +270,8 @@ fn added(change: &Change<'_>, job: Job) -> Result<Job, RecordError> {
 ///
 /// # Errors
 /// When it does not run any more, as one that was dismissed meanwhile.
-pub(super) fn ended_with(change: &Change<'_>, id: &JobId, result: Value) -> Result<(), RecordError> {
-    let job = job(change.transaction, id)?;
+pub(super) fn ended_with(writing: &Writing<'_>, id: &JobId, result: Value) -> Result<(), RecordError> {
+    let job = job(writing.transaction, id)?;
     if job.status != JobStatus::Running {
         return Err(RecordError::Conflict {
             what: "job",
@@ -259,18 +280,18 @@ pub(super) fn ended_with(change: &Change<'_>, id: &JobId, result: Value) -> Resu
             change: "recording what it made",
         });
     }
-    successful(change, job, result).map(drop)
+    successful(writing, job, result).map(drop)
 }
 
-fn successful(change: &Change<'_>, job: Job, result: Value) -> Result<Job, RecordError> {
+fn successful(writing: &Writing<'_>, job: Job, result: Value) -> Result<Job, RecordError> {
     let (status, message, progress) = (JobStatus::Successful, "done".to_owned(), 100);
-    ended(change, Job { status, message, progress, result: Some(result), ..job })
+    ended(writing, Job { status, message, progress, result: Some(result), ..job })
 }
 
 /// Ends a job that goes wrong by itself, in the name of who asked for it.
 fn failed(transaction: &Transaction<'_>, job: Job, cause: &str) -> Result<Job, RecordError> {
     let (status, message) = (JobStatus::Failed, cause.to_owned());
-    ended(&Change::begin(transaction, &asked_by(&job)), Job { status, message, ..job })
+    ended(&Writing::begin(transaction, &asked_by(&job)), Job { status, message, ..job })
 }
 
 /// Who a job works for.
@@ -279,14 +300,14 @@ fn asked_by(job: &Job) -> Actor {
 }
 
 /// Keeps a job that ended just now, under an event of who ended it.
-fn ended(change: &Change<'_>, job: Job) -> Result<Job, RecordError> {
-    let job = Job { finished: Some(change.time), ..job };
-    change.event(
+fn ended(writing: &Writing<'_>, job: Job) -> Result<Job, RecordError> {
+    let job = Job { finished: Some(writing.time), ..job };
+    writing.event(
         &format!("job/{}", job.id),
         &format!("job.{}", job.status.as_str()),
         &serde_json::to_value(&job).expect("jobs are plain data"),
     )?;
-    save(change.transaction, &job)?;
+    save(writing.transaction, &job)?;
     Ok(job)
 }
 

@@ -1,8 +1,8 @@
 //! The store: a folder with a database and blobs.
 //!
 //! One connection writes, a few read (write-ahead log), all of them blocking: callers with an async
-//! runtime put them on their blocking pool. Each write also appends its event, in the same transaction;
-//! writes that come at the same time share one commit (`writer.rs`).
+//! runtime put them on their blocking pool. Each write, with few exceptions that `docs/architecture.md` names, also appends
+//! its event, in the same transaction; writes that come at the same time share one commit (`writer.rs`).
 
 mod agreement;
 mod annotations;
@@ -35,13 +35,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
+pub use annotations::Versions;
 pub use comparisons::NewComparison;
 pub use drawing::Drawing;
 pub use extent::Extent;
 pub(crate) use functions::read_filter_geometry;
 pub use items::{Collection, IfMatch, Item};
 pub use pages::{Cursor, Page, PageStart, PageText, Query};
-pub use queue::{Look, Queue, QueueEntry, QueuedAnnotation, Standing};
+pub use queue::{AwaitedLook, Queue, QueueEntry, QueuedAnnotation, Standing};
 pub use reviews::SeenReviews;
 pub use scene_search::{ScenePage, SceneQuery, SortKey};
 pub use scenes::NewPlacement;
@@ -63,6 +64,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_extents.sql"),
     include_str!("../../migrations/0006_pending.sql"),
     include_str!("../../migrations/0007_versions.sql"),
+    include_str!("../../migrations/0008_scenes_of_a_site.sql"),
 ];
 /// Oldest schema that has all columns which verification looks at.
 const VERIFIABLE_SCHEMA_MIN: u32 = 3;
@@ -169,20 +171,6 @@ impl Store {
     /// When it does not give one.
     pub fn ping(&self) -> Result<(), RecordError> {
         Ok(self.read()?.query_row("SELECT 1", [], |_| Ok(()))?)
-    }
-
-    /// Events after a number, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn events_after(&self, seq: u64, limit: u32) -> Result<Vec<Event>, RecordError> {
-        let reader = self.read()?;
-        let mut statement = reader.prepare_cached(
-            "SELECT seq, time, actor, subject, kind, change, previous, sha256 FROM event
-             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )?;
-        let events = statement.query_map((seq, limit), Event::from_row)?.collect::<Result<_, _>>()?;
-        Ok(events)
     }
 
     /// Events of one subject, oldest first.
@@ -311,15 +299,15 @@ fn open_unchanging(path: &Path) -> Result<Connection, RecordError> {
 }
 
 /// A write in progress: who, when, and the transaction.
-struct Change<'a> {
+struct Writing<'a> {
     transaction: &'a Transaction<'a>,
     actor: &'a Actor,
     time: Timestamp,
 }
 
-impl<'a> Change<'a> {
-    fn begin(transaction: &'a Transaction<'a>, actor: &'a Actor) -> Change<'a> {
-        Change { transaction, actor, time: now() }
+impl<'a> Writing<'a> {
+    fn begin(transaction: &'a Transaction<'a>, actor: &'a Actor) -> Writing<'a> {
+        Writing { transaction, actor, time: now() }
     }
 
     fn event(&self, subject: &str, kind: &str, change: &Value) -> Result<u64, RecordError> {

@@ -27,6 +27,8 @@ const MATCHES_TYPICAL: usize = 256;
 /// Numbers in a block of each level of the table `item_block`, as powers of two, coarse first.
 const BLOCKS: [(i64, u32); 2] = [(2, 16), (1, 8)];
 
+/// Most bytes of features on a page: some 3,000 for each of 10,000; a single one may have 300,000.
+const PAGE_BYTES_MAX: u64 = 32 << 20;
 /// Most hex digits of a cursor: no collection will hold 2^60 features.
 const CURSOR_DIGITS_MAX: usize = 15;
 
@@ -100,12 +102,14 @@ pub struct Query {
     pub filter: Option<Filter>,
     /// At most so many.
     pub limit: u32,
+    /// At most so many bytes of them, but always one: a page ends early where the next feature has no room.
+    pub bytes_max: u64,
     /// Beginning here.
     pub start: PageStart,
 }
 
 impl Query {
-    /// The first `limit` features of a collection.
+    /// The first `limit` features of a collection, as far as a page has room for them.
     pub fn first(collection: Collection, limit: u32) -> Query {
         Query {
             collection,
@@ -115,6 +119,7 @@ impl Query {
             interval_ms: None,
             filter: None,
             limit,
+            bytes_max: PAGE_BYTES_MAX,
             start: PageStart::First,
         }
     }
@@ -364,29 +369,81 @@ fn listed_page(
     columns: &'static str,
     visit: Visit<'_>,
 ) -> Result<Surroundings, RecordError> {
-    let limit = query.limit as usize;
-    let start = match query.start {
-        PageStart::First => 0,
-        PageStart::Offset(skipped) => usize::try_from(skipped).unwrap_or(usize::MAX).min(list.len()),
-        PageStart::At(Cursor::After(n)) => list.partition_point(|number| *number <= n),
-        PageStart::At(Cursor::Before(n)) => list.partition_point(|number| *number < n).saturating_sub(limit),
+    let (start, end) = match query.start {
+        PageStart::First => (0, list.len()),
+        PageStart::Offset(skipped) => {
+            (usize::try_from(skipped).unwrap_or(usize::MAX).min(list.len()), list.len())
+        }
+        PageStart::At(Cursor::After(n)) => (list.partition_point(|number| *number <= n), list.len()),
+        PageStart::At(Cursor::Before(n)) => {
+            let end = list.partition_point(|number| *number < n);
+            let back = list[..end].iter().rev();
+            (end - visit_listed(snapshot, query, seen, back, "n", &mut |_| Ok(()))?, end)
+        }
     };
-    let mut end = start.saturating_add(limit).min(list.len());
-    if let PageStart::At(Cursor::Before(n)) = query.start {
-        end = end.min(list.partition_point(|number| *number < n));
-    }
-    let page = &list[start..end];
-    let one = Sql::of(&format!("SELECT {columns} FROM {{}} WHERE n = ?"), &[&seen.rows]);
-    let mut statement = snapshot.prepare_cached(&one.text)?;
-    for number in page {
-        let number = std::iter::once(SqlValue::from(*number));
-        statement.query_row(params_from_iter(one.values.iter().cloned().chain(number)), &mut *visit)?;
-    }
+    let length = visit_listed(snapshot, query, seen, list[start..end].iter(), columns, visit)?;
+    let page = &list[start..start + length];
     Ok(Surroundings {
         number_matched: list.len() as u64,
-        next: page.last().filter(|_| end < list.len()).map(|last| Cursor::After(*last)),
+        next: page.last().filter(|_| start + length < list.len()).map(|last| Cursor::After(*last)),
         previous: page.first().filter(|_| start > 0).map(|first| Cursor::Before(*first)),
     })
+}
+
+/// Visits the rows of these numbers as far as a page has room for them, and says how many those are.
+fn visit_listed<'a>(
+    snapshot: &Transaction<'_>,
+    query: &Query,
+    seen: &Seen,
+    numbers: impl Iterator<Item = &'a i64>,
+    columns: &'static str,
+    visit: Visit<'_>,
+) -> Result<usize, RecordError> {
+    let one = Sql::of(&format!("SELECT {columns}, {BYTES} FROM {{}} WHERE n = ?"), &[&seen.rows]);
+    let mut statement = snapshot.prepare_cached(&one.text)?;
+    let bytes = statement.column_count() - 1;
+    let mut room = Room::of(query);
+    for number in numbers.take(query.limit as usize) {
+        let number = std::iter::once(SqlValue::from(*number));
+        let values = params_from_iter(one.values.iter().cloned().chain(number));
+        let fits = statement.query_row(values, |row| {
+            let fits = room.takes(row.get(bytes)?);
+            if fits {
+                visit(row)?;
+            }
+            Ok(fits)
+        })?;
+        if !fits {
+            break;
+        }
+    }
+    Ok(room.features)
+}
+
+/// Bytes of a feature, which are told without reading it.
+const BYTES: &str = "octet_length(feature)";
+
+/// What a page has taken so far, of the bytes that it may.
+struct Room {
+    features: usize,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Room {
+    fn of(query: &Query) -> Room {
+        Room { features: 0, bytes: 0, bytes_max: query.bytes_max }
+    }
+
+    /// Takes a feature of so many bytes, if it has room; the first always has.
+    fn takes(&mut self, bytes: u64) -> bool {
+        let fits = self.features == 0 || self.bytes + bytes <= self.bytes_max;
+        if fits {
+            self.features += 1;
+            self.bytes += bytes;
+        }
+        fits
+    }
 }
 
 /// A page of a whole collection or site, along its index.
@@ -401,18 +458,22 @@ fn whole_page(
         PageStart::First => (Some(0), i64::MAX),
         PageStart::Offset(skipped) => (whole.number_behind(skipped)?, i64::MAX),
         PageStart::At(Cursor::After(n)) => (Some(n.saturating_add(1)), i64::MAX),
-        PageStart::At(Cursor::Before(n)) => (whole.number_before(n, query.limit)?, n),
+        PageStart::At(Cursor::Before(n)) => (whole.number_before(n, query)?, n),
     };
     let (mut first, mut last) = (None, None);
     if let Some(from) = from {
-        let columns = format!("{columns}, n");
+        let columns = format!("{columns}, n, {BYTES}");
         let (sql, values) =
             whole.select(&columns, "n >= ? AND n < ? ORDER BY n LIMIT ?", &[from, below, query.limit.into()]);
         let mut statement = snapshot.prepare_cached(&sql)?;
-        let number = statement.column_count() - 1;
+        let bytes = statement.column_count() - 1;
+        let mut room = Room::of(query);
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            last = Some(row.get(number)?);
+            if !room.takes(row.get(bytes)?) {
+                break;
+            }
+            last = Some(row.get(bytes - 1)?);
             first = first.or(last);
             visit(row)?;
         }
@@ -465,11 +526,20 @@ impl Whole<'_> {
         Ok(found.map(|_| cursor))
     }
 
-    /// Where the page of at most `limit` features before a number begins.
-    fn number_before(&self, n: i64, limit: u32) -> Result<Option<i64>, RecordError> {
-        let (page, values) = self.select("n", "n < ? ORDER BY n DESC LIMIT ?", &[n, limit.into()]);
-        let mut statement = self.snapshot.prepare_cached(&format!("SELECT min(n) FROM ({page})"))?;
-        Ok(statement.query_row(params_from_iter(values), |row| row.get(0))?)
+    /// Where the page before a number begins.
+    fn number_before(&self, n: i64, query: &Query) -> Result<Option<i64>, RecordError> {
+        let columns = format!("n, {BYTES}");
+        let (sql, values) = self.select(&columns, "n < ? ORDER BY n DESC LIMIT ?", &[n, query.limit.into()]);
+        let mut statement = self.snapshot.prepare_cached(&sql)?;
+        let (mut room, mut first) = (Room::of(query), None);
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            if !room.takes(row.get(1)?) {
+                break;
+            }
+            first = Some(row.get(0)?);
+        }
+        Ok(first)
     }
 
     /// The number of the feature behind the first `skipped` ones of a collection: down the levels of blocks, then along

@@ -5,7 +5,7 @@ use std::io::Read;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::json;
 
-use super::{Change, IfMatch, Store, lock, writer::Transaction};
+use super::{IfMatch, Store, Writing, lock, writer::Transaction};
 use crate::{
     blobs::Sha256Hex,
     error::RecordError,
@@ -29,15 +29,15 @@ impl Store {
         let name = &person_name(name)?;
         let secret = random_secret()?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let token = Token {
                 id: TokenId::random(),
                 name: name.clone(),
                 role,
-                created: change.time,
+                created: writing.time,
                 revoked: None,
             };
-            change.event(&format!("token/{}", token.id), "token.created", &json!(token))?;
+            writing.event(&format!("token/{}", token.id), "token.created", &json!(token))?;
             transaction
                 .prepare_cached(
                     "INSERT INTO token (id, name, role, hash, created) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -72,14 +72,14 @@ impl Store {
     pub fn revoke_token(&self, actor: &Actor, id: &TokenId) -> Result<(), RecordError> {
         actor.must_be(Role::Admin, "revoking a token")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let changed = transaction
                 .prepare_cached("UPDATE token SET revoked = coalesce(revoked, ?2) WHERE id = ?1")?
-                .execute((id.as_str(), change.time.to_string()))?;
+                .execute((id.as_str(), writing.time.to_string()))?;
             if changed == 0 {
                 return Err(RecordError::NotFound { what: "token", id: id.to_string() });
             }
-            change.event(&format!("token/{id}"), "token.revoked", &json!({"id": id}))?;
+            writing.event(&format!("token/{id}"), "token.revoked", &json!({"id": id}))?;
             Ok(())
         })
     }
@@ -135,7 +135,7 @@ impl Store {
         actor.must_be(Role::Admin, "changing the taxonomy")?;
         let types = taxonomy::checked(types)?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let old = stored_taxonomy(transaction)?;
             match if_match {
                 IfMatch::Revision(given) if given != old.revision => {
@@ -147,7 +147,7 @@ impl Store {
             for dropped in old.types.iter().filter(|kind| types.iter().all(|kept| kept.id != kind.id)) {
                 must_be_unused(transaction, dropped)?;
             }
-            change.event(taxonomy::SUBJECT, "taxonomy.changed", &json!({"types": types}))?;
+            writing.event(taxonomy::SUBJECT, "taxonomy.changed", &json!({"types": types}))?;
             transaction.execute("DELETE FROM structure_type", [])?;
             insert_types(transaction, &types)?;
             Ok(Taxonomy { revision: old.revision + 1, types })
@@ -219,18 +219,6 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
 }
 
 fn token((id, name, role, created, revoked): TokenRow) -> Result<Token, RecordError> {
-    let time = |text: &str| {
-        text.parse().map_err(|_| RecordError::Invalid {
-            field: "time of a token",
-            got: format!("{text:?}"),
-            wanted: "RFC 3339".to_owned(),
-        })
-    };
-    Ok(Token {
-        id: TokenId(id),
-        name,
-        role: role.parse()?,
-        created: time(&created)?,
-        revoked: revoked.as_deref().map(time).transpose()?,
-    })
+    let row = json!({"id": id, "name": name, "role": role, "created": created, "revoked": revoked});
+    serde_json::from_value(row).map_err(|source| RecordError::Stored { what: "token", id, source })
 }

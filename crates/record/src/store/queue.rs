@@ -16,7 +16,7 @@ const QUEUE_CANDIDATES_MAX: u32 = 10_000;
 /// Whose verdict a candidate waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Look {
+pub enum AwaitedLook {
     /// Nobody has spoken.
     First,
     /// Somebody else has, and what they said is hidden until the reader has spoken too.
@@ -42,7 +42,7 @@ pub struct QueueEntry {
     /// The candidate as the reader may see it.
     pub item: Item,
     /// Whose verdict it waits for.
-    pub look: Look,
+    pub look: AwaitedLook,
     /// Its annotation, where there is one that the reader may see.
     pub annotation: Option<QueuedAnnotation>,
     /// The geometry of that annotation as GeoJSON text, where people have made it another than the candidate's.
@@ -139,12 +139,12 @@ fn entries(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-fn look(one_spoke: bool, another_spoke: bool, pending: bool) -> Look {
+fn look(one_spoke: bool, another_spoke: bool, pending: bool) -> AwaitedLook {
     match (one_spoke, another_spoke, pending) {
-        (true, true, _) => Look::Second,
-        (true, false, _) => Look::Waiting,
-        (false, _, true) => Look::First,
-        (false, _, false) => Look::Settled,
+        (true, true, _) => AwaitedLook::Second,
+        (true, false, _) => AwaitedLook::Waiting,
+        (false, _, true) => AwaitedLook::First,
+        (false, _, false) => AwaitedLook::Settled,
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::{
-    Change, Store, annotations, comparisons,
+    Store, Writing, annotations, comparisons,
     items::{self, Collection, IfMatch},
     read_document, read_documents, scenes, sight,
     writer::Transaction,
@@ -57,10 +57,10 @@ impl Store {
             if let Some(done) = answered_of(transaction, actor, candidate, idempotency_key)? {
                 return outcome(transaction, done);
             }
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let item = items::stored(transaction, Collection::Candidates, candidate.as_str())?;
             items::must_match(Collection::Candidates, &item, if_match)?;
-            spoken(&change, &item, &new, idempotency_key)
+            spoken(&writing, &item, &new, idempotency_key)
         })
     }
 
@@ -71,7 +71,7 @@ impl Store {
     pub fn undo_review(&self, actor: &Actor, id: &ReviewId) -> Result<ReviewOutcome, RecordError> {
         actor.must_be(Role::Analyst, "undoing a review")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let mut review = review_of_id(transaction, id)?;
             if review.actor != actor.name {
                 actor.must_be(Role::Reviewer, "undoing another person's review")?;
@@ -84,7 +84,7 @@ impl Store {
                     change: "undoing it",
                 });
             }
-            taken_back(&change, &mut review)
+            taken_back(&writing, &mut review)
         })
     }
 
@@ -125,77 +125,77 @@ impl Store {
 
 /// Records what somebody says of a candidate, and what becomes of it.
 pub(super) fn spoken(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     item: &items::Item,
     new: &NewReview,
     idempotency_key: Option<&str>,
 ) -> Result<ReviewOutcome, RecordError> {
-    must_be_structure_type(change.transaction, new.structure_type.as_deref())?;
+    must_be_structure_type(writing.transaction, new.structure_type.as_deref())?;
     let candidate = CandidateId(item.id.clone());
-    let earlier = reviews_of(change.transaction, &candidate)?;
-    let own = earlier.iter().filter(|review| review.actor == change.actor.name).count();
+    let earlier = reviews_of(writing.transaction, &candidate)?;
+    let own = earlier.iter().filter(|review| review.actor == writing.actor.name).count();
     if own >= REVIEWS_OF_ONE_MAX || earlier.len() >= REVIEWS_MAX {
         return Err(RecordError::Conflict {
             what: "candidate",
             id: item.id.clone(),
             state: format!(
                 "reviewed {own} times by {} and {} times in all",
-                change.actor.name,
+                writing.actor.name,
                 earlier.len()
             ),
             change: "another review",
         });
     }
     let review = Review {
-        independent: review::is_independent(&earlier, &change.actor.name),
-        ..recorded(change, &candidate, new)
+        independent: review::is_independent(&earlier, &writing.actor.name),
+        ..recorded(writing, &candidate, new)
     };
-    insert(change, &review)?;
+    insert(writing, &review)?;
     if let Some(key) = idempotency_key {
-        change
+        writing
             .transaction
             .prepare_cached("INSERT INTO answered (key, actor, review) VALUES (?1, ?2, ?3)")?
-            .execute((key, &change.actor.name, review.id.as_str()))?;
+            .execute((key, &writing.actor.name, review.id.as_str()))?;
     }
-    settle(change, item, Some(&review), "review.added", &review)
+    settle(writing, item, Some(&review), "review.added", &review)
 }
 
 /// Takes a review back that stands, and settles what becomes of its candidate.
-fn taken_back(change: &Change<'_>, review: &mut Review) -> Result<ReviewOutcome, RecordError> {
+fn taken_back(writing: &Writing<'_>, review: &mut Review) -> Result<ReviewOutcome, RecordError> {
     review.undone = true;
-    change
+    writing
         .transaction
         .prepare_cached("UPDATE review SET undone = 1, document = ?2 WHERE id = ?1")?
         .execute((review.id.as_str(), document(review)))?;
-    let item = items::stored(change.transaction, Collection::Candidates, review.candidate.as_str())?;
-    settle(change, &item, None, "review.undone", review)
+    let item = items::stored(writing.transaction, Collection::Candidates, review.candidate.as_str())?;
+    settle(writing, &item, None, "review.undone", review)
 }
 
 /// Takes back what the actor alone has said for a structure that a person drew: it is not there any more. Says whether
 /// there was such a thing.
 pub(super) fn own_drawing_taken_back(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     candidate: &CandidateId,
 ) -> Result<bool, RecordError> {
-    let item = items::stored(change.transaction, Collection::Candidates, candidate.as_str())?;
-    let mut standing = reviews_of(change.transaction, candidate)?;
+    let item = items::stored(writing.transaction, Collection::Candidates, candidate.as_str())?;
+    let mut standing = reviews_of(writing.transaction, candidate)?;
     standing.retain(|review| !review.undone);
-    let is_own = standing.iter().all(|review| review.actor == change.actor.name);
-    if !is_own || !geojson::candidate_from_feature(&item.value())?.is_drawn() {
+    let is_own = standing.iter().all(|review| review.actor == writing.actor.name);
+    if !is_own || !item.candidate()?.is_drawn() {
         return Ok(false);
     }
     for review in &mut standing {
-        taken_back(change, review)?;
+        taken_back(writing, review)?;
     }
     Ok(true)
 }
 
-fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Review {
+fn recorded(writing: &Writing<'_>, candidate: &CandidateId, new: &NewReview) -> Review {
     Review {
         id: ReviewId::random(),
         candidate: candidate.clone(),
-        actor: change.actor.name.clone(),
-        role: change.actor.role,
+        actor: writing.actor.name.clone(),
+        role: writing.actor.role,
         verdict: new.verdict,
         structure_type: new.structure_type.clone(),
         confidence: new.confidence,
@@ -203,14 +203,14 @@ fn recorded(change: &Change<'_>, candidate: &CandidateId, new: &NewReview) -> Re
         note: new.note.clone(),
         geometry: new.geometry.as_ref().map(geojson::polygon_value),
         seen: new.seen.clone(),
-        created: change.time,
+        created: writing.time,
         undone: false,
         independent: false,
     }
 }
 
-fn insert(change: &Change<'_>, review: &Review) -> Result<(), RecordError> {
-    change
+fn insert(writing: &Writing<'_>, review: &Review) -> Result<(), RecordError> {
+    writing
         .transaction
         .prepare_cached("INSERT INTO review (id, candidate, document) VALUES (?1, ?2, ?3)")?
         .execute((review.id.as_str(), review.candidate.as_str(), document(review)))?;
@@ -224,28 +224,28 @@ fn document(review: &Review) -> String {
 /// Brings the candidate and its annotation to what the reviews now say, under one event for the
 /// candidate and one for the annotation if it changes.
 fn settle(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     item: &items::Item,
     newest: Option<&Review>,
     kind: &str,
     subject: &Review,
 ) -> Result<ReviewOutcome, RecordError> {
-    let mut candidate = geojson::candidate_from_feature(&item.value())?;
-    let reviews = reviews_of(change.transaction, &candidate.id)?;
+    let mut candidate = item.candidate()?;
+    let reviews = reviews_of(writing.transaction, &candidate.id)?;
     candidate.state = review::candidate_state(&reviews);
     let feature = geojson::candidate_feature(&candidate);
     // what was drawn and is spoken for by nobody any more is not there
     let hidden = candidate.is_drawn() && reviews.iter().all(|review| review.undone);
-    let event = change.event(
+    let event = writing.event(
         &format!("candidate/{}", candidate.id),
         kind,
         &json!({"review": subject, "feature": feature, "hidden": hidden}),
     )?;
     let written = comparisons::written(&candidate, item.revision + 1, feature);
-    items::Written { hidden, ..written }.write_under(change, event)?;
+    items::Written { hidden, ..written }.write_under(writing, event)?;
     let before = review::annotation_status(&before_last(&reviews, newest.is_some(), subject));
-    let annotation = settle_annotation(change, &candidate, &reviews, newest, before)?;
-    sight::set_sole_reviewer(change, &candidate.id, review::sole_reviewer(&reviews))?;
+    let annotation = settle_annotation(writing, &candidate, &reviews, newest, before)?;
+    sight::set_sole_reviewer(writing, &candidate.id, review::sole_reviewer(&reviews))?;
     Ok(ReviewOutcome { review: subject.clone(), state: candidate.state, annotation })
 }
 
@@ -260,21 +260,21 @@ fn before_last(reviews: &[Review], was_given: bool, subject: &Review) -> Vec<Rev
 /// `status_before` is what the reviews gave before the last change: an annotation that is withdrawn all the same was
 /// withdrawn by hand, and only a new confirmation brings it back.
 fn settle_annotation(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     candidate: &Candidate,
     reviews: &[Review],
     newest: Option<&Review>,
     status_before: Option<AnnotationStatus>,
 ) -> Result<Option<Annotation>, RecordError> {
-    let existing = annotations::of_candidate(change.transaction, &candidate.id)?;
+    let existing = annotations::of_candidate(writing.transaction, &candidate.id)?;
     let confirming = newest.filter(|review| review.verdict == Verdict::Confirm);
     match (existing, review::annotation_status(reviews)) {
         (None, None) => Ok(None),
         (None, Some(status)) => {
             let words = confirming.or_else(|| reviews.iter().rev().find(|review| is_confirmation(review)));
             let words = words.expect("a status comes from a confirmation that stands");
-            let annotation = from_review(change, candidate, words, status)?;
-            annotations::written(&annotation).write(change, "annotation.created")?;
+            let annotation = from_review(writing, candidate, words, status)?;
+            annotations::written(&annotation).write(writing, "annotation.created")?;
             Ok(Some(annotation))
         }
         (Some(old), _) if is_withdrawn(&old) && status_before.is_some() && confirming.is_none() => Ok(None),
@@ -287,7 +287,7 @@ fn settle_annotation(
                     id: old.id.clone(),
                     created: old.created,
                     revision: old.revision,
-                    ..from_review(change, candidate, review, status)?
+                    ..from_review(writing, candidate, review, status)?
                 },
                 // who could not see the first words adds what they left open, and does not overwrite them
                 Some(review) if is_second(reviews, review) => with_gaps_filled(&old, review),
@@ -300,9 +300,9 @@ fn settle_annotation(
             if annotation == old {
                 return Ok(Some(old).filter(|old| !is_withdrawn(old)));
             }
-            annotation.updated = change.time;
+            annotation.updated = writing.time;
             annotation.revision += 1;
-            annotations::written(&annotation).write(change, annotations::kind(&old, &annotation))?;
+            annotations::written(&annotation).write(writing, annotations::kind(&old, &annotation))?;
             Ok(Some(annotation).filter(|annotation| !is_withdrawn(annotation)))
         }
     }
@@ -332,7 +332,7 @@ fn is_draft(old: &Annotation, status: AnnotationStatus) -> bool {
 
 /// A new annotation from a candidate and the words of the review that confirmed it.
 fn from_review(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     candidate: &Candidate,
     words: &Review,
     status: AnnotationStatus,
@@ -350,11 +350,11 @@ fn from_review(
         start_datetime: Some(candidate.before_datetime),
         end_datetime: Some(candidate.after_datetime),
         area_m2: candidate.found.area_m2,
-        sources: sources(change.transaction, candidate)?,
+        sources: sources(writing.transaction, candidate)?,
         status,
-        created: change.time,
+        created: writing.time,
         created_by: words.actor.clone(),
-        updated: change.time,
+        updated: writing.time,
         revision: 1,
     };
     with_words(&plain, words)
@@ -399,8 +399,8 @@ fn with_words(annotation: &Annotation, review: &Review) -> Result<Annotation, Re
     changed.confidence = review.confidence.or(changed.confidence);
     changed.title = review.title.clone().or(changed.title);
     changed.note = review.note.clone().or(changed.note);
-    if let Some(geometry) = &review.geometry {
-        changed.outline = geojson::stored_polygon(geometry)?;
+    if let Some(outline) = review.outline()? {
+        changed.outline = outline;
         changed.area_m2 = geojson::geodesic_area_m2(&changed.outline);
     }
     Ok(changed)

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    Change, REVISIONS_MAX, Store,
+    REVISIONS_MAX, Store, Writing,
     items::{self, Collection, IfMatch},
     jobs, read_document, read_documents,
 };
@@ -33,19 +33,21 @@ pub struct NewPlacement {
 }
 
 impl Store {
-    /// Records a scene whose blobs are kept already.
+    /// Records a scene whose blobs are kept already, as tests do.
     ///
     /// # Errors
     /// When the site or a blob is not there, or the role is less than analyst.
+    #[doc(hidden)]
     pub fn add_scene(&self, actor: &Actor, site: &SiteId, facts: NewScene) -> Result<Scene, RecordError> {
         self.receive_scene(actor, site, None, facts, [], None)
     }
 
-    /// The same with files that are kept if the scene is recorded, and under an id that the caller may choose; one that
-    /// was ever given is not given again. A running job that made the scene ends with it.
+    /// Records a scene with files that are kept if it is, and under an id that the caller may choose; one that was ever
+    /// given is not given again. A running job that made the scene ends with it.
     ///
     /// # Errors
-    /// As [`Store::add_scene`], and when a file cannot be kept, the id is taken or none, or the job does not run any more.
+    /// When the site or a blob is not there, a file cannot be kept, the id is taken or none, the job does not run any more,
+    /// or the role is less than analyst.
     pub fn receive_scene<const N: usize>(
         &self,
         actor: &Actor,
@@ -57,13 +59,13 @@ impl Store {
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, "adding a scene")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             items::stored(transaction, Collection::Sites, site.as_str())?;
             let id = match id {
                 Some(id) => free_id(transaction, id)?,
                 None => SceneId::random(),
             };
-            end_job(&change, job, &id, site)?;
+            end_job(&writing, job, &id, site)?;
             for file in files {
                 file.keep()?;
             }
@@ -72,14 +74,14 @@ impl Store {
             let scene = Scene {
                 id,
                 site: site.clone(),
-                created: change.time,
+                created: writing.time,
                 created_by: actor.name.clone(),
                 revision: 1,
                 updated: None,
                 withdrawn: false,
                 facts,
             };
-            write(&change, &scene, "scene.added")
+            write(&writing, &scene, "scene.added")
         })
     }
 
@@ -176,13 +178,13 @@ impl Store {
     ) -> Result<Scene, RecordError> {
         actor.must_be(Role::Analyst, CHANGING)?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let mut scene = changeable(transaction, id, if_match)?;
-            end_job(&change, job, &scene.id, &scene.site)?;
+            end_job(&writing, job, &scene.id, &scene.site)?;
             with(transaction, &mut scene)?;
             scene.revision += 1;
-            scene.updated = Some(change.time);
-            write(&change, &scene, kind)
+            scene.updated = Some(writing.time);
+            write(&writing, &scene, kind)
         })
     }
 
@@ -234,13 +236,21 @@ impl Store {
         if let Some(site) = site {
             items::stored(&reader, Collection::Sites, site.as_str())?;
         }
-        let below: Option<i64> = older_than.map(|id| number(&reader, id)).transpose()?;
+        let below = older_than.map_or(Ok(i64::MAX), |id| number(&reader, id))?;
+        let Some(site) = site else {
+            // the plus keeps the planner from sorting all scenes of an index instead of walking back from the last
+            let mut statement = reader.prepare_cached(
+                "SELECT id, document FROM scene WHERE +hidden = 0 AND n < ?1 ORDER BY n DESC LIMIT ?2 OFFSET ?3",
+            )?;
+            return read_documents("scene", &mut statement, (below, limit, offset));
+        };
+        // numbers are sorted, and documents read of those that are told
         let mut statement = reader.prepare_cached(
-            "SELECT id, document FROM scene
-             WHERE hidden = 0 AND (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR n < ?2)
-             ORDER BY n DESC LIMIT ?3 OFFSET ?4",
+            "SELECT id, document FROM scene WHERE n IN (
+                 SELECT n FROM scene WHERE site = ?1 AND hidden = 0 AND n < ?2 ORDER BY n DESC LIMIT ?3 OFFSET ?4
+             ) ORDER BY n DESC",
         )?;
-        read_documents("scene", &mut statement, (site.map(SiteId::as_str), below, limit, offset))
+        read_documents("scene", &mut statement, (site.as_str(), below, limit, offset))
     }
 }
 
@@ -278,22 +288,22 @@ fn changeable(connection: &Connection, id: &SceneId, if_match: IfMatch) -> Resul
 
 /// Ends the job that made a scene what it is about to be; asked before a file is kept, which no rollback takes back.
 fn end_job(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     job: Option<&JobId>,
     scene: &SceneId,
     site: &SiteId,
 ) -> Result<(), RecordError> {
-    job.map_or(Ok(()), |job| jobs::ended_with(change, job, json!({"scene": scene, "site": site})))
+    job.map_or(Ok(()), |job| jobs::ended_with(writing, job, json!({"scene": scene, "site": site})))
 }
 
 /// Appends the event that holds the scene, and writes the scene: new, or over the one of its id. Gives the scene as
 /// whoever reads it next will see it.
-fn write(change: &Change<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
+fn write(writing: &Writing<'_>, scene: &Scene, kind: &str) -> Result<Scene, RecordError> {
     let document = serde_json::to_value(scene).expect("scenes are plain data");
-    let event = change.event(&format!("scene/{}", scene.id), kind, &document)?;
+    let event = writing.event(&format!("scene/{}", scene.id), kind, &document)?;
     let text = document.to_string();
     let [minx, miny, maxx, maxy] = scene.facts.flat_bounds().map_or([None; 4], |bounds| bounds.map(Some));
-    change
+    writing
         .transaction
         .prepare_cached(
             "INSERT INTO scene (id, site, datetime, original, working, sha256, event, document, revision, hidden,

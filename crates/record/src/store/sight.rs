@@ -8,7 +8,7 @@
 
 use rusqlite::Connection;
 
-use super::{Change, condition::Sql};
+use super::{Writing, condition::Sql};
 use crate::{error::RecordError, id::CandidateId};
 
 /// Rows with the state of a candidate, its text and its ETag as somebody sees them who must not know yet.
@@ -40,12 +40,12 @@ pub(super) fn items_seen_by(connection: &Connection, reader: Option<&str>) -> Re
 
 /// Notes who alone has spoken of a candidate, on it and on its annotation.
 pub(super) fn set_sole_reviewer(
-    change: &Change<'_>,
+    writing: &Writing<'_>,
     candidate: &CandidateId,
     sole_reviewer: Option<&str>,
 ) -> Result<(), RecordError> {
     for rows in ["collection = 'candidates' AND id = ?1", "collection = 'annotations' AND candidate = ?1"] {
-        change
+        writing
             .transaction
             .prepare_cached(&format!("UPDATE item SET sole_reviewer = ?2 WHERE {rows}"))?
             .execute((candidate.as_str(), sole_reviewer))?;

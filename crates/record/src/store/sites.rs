@@ -1,7 +1,7 @@
 //! Writing and reading sites.
 
 use super::{
-    Change, Store,
+    Store, Writing,
     items::{self, Collection, IfMatch, Written},
     writer::Transaction,
 };
@@ -21,7 +21,7 @@ impl Store {
     pub fn create_site(&self, actor: &Actor, draft: SiteDraft) -> Result<Site, RecordError> {
         actor.must_be(Role::Admin, "making a site")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let id = free_id(transaction, &draft)?;
             must_have_parent(transaction, &id, draft.parent.as_ref())?;
             let site = Site {
@@ -30,11 +30,11 @@ impl Store {
                 parent: draft.parent,
                 tags: draft.tags,
                 area: draft.area,
-                created: change.time,
-                updated: change.time,
+                created: writing.time,
+                updated: writing.time,
                 revision: 1,
             };
-            written(&site, false).write(&change, "site.created")?;
+            written(&site, false).write(&writing, "site.created")?;
             Ok(site)
         })
     }
@@ -53,21 +53,21 @@ impl Store {
     ) -> Result<Site, RecordError> {
         actor.must_be(Role::Admin, "changing a site")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let item = items::stored(transaction, Collection::Sites, id.as_str())?;
             items::must_match(Collection::Sites, &item, if_match)?;
             must_have_parent(transaction, id, draft.parent.as_ref())?;
-            let old = geojson::site_from_feature(&item.value())?;
+            let old = item.site()?;
             let site = Site {
                 name: draft.name,
                 parent: draft.parent,
                 tags: draft.tags,
                 area: draft.area,
-                updated: change.time,
+                updated: writing.time,
                 revision: old.revision + 1,
                 ..old
             };
-            written(&site, false).write(&change, "site.changed")?;
+            written(&site, false).write(&writing, "site.changed")?;
             Ok(site)
         })
     }
@@ -79,7 +79,7 @@ impl Store {
     pub fn delete_site(&self, actor: &Actor, id: &SiteId, if_match: IfMatch) -> Result<(), RecordError> {
         actor.must_be(Role::Admin, "deleting a site")?;
         self.write(|transaction| {
-            let change = Change::begin(transaction, actor);
+            let writing = Writing::begin(transaction, actor);
             let item = items::stored(transaction, Collection::Sites, id.as_str())?;
             items::must_match(Collection::Sites, &item, if_match)?;
             let used = transaction
@@ -98,9 +98,9 @@ impl Store {
                     change: "deleting it",
                 });
             }
-            let old = geojson::site_from_feature(&item.value())?;
-            let site = Site { revision: old.revision + 1, updated: change.time, ..old };
-            written(&site, true).write(&change, "site.deleted")
+            let old = item.site()?;
+            let site = Site { revision: old.revision + 1, updated: writing.time, ..old };
+            written(&site, true).write(&writing, "site.deleted")
         })
     }
 
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// When there is none of that id.
     pub fn site(&self, id: &SiteId) -> Result<Site, RecordError> {
-        Ok(geojson::site_from_feature(&self.item(Collection::Sites, id.as_str())?.value())?)
+        self.item(Collection::Sites, id.as_str())?.site()
     }
 }
 
@@ -182,7 +182,7 @@ fn must_have_parent(
             });
         }
         let item = items::stored(transaction, Collection::Sites, site.as_str())?;
-        above = geojson::site_from_feature(&item.value())?.parent;
+        above = item.site()?.parent;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::{
     },
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::lock;
 use crate::error::RecordError;
@@ -51,12 +51,39 @@ struct Open {
 #[derive(Debug, Default)]
 struct Batch {
     /// Why it was lost, or nothing if it was kept; not there before it is known.
-    outcome: Mutex<Option<Result<(), String>>>,
+    outcome: Mutex<Option<Result<(), Lost>>>,
     known: Condvar,
 }
 
+/// Why a batch was lost.
+#[derive(Clone, Debug)]
+enum Lost {
+    /// No room on the disk.
+    DiskFull,
+    /// What the database says.
+    Otherwise(String),
+}
+
+impl Lost {
+    fn of(error: &rusqlite::Error) -> Lost {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Lost::DiskFull,
+            _ => Lost::Otherwise(error.to_string()),
+        }
+    }
+}
+
+impl From<Lost> for RecordError {
+    fn from(lost: Lost) -> RecordError {
+        match lost {
+            Lost::DiskFull => RecordError::DiskFull,
+            Lost::Otherwise(cause) => RecordError::NotKept { cause },
+        }
+    }
+}
+
 impl Batch {
-    fn settle(&self, outcome: Result<(), String>) {
+    fn settle(&self, outcome: Result<(), Lost>) {
         *lock(&self.outcome) = Some(outcome);
         self.known.notify_all();
     }
@@ -67,7 +94,7 @@ impl Batch {
             .wait_while(lock(&self.outcome), |outcome| outcome.is_none())
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let outcome = outcome.clone().expect("waited until the outcome is known");
-        outcome.map_err(|cause| RecordError::NotKept { cause })
+        outcome.map_err(RecordError::from)
     }
 }
 
@@ -86,9 +113,13 @@ impl Writer {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         let batch = open.batch()?;
         let result = catch_unwind(AssertUnwindSafe(|| open.apply(change)));
+        let gave_up = match &result {
+            Ok(Err(RecordError::DiskFull)) => Lost::DiskFull,
+            _ => Lost::Otherwise("the database gave up a transaction that it was part of".to_owned()),
+        };
         let last = self.waiting.load(Ordering::SeqCst) == 0 || open.writes >= BATCH_WRITES_MAX;
         if last || open.is_lost() {
-            open.commit();
+            open.commit(gave_up);
         }
         drop(open);
         let value = result.unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -126,8 +157,8 @@ impl Open {
         self.connection.is_autocommit()
     }
 
-    /// Commits and tells everyone in the batch.
-    fn commit(&mut self) {
+    /// Commits and tells everyone in the batch; `gave_up` is why the database would have given it up.
+    fn commit(&mut self, gave_up: Lost) {
         let Some(batch) = self.batch.take() else { return };
         let lost = self.is_lost();
         let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
@@ -137,8 +168,8 @@ impl Open {
         }
         batch.settle(match committed {
             Ok(_) => Ok(()),
-            Err(_) if lost => Err("the database gave up a transaction that it was part of".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Err(_) if lost => Err(gave_up),
+            Err(error) => Err(Lost::of(&error)),
         });
     }
 }
@@ -209,12 +240,12 @@ mod tests {
         assert_eq!(numbers(&path), wanted);
     }
 
-    #[test]
-    fn a_transaction_that_the_database_gave_up_is_told_to_all_of_its_batch_and_the_next_one_works() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("numbers.sqlite");
-        let writer = writer(&path);
-        let refused = std::thread::scope(|scope| {
+    /// What two writers of one batch are told, of whom the second loses the transaction and tells why.
+    fn lost_together(
+        writer: &Writer,
+        why: fn() -> Result<u32, RecordError>,
+    ) -> [Result<u32, RecordError>; 2] {
+        std::thread::scope(|scope| {
             // holds the lock until the second writer waits for it, so that both are of one batch
             let first = scope.spawn(|| {
                 writer.write(|transaction| {
@@ -227,18 +258,45 @@ mod tests {
             while writer.open.try_lock().is_ok() {
                 std::thread::yield_now();
             }
-            let second = scope.spawn(|| {
+            let second = scope.spawn(move || {
                 writer.write(|transaction| {
                     insert(2)(transaction)?;
                     transaction.execute_batch("ROLLBACK")?;
-                    Ok(2)
+                    why()
                 })
             });
             [first.join().unwrap(), second.join().unwrap()]
-        });
+        })
+    }
+
+    #[test]
+    fn a_transaction_that_the_database_gave_up_is_told_to_all_of_its_batch_and_the_next_one_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.sqlite");
+        let writer = writer(&path);
+        let refused = lost_together(&writer, || Ok(2));
         assert!(matches!(refused[0], Err(RecordError::NotKept { .. })), "{refused:?}");
         assert!(refused[1].is_err(), "{refused:?}");
+        let refused = lost_together(&writer, || Err(RecordError::DiskFull));
+        assert!(refused.iter().all(|told| matches!(told, Err(RecordError::DiskFull))), "{refused:?}");
         assert_eq!(numbers(&path), Vec::<u32>::new());
+        writer.write(insert(3)).unwrap();
+        assert_eq!(numbers(&path), [3]);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.sqlite");
+        let writer = writer(&path);
+        lock(&writer.open).connection.pragma_update(None, "max_page_count", 4).unwrap();
+        let many = |transaction: &Transaction<'_>| {
+            let sql =
+                "INSERT INTO number WITH RECURSIVE more (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM more)
+                       SELECT n FROM more LIMIT 100000";
+            Ok(transaction.execute_batch(sql)?)
+        };
+        assert!(matches!(writer.write(many), Err(RecordError::DiskFull)));
         writer.write(insert(3)).unwrap();
         assert_eq!(numbers(&path), [3]);
     }

@@ -66,7 +66,7 @@ impl From<ExportError> for ApiError {
     fn from(error: ExportError) -> ApiError {
         match error {
             ExportError::Record(error) => error.into(),
-            ExportError::TooMany { .. } => ApiError::new(
+            ExportError::TooMany { .. } | ExportError::TooLong => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "too-many-features",
                 "There are too many features for a file",

@@ -43,7 +43,7 @@ const PARAMETERS: [&str; 12] = [
     "f",
 ];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
-const PAGE_FORM: u32 = 3;
+const PAGE_FORM: u32 = 4;
 /// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
 const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// What a feature is sent as.
@@ -149,14 +149,12 @@ fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Q
         boxes = parameters.boxes_in(&way)?;
     }
     Ok(Query {
-        collection,
-        reader: None,
         site: parameters.get("site").map(str::to_owned),
         boxes,
         interval_ms: parameters.interval_ms()?,
         filter: Filter::all(filters),
-        limit: limit.min(u64::from(app.config.limit_max)) as u32,
         start,
+        ..Query::first(collection, limit.min(u64::from(app.config.limit_max)) as u32)
     })
 }
 
@@ -543,7 +541,7 @@ pub(super) fn tell(app: &App, actor: &Actor, annotation: &Annotation) {
     }
 }
 
-/// All versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place
+/// The versions of an annotation, oldest first, with the ETag of what it is now: withdrawn ones have no other place
 /// that tells theirs.
 pub(crate) async fn versions(
     State(app): State<App>,
@@ -555,13 +553,17 @@ pub(crate) async fn versions(
 ) -> Result<Response, ApiError> {
     parameters.only(&["f"])?;
     let path = format!("{ANNOTATIONS}/{id}/versions");
-    let (events, item) = app
+    let (versions, item) = app
         .blocking(move |app| {
             let item = app.store.item_ever_seen_by(actor.reader(), Collection::Annotations, &id)?;
             Ok((app.store.annotation_versions(actor.reader(), &AnnotationId(id))?, item))
         })
         .await?;
-    let document = json!({"versions": events, "etag": etag::quoted(&item.sha256)});
+    let document = json!({
+        "versions": versions.events,
+        "left_out": versions.left_out,
+        "etag": etag::quoted(&item.sha256),
+    });
     ogc::answered(&parameters, &headers, &base, &path, "All that was said of it", &document, JSON)
 }
 
@@ -652,7 +654,7 @@ fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError
         candidate: None,
         outline: match &feature["geometry"] {
             // what stays is not asked for its form again
-            same if Some(same) == stored => geojson::stored_polygon(same)?,
+            same if Some(same) == stored => geojson::stored_outline(feature)?,
             given => geojson::read_polygon(given)?,
         },
         structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,

@@ -123,62 +123,59 @@ pub(crate) async fn execute(
     body::only(&given["inputs"], "inputs.", &INPUTS)?;
     must_be_document(&given["response"])?;
     let outputs = outputs(&given["outputs"])?;
-    let inputs = given["inputs"].clone();
     let own = base.clone();
     let job = app
         .blocking(move |app| {
-            let scene = |name: &str| -> Result<Scene, ApiError> {
-                let scene = scene_of(app, &format!("inputs.{name}"), &inputs[name], &own)?;
-                if scene.facts.footprint.is_none() {
-                    return Err(unplaced(name, &scene));
-                }
-                Ok(scene)
-            };
-            let (before, after) = (scene("before")?, scene("after")?);
-            if before.site != after.site {
-                return Err(ApiError::parameter(
-                    "inputs.after",
-                    after.site.as_str(),
-                    "a scene of the site of before",
-                ));
-            }
-            if before.id == after.id {
-                return Err(ApiError::parameter(
-                    "inputs.after",
-                    after.id.as_str(),
-                    "another scene than before",
-                ));
-            }
-            if after.facts.datetime < before.facts.datetime {
-                return Err(ApiError::parameter(
-                    "inputs.after",
-                    after.id.as_str(),
-                    &format!("a scene taken no earlier than before ({})", before.facts.datetime),
-                ));
-            }
-            let model = match &inputs["model"] {
-                Value::Null => None,
-                Value::String(model) if known_model(model) => Some(model.clone()),
-                other => {
-                    return Err(ApiError::parameter(
-                        "inputs.model",
-                        &other.to_string(),
-                        "the name of a detector",
-                    ));
-                }
-            };
-            let mut input =
-                json!({"before": before.id, "after": after.id, "model": model, "site": before.site});
+            let Inputs { before, after, model } = inputs(app, &given["inputs"], &own)?;
+            let mut input = json!({"model": model, "site": before.site});
             if let Some(outputs) = outputs {
                 input["outputs"] = json!(outputs);
             }
-            let job = app.store.enqueue(&actor, DETECT, input)?;
+            let job = app.store.enqueue_comparison(&actor, DETECT, [&before.id, &after.id], input);
+            let job = job.map_err(at_input)?;
             app.job_added.notify_one();
             jobs::tell(app, &job);
             Ok(job)
         })
         .await?;
     Ok(created(&base.to(&format!("/ogc/jobs/{}", job.id)), answer(&status(&job, &base))))
+}
+
+/// What is to be compared, and how.
+struct Inputs {
+    before: Scene,
+    after: Scene,
+    model: Option<String>,
+}
+
+fn inputs(app: &App, given: &Value, base: &Base) -> Result<Inputs, ApiError> {
+    let scene = |name: &str| -> Result<Scene, ApiError> {
+        let scene = scene_of(app, &format!("inputs.{name}"), &given[name], base)?;
+        if scene.facts.footprint.is_none() {
+            return Err(unplaced(name, &scene));
+        }
+        Ok(scene)
+    };
+    let (before, after) = (scene("before")?, scene("after")?);
+    let model = match &given["model"] {
+        Value::Null => None,
+        Value::String(model) if known_model(model) => Some(model.clone()),
+        other => {
+            return Err(ApiError::parameter("inputs.model", &other.to_string(), "the name of a detector"));
+        }
+    };
+    Ok(Inputs { before, after, model })
+}
+
+/// A fault of two scenes, at the input that it lies in.
+fn at_input(error: RecordError) -> ApiError {
+    match error {
+        RecordError::Invalid { field, got, wanted } => {
+            let input = format!("inputs.{field}");
+            ApiError::wrong_parameter(&input, format!("{input} is {got} but must be {wanted}"))
+        }
+        other => ApiError::of_reference(other, "inputs"),
+    }
 }
 
 /// The scene of an input: by its id, or by reference to its item of this server. Nothing is fetched from elsewhere.

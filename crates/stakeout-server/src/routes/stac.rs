@@ -1,7 +1,7 @@
 //! The catalogue of scenes, for reading.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use record::{Collection, Cursor, Query, RecordError, Scene, SceneId, Site, SiteId};
+use record::{Collection, Cursor, PageStart, Query, RecordError, Scene, SceneId, Site, SiteId};
 use serde_json::{Value, json};
 
 use super::{GEOJSON, geojson, json as answer, schema, with_type};
@@ -233,8 +233,20 @@ fn queryables_at(base: &Base, path: &str) -> Value {
 }
 
 fn sites(app: &App) -> Result<Vec<Site>, ApiError> {
-    let page = app.store.items(&Query::first(Collection::Sites, SITES_MAX))?;
-    page.items.iter().map(|item| Ok(record::geojson::site_from_feature(&item.value())?)).collect()
+    let (mut sites, mut query) = (Vec::new(), Query::first(Collection::Sites, SITES_MAX));
+    loop {
+        let page = app.store.items(&query)?;
+        for item in &page.items {
+            sites.push(item.site()?);
+        }
+        match page.next {
+            Some(next) if sites.len() < SITES_MAX as usize => {
+                query.limit = SITES_MAX - sites.len() as u32;
+                query.start = PageStart::At(next);
+            }
+            _ => return Ok(sites),
+        }
+    }
 }
 
 #[cfg(test)]

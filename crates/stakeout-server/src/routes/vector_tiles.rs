@@ -6,8 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use record::{
-    Collection, Page, PageStart, Query,
-    vector_tile::{self, FEATURES_PER_TILE_MAX, TileAddress, ZOOM_MAX},
+    Collection, Page, Query,
+    vector_tile::{self, FEATURES_PER_TILE_MAX, TILE_FEATURE_BYTES_MAX, TileAddress, ZOOM_MAX},
 };
 use serde_json::{Value, json};
 
@@ -72,14 +72,12 @@ fn answered(headers: &HeaderMap, page: &Page, bytes: Vec<u8>) -> Response {
 
 fn query(collection: Collection, tile: TileAddress, parameters: &Parameters) -> Result<Query, ApiError> {
     Ok(Query {
-        collection,
-        reader: None,
         site: parameters.get("site").map(str::to_owned),
         boxes: vec![tile.bounds()],
         interval_ms: parameters.interval_ms()?,
         filter: record::Filter::all(features::filters(collection, parameters)?),
-        limit: FEATURES_PER_TILE_MAX,
-        start: PageStart::First,
+        bytes_max: TILE_FEATURE_BYTES_MAX,
+        ..Query::first(collection, FEATURES_PER_TILE_MAX)
     })
 }
 
@@ -180,4 +178,45 @@ fn tilejson(collection: Collection, base: &Base) -> Value {
         "bounds": [-180.0, -85.051_129, 180.0, 85.051_129],
         "vector_layers": [{"id": collection.as_str(), "fields": fields, "minzoom": 0, "maxzoom": ZOOM_MAX}],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Annotation, AnnotationId, AnnotationStatus, Change, SiteId, Timestamp, geojson};
+
+    use super::*;
+    use crate::{Config, app::tests::opened};
+
+    #[tokio::test]
+    async fn features_that_are_too_long_together_are_left_out_of_a_tile_and_counted() {
+        let (_folder, me, app) = opened(Config::default());
+        let geometry = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]});
+        let feature = json!({"type": "Feature", "geometry": geometry, "properties": {"name": "Plant"}});
+        app.store.create_site(&me, geojson::read_site(&feature).unwrap()).unwrap();
+        let third = "x".repeat(TILE_FEATURE_BYTES_MAX as usize / 3);
+        let annotation = || Annotation {
+            id: AnnotationId(String::new()),
+            site: SiteId("plant".to_owned()),
+            candidate: None,
+            outline: geojson::read_polygon(&geometry).unwrap(),
+            structure_type: None,
+            change: Change::New,
+            title: None,
+            note: Some(third.clone()),
+            confidence: None,
+            start_datetime: None,
+            end_datetime: None,
+            area_m2: 0.0,
+            sources: Vec::new(),
+            status: AnnotationStatus::Draft,
+            created: Timestamp::UNIX_EPOCH,
+            created_by: String::new(),
+            updated: Timestamp::UNIX_EPOCH,
+            revision: 0,
+        };
+        app.store.create_annotations(&me, vec![annotation(), annotation(), annotation()]).unwrap();
+        let at = Path(("annotations".to_owned(), 0, 0, "0.mvt".to_owned()));
+        let told = tile(State(app), at, Who(me), Parameters::default(), HeaderMap::new()).await.unwrap();
+        assert_eq!((told.status(), &told.headers()[LEFT_OUT]), (StatusCode::OK, &"1".parse().unwrap()));
+    }
 }
