@@ -21,6 +21,8 @@ const CORNER_PX: usize = 16;
 /// Places along each side of an image where a band of opacity is looked at, and their side in pixels.
 const LOOKS_A_SIDE: usize = 5;
 const LOOK_PX: usize = 32;
+/// No sensor gives larger values in 32 bits or with a point.
+const LARGEST_MEASURED: f32 = 1e9;
 /// Largest share of half transparent pixels in a band of opacity: infrared that was named so by mistake has more.
 const HALF_TRANSPARENT_MAX: f64 = 0.5;
 
@@ -73,11 +75,11 @@ impl Masks {
         // GeoTIFF's palette has no opacity; and of a colour that means nodata, not one value a band, overviews do not know
         let of_one_colour = flags.is_nodata() && flags.is_per_dataset();
         let says_nothing = bands.is_empty() && alphas.is_empty() && opaque.is_none();
-        let fill = if says_nothing { fill(dataset, path, &colours.bands())? } else { None };
+        let fill = if says_nothing { fill(dataset, path, colours)? } else { None };
         let is_as_marked = not_opacity.is_empty() && alphas.iter().all(|(_, least)| *least == OPAQUE_FROM);
         let is_known = alphas.is_empty() || (flags.is_alpha() && first.band_type() == GdalDataType::UInt8);
         let are_copied = is_as_marked && is_known && opaque.is_none() && !of_one_colour && fill.is_none();
-        let are_in_overviews = bands.is_empty() || in_overviews(dataset, path)?;
+        let are_in_overviews = !flags.is_per_dataset() || bands.is_empty() || in_overviews(&first, path)?;
         Ok(Masks { bands, alphas, not_opacity, opaque, fill, are_copied, are_in_overviews })
     }
 
@@ -179,22 +181,25 @@ fn is_fill(
         .collect())
 }
 
-/// The value of each band that fills a corner, where one does and the middle is something else.
-fn fill(dataset: &Dataset, path: &Path, bands: &[usize]) -> Result<Option<Vec<f32>>, RasterError> {
+/// The value of each band that fills a corner, where one does that programs fill with and the middle is something else.
+fn fill(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Option<Vec<f32>>, RasterError> {
     let (cols, rows) = dataset.raster_size();
-    if cols.min(rows) < 4 * CORNER_PX {
+    let bands = colours.bands();
+    if matches!(colours, Colours::Palette(..)) || cols.min(rows) < 4 * CORNER_PX {
         return Ok(None);
     }
+    let kind = dataset.rasterband(bands[0]).map_err(RasterError::gdal(path, "read"))?.band_type();
     // one value in a square of each band
     let value_at = |col: usize, row: usize| -> Result<Option<Vec<f32>>, RasterError> {
         let mut values = Vec::new();
-        for index in bands {
+        for index in &bands {
             let band = dataset.rasterband(*index).map_err(RasterError::gdal(path, "read"))?;
             let square = (CORNER_PX, CORNER_PX);
             let read = band.read_as::<f32>((col as isize, row as isize), square, square, None);
             let read = read.map_err(RasterError::gdal(path, "read"))?;
             let first = read.data()[0];
-            if read.data().iter().any(|value| value.to_bits() != first.to_bits()) {
+            let is_one = read.data().iter().all(|value| value.to_bits() == first.to_bits());
+            if !is_one || !is_filler(kind, first) {
                 return Ok(None);
             }
             values.push(first);
@@ -211,6 +216,17 @@ fn fill(dataset: &Dataset, path: &Path, bands: &[usize]) -> Result<Option<Vec<f3
     let most =
         corners.iter().max_by_key(|value| alike(value)).filter(|value| Some(*value) != middle.as_ref());
     Ok(most.cloned())
+}
+
+/// Whether programs fill with a value where there is no image: nothing, the ends of the type, or what nobody measures.
+fn is_filler(kind: GdalDataType, value: f32) -> bool {
+    let is_end = match kind {
+        GdalDataType::UInt8 => value == f32::from(u8::MAX),
+        GdalDataType::UInt16 => value == f32::from(u16::MAX),
+        GdalDataType::Int16 => value == f32::from(i16::MAX),
+        _ => value.abs() >= LARGEST_MEASURED || value.is_nan(),
+    };
+    value == 0.0 || is_end || [-9_999.0, -32_767.0, -32_768.0].contains(&value)
 }
 
 /// Which colours of a palette are opaque; `None` where all are, or there is no palette.
@@ -251,15 +267,10 @@ fn opaque_from(band: &RasterBand<'_>, path: &Path) -> Result<Option<f32>, Raster
     Ok(is_opacity.then_some(OPAQUE_FROM))
 }
 
-/// Whether the overviews of the first band have masks as it has.
-fn in_overviews(dataset: &Dataset, path: &Path) -> Result<bool, RasterError> {
+/// Whether a mask of the whole image has overviews as the image has: those of an image that got its mask later say that
+/// all was observed.
+fn in_overviews(band: &RasterBand<'_>, path: &Path) -> Result<bool, RasterError> {
     let fails = RasterError::gdal(path, "read");
-    let band = dataset.rasterband(1).map_err(&fails)?;
-    let count = usize::try_from(band.overview_count().map_err(&fails)?).unwrap_or(0);
-    for number in 0..count {
-        if band.overview(number).map_err(&fails)?.mask_flags().map_err(&fails)?.is_all_valid() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let mask = band.open_mask_band().map_err(&fails)?;
+    Ok(mask.overview_count().map_err(&fails)? >= band.overview_count().map_err(&fails)?)
 }
