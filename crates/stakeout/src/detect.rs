@@ -131,7 +131,9 @@ fn tell(found: &Found, licence: Option<&str>) {
         |residual| {
             let east = towards(fit.shift_east_m, unit, ["east", "west"]);
             let north = towards(fit.shift_north_m, unit, ["north", "south"]);
-            format!("the after image lies {east} and {north} of the before image, residual {residual:.2} {unit}")
+            format!(
+                "the after image lies {east} and {north} of the before image, residual {residual:.2} {unit}"
+            )
         },
     );
     eprintln!("{lies}; {:.0} % was seen on both dates", fit.valid_share * 100.0);
