@@ -10,8 +10,7 @@ use std::{
 
 use geo::{AffineOps, AffineTransform, Polygon, coord, polygon};
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, CandidateId, Change, Confidence, Role, SceneId,
-    Sha256Hex, SiteId, SourceImage, Store, Timestamp,
+    Actor, AnnotationDraft, Change, Confidence, Role, SiteId, Store, Timestamp,
     geojson::{annotation_feature, read_site},
     taxonomy::default_structure_types,
 };
@@ -63,8 +62,8 @@ fn add_site(store: &Store, actor: &Actor, number: u32) -> Result<SiteId, Box<dyn
     Ok(store.create_site(actor, read_site(&feature)?)?.id)
 }
 
-/// An annotation as a confirmed candidate leaves it.
-fn annotation(chance: &mut Chance, sites: &[SiteId]) -> Annotation {
+/// An annotation as a program draws it.
+fn annotation(chance: &mut Chance, sites: &[SiteId]) -> AnnotationDraft {
     let types = default_structure_types();
     let kind = &types[chance.below(types.len() as u64) as usize];
     let start_ms = FIRST_MS + chance.below(DAYS) as i64 * DAY_MS;
@@ -72,10 +71,8 @@ fn annotation(chance: &mut Chance, sites: &[SiteId]) -> Annotation {
     let time = |ms: i64| Timestamp::from_millisecond(ms).expect("the days lie in this century");
     let confidences = [Confidence::Low, Confidence::Moderate, Confidence::High];
     let note = "Roof complete on the second date; access road and fence from the north.";
-    Annotation {
-        id: AnnotationId(String::new()),
+    AnnotationDraft {
         site: sites[chance.below(sites.len() as u64) as usize].clone(),
-        candidate: Some(CandidateId(chance.hex(32))),
         outline: outline(chance),
         structure_type: Some(kind.id.clone()),
         change: Change::New,
@@ -84,18 +81,7 @@ fn annotation(chance: &mut Chance, sites: &[SiteId]) -> Annotation {
         confidence: Some(confidences[chance.below(3) as usize]),
         start_datetime: Some(time(start_ms)),
         end_datetime: Some(time(end_ms)),
-        area_m2: 0.0,
-        sources: [(); 2].map(|()| source(chance)).to_vec(),
-        status: AnnotationStatus::Draft,
-        created: Timestamp::UNIX_EPOCH,
-        created_by: String::new(),
-        updated: Timestamp::UNIX_EPOCH,
-        revision: 0,
     }
-}
-
-fn source(chance: &mut Chance) -> SourceImage {
-    SourceImage { scene: SceneId(chance.hex(32)), sha256: Sha256Hex::of(chance.hex(32).as_bytes()) }
 }
 
 /// A building in some direction: half of them rectangles, half of them with a wing.
@@ -139,9 +125,5 @@ impl Chance {
 
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn hex(&mut self, digits: usize) -> String {
-        format!("{:016x}{:016x}", self.next(), self.next())[..digits].to_owned()
     }
 }

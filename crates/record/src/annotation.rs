@@ -85,3 +85,42 @@ pub struct Annotation {
     /// Counts its changes from 1.
     pub revision: u64,
 }
+
+/// What people may say of an annotation; the record sets the rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnnotationDraft {
+    /// Site it belongs to.
+    pub site: SiteId,
+    /// Outline, longitude and latitude in degrees.
+    pub outline: Polygon<f64>,
+    /// Id of a structure type of the taxonomy.
+    pub structure_type: Option<String>,
+    /// What happened.
+    pub change: Change,
+    /// Title.
+    pub title: Option<String>,
+    /// Free text.
+    pub note: Option<String>,
+    /// How sure the analyst is.
+    pub confidence: Option<Confidence>,
+    /// Begin of the construction window: date of the last image without it.
+    pub start_datetime: Option<Timestamp>,
+    /// End of the construction window: date of the first image with it.
+    pub end_datetime: Option<Timestamp>,
+}
+
+impl From<Annotation> for AnnotationDraft {
+    fn from(said: Annotation) -> AnnotationDraft {
+        AnnotationDraft {
+            site: said.site,
+            outline: said.outline,
+            structure_type: said.structure_type,
+            change: said.change,
+            title: said.title,
+            note: said.note,
+            confidence: said.confidence,
+            start_datetime: said.start_datetime,
+            end_datetime: said.end_datetime,
+        }
+    }
+}

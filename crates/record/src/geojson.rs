@@ -3,16 +3,17 @@
 use geo::{BoundingRect, Coord, GeodesicArea, LineString, MultiPolygon, Orient, Polygon, orient::Direction};
 use geojson::Geometry;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    annotation::Annotation,
+    annotation::{Annotation, AnnotationDraft},
     antimeridian::{self, ANTIMERIDIAN_DEG, TURN_DEG},
-    candidate::{Candidate, Detector, Fit, NewCandidate},
+    candidate::{Candidate, Change, Detector, Fit, NewCandidate},
     error::RecordError,
     id::{AnnotationId, CandidateId, SiteId},
     site::Site,
+    time::time_of,
     validity,
 };
 
@@ -456,6 +457,64 @@ pub fn read_site(feature: &Value) -> Result<SiteDraft, GeoJsonError> {
     })
 }
 
+/// Reads an annotation from an untrusted feature. An outline that is `stored`, the geometry that it has, is not asked for
+/// its form again.
+///
+/// # Errors
+/// When it is not a Feature with a valid Polygon and the id of a site, a member is of another kind than it must be, or the
+/// construction window ends before it begins.
+pub fn read_annotation(feature: &Value, stored: Option<&Value>) -> Result<AnnotationDraft, RecordError> {
+    must_be_feature(feature)?;
+    let properties = &feature["properties"];
+    let member = |name: &str| format!("properties.{name}");
+    let words = |name: &str, characters_max| optional_text(&member(name), &properties[name], characters_max);
+    let [start, end] =
+        ["start_datetime", "end_datetime"].map(|name| optional_time(&member(name), &properties[name]));
+    let (start, end) = (start?, end?);
+    if start.zip(end).is_some_and(|(start, end)| start > end) {
+        let (name, wanted) = ("end_datetime", "a time not before start_datetime");
+        return Err(GeoJsonError::member(&member(name), &properties[name], wanted).into());
+    }
+    let change = optional_word(&member("change"), &properties["change"], "new, removed or altered")?;
+    let confidence =
+        optional_word(&member("confidence"), &properties["confidence"], "low, moderate or high")?;
+    Ok(AnnotationDraft {
+        site: SiteId(text("properties.site", &properties["site"], NAME_CHARACTERS_MAX)?),
+        outline: match &feature["geometry"] {
+            same if Some(same) == stored => stored_outline(feature)?,
+            given => read_polygon(given)?,
+        },
+        structure_type: words("structure_type", NAME_CHARACTERS_MAX)?,
+        change: change.unwrap_or(Change::New),
+        title: words("title", NAME_CHARACTERS_MAX)?,
+        note: words("note", NOTE_CHARACTERS_MAX)?,
+        confidence,
+        start_datetime: start,
+        end_datetime: end,
+    })
+}
+
+/// A word of an enumeration that may be missing.
+fn optional_word<T: DeserializeOwned>(
+    member: &str,
+    value: &Value,
+    wanted: &str,
+) -> Result<Option<T>, GeoJsonError> {
+    let wrong = || GeoJsonError::member(member, value, wanted);
+    match value {
+        Value::Null => Ok(None),
+        Value::String(_) => serde_json::from_value(value.clone()).map(Some).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
+/// A time that may be missing; blank counts as missing.
+fn optional_time(member: &str, value: &Value) -> Result<Option<Timestamp>, GeoJsonError> {
+    let wrong = || GeoJsonError::member(member, value, "an RFC 3339 time");
+    let text = optional_text(member, value, NAME_CHARACTERS_MAX)?;
+    text.map(|text| time_of(&text).ok_or_else(wrong)).transpose()
+}
+
 /// Asks for a GeoJSON Feature.
 ///
 /// # Errors
@@ -757,6 +816,15 @@ mod tests {
 
     fn polygon(rings: Value) -> Value {
         json!({"type": "Polygon", "coordinates": rings})
+    }
+
+    #[test]
+    fn an_outline_that_stays_is_not_asked_for_its_form_again() {
+        let bow_tie = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]});
+        let feature = json!({"type": "Feature", "geometry": bow_tie, "properties": {"site": "plant"}});
+        assert!(read_annotation(&feature, Some(&bow_tie)).is_ok());
+        assert!(read_annotation(&feature, Some(&Value::Null)).is_err());
+        assert!(read_annotation(&feature, None).is_err());
     }
 
     #[test]

@@ -23,13 +23,14 @@ pub mod schema;
 pub mod site;
 pub mod store;
 pub mod taxonomy;
+mod time;
 pub mod token;
 mod validity;
 pub mod vector_tile;
 pub mod verify;
 
 pub use agreement::Agreement;
-pub use annotation::{Annotation, AnnotationStatus, Confidence, SourceImage};
+pub use annotation::{Annotation, AnnotationDraft, AnnotationStatus, Confidence, SourceImage};
 pub use blobs::{Blobs, Incoming, Sha256Hex};
 pub use candidate::{Candidate, CandidateState, Change, Comparison, Detector, Fit, NewCandidate};
 pub use error::RecordError;
@@ -49,4 +50,5 @@ pub use store::{
     SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
 };
 pub use taxonomy::{StructureType, Taxonomy};
+pub use time::time_of;
 pub use token::{NewToken, Token, person_name};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Filter, NewScene, Query,
-    RecordError, Role, SceneDetails, SceneQuery, SiteId, Store, Timestamp,
+    Actor, AnnotationDraft, Change, Collection, Filter, NewScene, Query, RecordError, Role, SceneDetails,
+    SceneQuery, SiteId, Store,
     geojson::{polygon_value, read_polygon, read_site},
 };
 use serde_json::{Value, json};
@@ -56,11 +56,9 @@ fn scene(store: &Store, footprint: Polygon) -> NewScene {
     }
 }
 
-fn annotation(site: SiteId, outline: Polygon) -> Annotation {
-    Annotation {
-        id: AnnotationId(String::new()),
+fn annotation(site: SiteId, outline: Polygon) -> AnnotationDraft {
+    AnnotationDraft {
         site,
-        candidate: None,
         outline,
         structure_type: Some("warehouse".to_owned()),
         change: Change::New,
@@ -69,13 +67,6 @@ fn annotation(site: SiteId, outline: Polygon) -> Annotation {
         confidence: None,
         start_datetime: Some("2024-01-01T00:00:00Z".parse().unwrap()),
         end_datetime: None,
-        area_m2: 0.0,
-        sources: Vec::new(),
-        status: AnnotationStatus::Draft,
-        created: Timestamp::UNIX_EPOCH,
-        created_by: String::new(),
-        updated: Timestamp::UNIX_EPOCH,
-        revision: 0,
     }
 }
 

@@ -12,8 +12,8 @@ use std::{
 use geo::{BoundingRect, Rect, polygon};
 use proptest::prelude::*;
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Cursor, Extent, Filter, IfMatch,
-    PageStart, Query, Role, SiteId, Store, Timestamp,
+    Actor, Annotation, AnnotationDraft, Change, Collection, Cursor, Extent, Filter, IfMatch, PageStart,
+    Query, Role, SiteId, Store, Timestamp,
     geojson::{annotation_from_feature, read_site},
 };
 use serde_json::{Value, json};
@@ -49,14 +49,12 @@ fn site(number: u8) -> SiteId {
     SiteId(format!("site-{number}"))
 }
 
-fn annotation(drawn: Drawn) -> Annotation {
+fn annotation(drawn: Drawn) -> AnnotationDraft {
     let (west, south) = (f64::from(drawn.column) * STEP_DEG, f64::from(drawn.row) * STEP_DEG);
     let (east, north) = (west + STEP_DEG / 2.0, south + STEP_DEG / 2.0);
     let day = |number: u8| Timestamp::from_millisecond(i64::from(number) * DAY_MS).unwrap();
-    Annotation {
-        id: AnnotationId(String::new()),
+    AnnotationDraft {
         site: site(drawn.site),
-        candidate: None,
         outline: polygon![(x: west, y: south), (x: east, y: south), (x: east, y: north), (x: west, y: north)],
         structure_type: Some(KINDS[usize::from(drawn.kind)].to_owned()),
         change: Change::New,
@@ -65,13 +63,6 @@ fn annotation(drawn: Drawn) -> Annotation {
         confidence: None,
         start_datetime: Some(day(drawn.first_day)),
         end_datetime: Some(day(drawn.first_day + drawn.days)),
-        area_m2: 0.0,
-        sources: Vec::new(),
-        status: AnnotationStatus::Draft,
-        created: Timestamp::UNIX_EPOCH,
-        created_by: String::new(),
-        updated: Timestamp::UNIX_EPOCH,
-        revision: 0,
     }
 }
 
@@ -305,7 +296,7 @@ proptest! {
             let index = index.index(made.len());
             if !gone.contains(&index) {
                 let site = made[index].site.clone();
-                let drawn = Annotation { site, ..annotation(drawn) };
+                let drawn = AnnotationDraft { site, ..annotation(drawn) };
                 store.update_annotation(&admin(), &made[index].id, IfMatch::Any, drawn).unwrap();
             }
         }

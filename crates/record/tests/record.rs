@@ -695,11 +695,11 @@ fn the_taxonomy_is_changed_under_an_event_and_keeps_the_types_in_use() {
     let (ann, ida) = (actor("ann", Role::Analyst), actor("ida", Role::Admin));
     store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
     // where no image shows it nothing but its revisions names what it was
-    let beside = record::Annotation {
+    let beside = record::AnnotationDraft {
         outline: read_polygon(&square(128.6, 39.9)).unwrap(),
         ..drawn_elsewhere(None, None)
     };
-    let shed = record::Annotation { structure_type: Some("shed".to_owned()), ..beside.clone() };
+    let shed = record::AnnotationDraft { structure_type: Some("shed".to_owned()), ..beside.clone() };
     let made = store.create_annotation(&ann, shed).unwrap();
     store.update_annotation(&ann, &made.id, IfMatch::Any, beside).unwrap();
     let first = store.taxonomy().unwrap();
@@ -880,7 +880,7 @@ fn a_first_verdict_is_hidden_from_the_second_person_by_every_way_of_asking() {
     // not even by trying to change it
     let bob = actor("bob", Role::Reviewer);
     let drawn = store.annotation(&annotation).unwrap();
-    let refused = store.update_annotation(&bob, &annotation, IfMatch::Any, drawn);
+    let refused = store.update_annotation(&bob, &annotation, IfMatch::Any, drawn.into());
     assert!(matches!(refused, Err(RecordError::NotFound { .. })), "{refused:?}");
 }
 
@@ -1274,7 +1274,8 @@ fn an_earlier_revision_comes_back_as_a_new_one() {
     let made = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
     let made = made.annotation.unwrap();
     let moved = read_polygon(&square(127.7, 39.8)).unwrap();
-    let drawn = record::Annotation { title: Some("Shed".to_owned()), outline: moved, ..made.clone() };
+    let drawn =
+        record::AnnotationDraft { title: Some("Shed".to_owned()), outline: moved, ..made.clone().into() };
     store.update_annotation(&ann, &made.id, IfMatch::Revision(1), drawn).unwrap();
     let stale = store.restore_annotation(&ann, &made.id, IfMatch::Revision(1), 1);
     assert!(matches!(stale, Err(RecordError::Stale { .. })));
@@ -1306,11 +1307,9 @@ fn a_withdrawn_annotation_that_nobody_confirms_any_more_does_not_come_back() {
 }
 
 /// An annotation as another program posts it, with a construction window.
-fn drawn_elsewhere(start: Option<&str>, end: Option<&str>) -> record::Annotation {
-    record::Annotation {
-        id: record::AnnotationId(String::new()),
+fn drawn_elsewhere(start: Option<&str>, end: Option<&str>) -> record::AnnotationDraft {
+    record::AnnotationDraft {
         site: SiteId("february-11-plant".to_owned()),
-        candidate: None,
         outline: read_polygon(&square(127.6, 39.9)).unwrap(),
         structure_type: Some("warehouse".to_owned()),
         change: Change::New,
@@ -1319,13 +1318,6 @@ fn drawn_elsewhere(start: Option<&str>, end: Option<&str>) -> record::Annotation
         confidence: None,
         start_datetime: start.map(|time| time.parse().unwrap()),
         end_datetime: end.map(|time| time.parse().unwrap()),
-        area_m2: 0.0,
-        sources: Vec::new(),
-        status: AnnotationStatus::Draft,
-        created: Timestamp::UNIX_EPOCH,
-        created_by: String::new(),
-        updated: Timestamp::UNIX_EPOCH,
-        revision: 0,
     }
 }
 
@@ -1377,7 +1369,7 @@ fn a_comparison_across_the_antimeridian_shows_what_lies_beyond_it() {
     store.add_comparison(&ann, new).unwrap();
     for (west, is_shown) in [(-179.85, true), (179.95, true), (-179.7, false)] {
         let outline = read_polygon(&square(west, -16.95)).unwrap();
-        let drawn = record::Annotation { outline, ..drawn_elsewhere(None, None) };
+        let drawn = record::AnnotationDraft { outline, ..drawn_elsewhere(None, None) };
         assert_eq!(store.create_annotation(&ann, drawn).unwrap().candidate.is_some(), is_shown, "{west}");
     }
 }
@@ -1415,7 +1407,7 @@ fn a_draft_from_another_program_belongs_to_the_comparison_nearest_to_its_window(
     assert_eq!(of(None, None), Some(second), "the latest, where nothing is said");
     assert_eq!(of(Some("2025-03-02T00:00:00Z"), None), None, "after all images");
     assert_eq!(of(None, Some("2023-01-01T00:00:00Z")), None, "before all images");
-    let beside = record::Annotation {
+    let beside = record::AnnotationDraft {
         outline: read_polygon(&square(127.7, 39.9)).unwrap(),
         ..drawn_elsewhere(None, None)
     };
@@ -1430,10 +1422,10 @@ fn a_draft_that_no_comparison_shows_is_confirmed_by_a_reviewer_who_changes_it() 
     let ann = actor("ann", Role::Analyst);
     let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
     assert_eq!((made.status, &made.candidate), (AnnotationStatus::Draft, &None));
-    let again = store.update_annotation(&ann, &made.id, IfMatch::Any, made.clone()).unwrap();
+    let again = store.update_annotation(&ann, &made.id, IfMatch::Any, made.clone().into()).unwrap();
     assert_eq!(again.status, AnnotationStatus::Draft, "an analyst's word stays one");
     let rob = actor("rob", Role::Reviewer);
-    let changed = store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
+    let changed = store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone().into()).unwrap();
     assert_eq!((changed.status, changed.created_by.as_str()), (AnnotationStatus::Confirmed, "ann"));
     let kinds: Vec<_> = store
         .annotation_versions(None, &made.id)
@@ -1452,7 +1444,7 @@ fn a_drawn_annotation_comes_back_in_the_status_in_which_it_was_withdrawn() {
     add_site(&store, "February 11 plant");
     let (ann, rob) = (actor("ann", Role::Analyst), actor("rob", Role::Reviewer));
     let made = store.create_annotation(&ann, drawn_elsewhere(None, None)).unwrap();
-    store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone()).unwrap();
+    store.update_annotation(&rob, &made.id, IfMatch::Any, made.clone().into()).unwrap();
     store.withdraw_annotation(&rob, &made.id, IfMatch::Any).unwrap();
     let undone = store.restore_annotation(&ann, &made.id, IfMatch::Any, 1);
     assert!(matches!(undone, Err(RecordError::Forbidden { .. })), "a draft of then is none now: {undone:?}");
@@ -1577,7 +1569,7 @@ fn reviews_of_a_candidate_and_revisions_of_an_annotation_come_to_an_end() {
     );
     let last = store.annotation(&annotation.id).unwrap();
     for refused in [
-        store.update_annotation(&rita, &last.id, IfMatch::Any, last.clone()),
+        store.update_annotation(&rita, &last.id, IfMatch::Any, last.clone().into()),
         store.restore_annotation(&rita, &last.id, IfMatch::Any, 1),
     ] {
         assert!(refused.unwrap_err().to_string().contains("at revision 1000, the last"));
@@ -1594,7 +1586,7 @@ fn versions_that_are_too_long_together_are_told_from_the_newest_and_the_rest_is_
     let made = store.create_annotation(&rob, drawn_elsewhere(None, None)).unwrap();
     let note = Some("x".repeat(3 << 20));
     for _ in 0..3 {
-        let long = record::Annotation { note: note.clone(), ..made.clone() };
+        let long = record::AnnotationDraft { note: note.clone(), ..made.clone().into() };
         store.update_annotation(&rob, &made.id, IfMatch::Any, long).unwrap();
     }
     let told = store.annotation_versions(None, &made.id).unwrap();
@@ -1627,7 +1619,7 @@ fn a_site_with_annotations_alone_is_not_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let (site, admin) = (add_site(&store, "February 11 plant"), actor("root", Role::Admin));
-    let drawn = record::Annotation { site: site.clone(), ..drawn_elsewhere(None, None) };
+    let drawn = record::AnnotationDraft { site: site.clone(), ..drawn_elsewhere(None, None) };
     let made = store.create_annotation(&admin, drawn).unwrap();
     let refused = store.delete_site(&admin, &site, IfMatch::Any).unwrap_err();
     assert!(refused.to_string().contains("annotations"), "{refused}");

@@ -4,7 +4,6 @@ use axum::{
     extract::{FromRequestParts, RawQuery},
     http::request::Parts,
 };
-use record::Timestamp;
 use serde_json::Value;
 
 use crate::{ApiError, crs::Way};
@@ -189,7 +188,7 @@ pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
         "" | ".." => Ok(None),
         // the last day that can be written stands for no end: QGIS 3.22 sends it
         last if last.starts_with(LAST_DAY) => Ok(None),
-        time => time_of(time).map(|time| Some(time.as_millisecond())).ok_or_else(wrong),
+        time => record::time_of(time).map(|time| Some(time.as_millisecond())).ok_or_else(wrong),
     };
     let Some((from, to)) = text.split_once('/') else {
         let instant = end(text)?.ok_or_else(wrong)?;
@@ -200,38 +199,6 @@ pub(crate) fn interval_of(text: &str) -> Result<IntervalMs, ApiError> {
         (Some(from), Some(to)) if from > to => Err(wrong()),
         interval => Ok(interval),
     }
-}
-
-/// The instant that a text tells as an RFC 3339 time.
-pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
-    if is_rfc3339(text) { text.parse().ok() } else { None }
-}
-
-/// Whether a text has the form of an RFC 3339 time: the parser takes all of ISO 8601, such as zones without a colon
-/// and fractions behind a comma.
-fn is_rfc3339(text: &str) -> bool {
-    const FORM: &[u8] = b"0000-00-00t00:00:00";
-    let bytes = text.as_bytes();
-    let as_form = |(byte, form): (&u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        b't' => matches!(byte, b't' | b'T' | b' '),
-        other => byte == other,
-    };
-    let Some(rest) = bytes.get(FORM.len()..) else { return false };
-    let zone = match rest.split_first() {
-        Some((b'.', fraction)) => {
-            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits == 0 {
-                return false;
-            }
-            &fraction[digits..]
-        }
-        _ => rest,
-    };
-    let zone_form = matches!(zone, [b'z' | b'Z'])
-        || matches!(zone, [b'+' | b'-', a, b, b':', c, d]
-            if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
-    bytes.iter().zip(FORM).all(as_form) && zone_form
 }
 
 /// What percent-encoded text says.

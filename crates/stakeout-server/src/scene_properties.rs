@@ -4,10 +4,11 @@ use raster_io::{PlacedPoint, Placing, PlacingError, WORLD_FILE_BYTES_MAX, read_w
 use record::{
     ControlPoint, Placed, SceneDescription, SceneDetails,
     geojson::{self, NAME_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, optional_text},
+    time_of,
 };
 use serde_json::{Map, Value, json};
 
-use crate::{ApiError, parameters::time_of};
+use crate::ApiError;
 
 /// Most sensors of one image.
 const INSTRUMENTS_MAX: usize = 50;

@@ -9,7 +9,7 @@ use super::{
     reviews, sight,
 };
 use crate::{
-    annotation::{Annotation, AnnotationStatus},
+    annotation::{Annotation, AnnotationDraft, AnnotationStatus},
     error::RecordError,
     events::{self, Actor, Event, Role},
     geojson,
@@ -30,13 +30,16 @@ pub struct Versions {
 }
 
 impl Store {
-    /// Records an annotation that a person drew. Its id, times, author, area and revision are set here;
-    /// its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
+    /// Records an annotation that a person drew. Its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
     /// before a second person as a candidate of that comparison.
     ///
     /// # Errors
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
-    pub fn create_annotation(&self, actor: &Actor, drawn: Annotation) -> Result<Annotation, RecordError> {
+    pub fn create_annotation(
+        &self,
+        actor: &Actor,
+        drawn: AnnotationDraft,
+    ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "drawing an annotation")?;
         self.write(|transaction| draw(&Writing::begin(transaction, actor), drawn))
     }
@@ -48,7 +51,7 @@ impl Store {
     pub fn create_annotations(
         &self,
         actor: &Actor,
-        drawn: Vec<Annotation>,
+        drawn: Vec<AnnotationDraft>,
     ) -> Result<Vec<Annotation>, RecordError> {
         actor.must_be(Role::Analyst, "drawing annotations")?;
         self.write(|transaction| {
@@ -68,7 +71,7 @@ impl Store {
         actor: &Actor,
         id: &AnnotationId,
         if_match: IfMatch,
-        drawn: Annotation,
+        drawn: AnnotationDraft,
     ) -> Result<Annotation, RecordError> {
         actor.must_be(Role::Analyst, "changing an annotation")?;
         self.write(|transaction| {
@@ -170,7 +173,7 @@ impl Store {
             if status != AnnotationStatus::Draft {
                 actor.must_be(Role::Reviewer, "restoring an annotation that is not a draft")?;
             }
-            let annotation = Annotation { status, ..with_content(old, then, writing.time) };
+            let annotation = Annotation { status, ..with_content(old, then.into(), writing.time) };
             written(&annotation).write(&writing, "annotation.restored")?;
             Ok(annotation)
         })
@@ -210,18 +213,28 @@ impl Store {
     }
 }
 
-fn draw(writing: &Writing<'_>, drawn: Annotation) -> Result<Annotation, RecordError> {
+fn draw(writing: &Writing<'_>, drawn: AnnotationDraft) -> Result<Annotation, RecordError> {
     items::stored(writing.transaction, Collection::Sites, drawn.site.as_str())?;
     reviews::must_be_structure_type(writing.transaction, drawn.structure_type.as_deref())?;
     let annotation = Annotation {
         id: AnnotationId::random(),
-        status: status_of_author(writing.actor),
+        site: drawn.site,
+        candidate: None,
         area_m2: geojson::geodesic_area_m2(&drawn.outline),
+        outline: drawn.outline,
+        structure_type: drawn.structure_type,
+        change: drawn.change,
+        title: drawn.title,
+        note: drawn.note,
+        confidence: drawn.confidence,
+        start_datetime: drawn.start_datetime,
+        end_datetime: drawn.end_datetime,
+        sources: Vec::new(),
+        status: status_of_author(writing.actor),
         created: writing.time,
         created_by: writing.actor.name.clone(),
         updated: writing.time,
         revision: 1,
-        ..drawn
     };
     if annotation.status == AnnotationStatus::Draft
         && let Some(comparison) = drawing::comparison_showing(writing, &annotation)?
@@ -232,8 +245,8 @@ fn draw(writing: &Writing<'_>, drawn: Annotation) -> Result<Annotation, RecordEr
     Ok(annotation)
 }
 
-/// An annotation whose next revision says what people may change as another one says it.
-fn with_content(old: Annotation, content: Annotation, time: Timestamp) -> Annotation {
+/// An annotation whose next revision says what people may change as `content` says it.
+fn with_content(old: Annotation, content: AnnotationDraft, time: Timestamp) -> Annotation {
     Annotation {
         area_m2: geojson::geodesic_area_m2(&content.outline),
         outline: content.outline,

@@ -3,17 +3,21 @@
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use record::{
-    Actor, Annotation, AnnotationId, AnnotationStatus, Change, Collection, Comparison, ComparisonId,
-    Confidence, Cursor, Filter, FilterError, Item, PageStart, PageText, Query, RecordError, Role, Sha256Hex,
-    SiteId, Timestamp, geojson,
-    schema::{self, Kind, Property},
+    Actor, Annotation, AnnotationId, Collection, Comparison, ComparisonId, Cursor, Item, PageText, Query,
+    RecordError, Sha256Hex, SiteId, geojson, schema,
 };
 use serde_json::{Value, json};
 
-use super::{GEOJSON, JSON, created, ogc};
+use super::{
+    GEOJSON, JSON,
+    allowed::{FEATURE_TYPES, PATCH_TYPES, READ_ONLY, item_allowed, items_allowed, writer},
+    created,
+    feature_query::{crs_of, query},
+    ogc,
+};
 use crate::{
     ApiError, App,
     body::{self, JsonBody},
@@ -22,40 +26,15 @@ use crate::{
     guard::Who,
     html::{self, Format},
     links::Base,
-    parameters::{Parameters, time_of},
+    parameters::Parameters,
     path::Path,
 };
 
 const ANNOTATIONS: &str = "/ogc/collections/annotations/items";
-/// Parameters of `/items` beside the properties of the collection that can be asked for.
-const PARAMETERS: [&str; 12] = [
-    "id",
-    "limit",
-    "offset",
-    "cursor",
-    "bbox",
-    "bbox-crs",
-    "datetime",
-    "crs",
-    "filter",
-    "filter-lang",
-    "filter-crs",
-    "f",
-];
 /// Counts the ways in which pages were ever written, so that a page written otherwise has another tag.
 const PAGE_FORM: u32 = 4;
-/// Largest whole number that every reader of JSON tells from its neighbours (RFC 8259, 6).
-const WHOLE_NUMBER_MAX: u64 = (1 << 53) - 1;
-/// What a feature is sent as.
-pub(super) const FEATURE_TYPES: &[&str] = &[GEOJSON, "application/json"];
-/// What a change of a feature in part is sent as.
-pub(super) const PATCH_TYPES: &[&str] = &["application/merge-patch+json", GEOJSON, "application/json"];
 /// Members of a patch; what a feature has beside its geometry and its properties stays as it is.
 const PATCHED: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "links"];
-const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// Methods of what never changes, or not by who asks.
-const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
 
 pub(crate) async fn items(
@@ -118,94 +97,6 @@ fn in_crs(mut response: Response, crs: FeatureCrs) -> Response {
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     response
-}
-
-fn crs_of(parameters: &Parameters, name: &str) -> Result<FeatureCrs, ApiError> {
-    parameters.get(name).map_or(Ok(FeatureCrs::Crs84), |uri| FeatureCrs::of_uri(name, uri))
-}
-
-fn query(app: &App, collection: Collection, parameters: &Parameters) -> Result<Query, ApiError> {
-    let names = schema::queryables(collection).map(|property| property.name);
-    let known: Vec<&str> = PARAMETERS.into_iter().chain(names).collect();
-    parameters.only(&known)?;
-    let limit =
-        parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
-    let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::parameter("offset", "given with cursor", "given without"));
-        }
-        (Some(cursor), None) => PageStart::At(cursor.parse::<Cursor>().map_err(ApiError::from)?),
-        (None, Some(offset)) => PageStart::Offset(offset),
-        (None, None) => PageStart::First,
-    };
-    let box_crs = crs_of(parameters, "bbox-crs")?;
-    let way = box_crs.way()?;
-    let mut filters = filters(collection, parameters)?;
-    let mut boxes = Vec::new();
-    if let FeatureCrs::Projected(_) = box_crs {
-        // its edges are curved in degrees: an outline, no box
-        filters.extend(parameters.box_outlines(&way)?.map(Filter::meets_any));
-    } else {
-        boxes = parameters.boxes_in(&way)?;
-    }
-    Ok(Query {
-        site: parameters.get("site").map(str::to_owned),
-        boxes,
-        interval_ms: parameters.interval_ms()?,
-        filter: Filter::all(filters),
-        start,
-        ..Query::first(collection, limit.min(u64::from(app.config.limit_max)) as u32)
-    })
-}
-
-/// The `filter` parameter and the properties that are asked for by value.
-pub(super) fn filters(collection: Collection, parameters: &Parameters) -> Result<Vec<Filter>, ApiError> {
-    let mut filters: Vec<Filter> =
-        parameters.get("id").map(|id| Filter::property_is("id", id)).into_iter().collect();
-    for property in schema::queryables(collection).filter(|property| property.name != "site") {
-        if let Some(text) = parameters.get(property.name) {
-            filters.push(property_filter(property, text)?);
-        }
-    }
-    // how a filter is written is checked where there is none too
-    let read: fn(&str) -> Result<Filter, FilterError> = match parameters.get("filter-lang") {
-        None | Some("cql2-text") => Filter::from_text,
-        Some("cql2-json") => Filter::from_json,
-        Some(other) => return Err(ApiError::parameter("filter-lang", other, "cql2-text or cql2-json")),
-    };
-    let filter_crs = crs_of(parameters, "filter-crs")?;
-    if let Some(text) = parameters.get("filter") {
-        let way = filter_crs.way()?;
-        let filter = read(text).map_err(RecordError::from)?;
-        filters.push(filter.turn_positions(&mut |at| way.to_degrees(at))?);
-    }
-    Ok(filters)
-}
-
-fn whole_number_is(name: &str, text: &str) -> Result<Filter, ApiError> {
-    let number = text.parse::<u64>().ok();
-    let number = number.filter(|number| *number <= WHOLE_NUMBER_MAX && !text.starts_with('+'));
-    let wrong = || ApiError::parameter(name, text, &format!("a whole number from 0 to {WHOLE_NUMBER_MAX}"));
-    Ok(Filter::property_is(name, number.ok_or_else(wrong)?))
-}
-
-/// What a property must be for `name=text`.
-fn property_filter(property: &Property, text: &str) -> Result<Filter, ApiError> {
-    let wrong = |wanted: &str| ApiError::parameter(property.name, text, wanted);
-    let value = match property.kind {
-        Kind::Number => {
-            let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-            json!(number.ok_or_else(|| wrong("a number"))?)
-        }
-        Kind::Integer => return whole_number_is(property.name, text),
-        Kind::Words(words) if !words.contains(&text) => {
-            return Err(wrong(&format!("one of {}", words.join(", "))));
-        }
-        Kind::Time if time_of(text).is_none() => return Err(wrong("an RFC 3339 time")),
-        Kind::Texts => return Ok(Filter::list_holds(property.name, text)),
-        _ => json!(text),
-    };
-    Ok(Filter::property_is(property.name, value))
 }
 
 /// The address that was asked for.
@@ -362,7 +253,7 @@ pub(crate) async fn create(
                     Ok(Item::of(site.id.as_str(), site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
-                    let made = app.store.create_annotation(&actor, drawn(&feature, None)?);
+                    let made = app.store.create_annotation(&actor, geojson::read_annotation(&feature, None)?);
                     let annotation = made.map_err(|error| named_site(error, "", "properties.site"))?;
                     tell(app, &actor, &annotation);
                     Ok(item_of(&annotation))
@@ -436,7 +327,7 @@ async fn change(
                     Ok(Item::of(&id, site.revision, &geojson::site_feature(&site)))
                 }
                 _ => {
-                    let drawn = drawn(&feature, Some(&old["geometry"]))?;
+                    let drawn = geojson::read_annotation(&feature, Some(&old["geometry"]))?;
                     let changed =
                         app.store.update_annotation(&actor, &AnnotationId(id.clone()), if_match, drawn)?;
                     tell(app, &actor, &changed);
@@ -578,37 +469,6 @@ pub(crate) async fn item_options(
     Ok(item_allowed(&actor, writer(ogc::by_name(&name)?)))
 }
 
-/// The least role that writes to a collection, as the store has it.
-fn writer(collection: Collection) -> Option<Role> {
-    match collection {
-        Collection::Sites => Some(Role::Admin),
-        Collection::Annotations => Some(Role::Analyst),
-        Collection::Candidates => None,
-    }
-}
-
-/// What the address of many takes from who asks: an editor offers what it is told here.
-pub(super) fn items_allowed(actor: &Actor, writer: Option<Role>) -> Response {
-    if writer.is_none_or(|least| actor.role < least) {
-        return allowed(READ_ONLY);
-    }
-    ([(ACCEPT_POST, FEATURE_TYPES.join(", "))], allowed("GET, HEAD, OPTIONS, POST")).into_response()
-}
-
-/// The same for the address of one.
-pub(super) fn item_allowed(actor: &Actor, writer: Option<Role>) -> Response {
-    if writer.is_none_or(|least| actor.role < least) {
-        return allowed(READ_ONLY);
-    }
-    let allowed = allowed("GET, HEAD, OPTIONS, PUT, PATCH, DELETE");
-    ([(ACCEPT_PATCH, PATCH_TYPES.join(", "))], allowed).into_response()
-}
-
-/// What an address takes; Part 4 wants 200 and not 204.
-fn allowed(methods: &'static str) -> Response {
-    (StatusCode::OK, [(header::ALLOW, HeaderValue::from_static(methods))]).into_response()
-}
-
 /// Candidates never change: reviews do.
 fn writable(collection: Collection) -> Result<Collection, ApiError> {
     if collection != Collection::Candidates {
@@ -617,73 +477,4 @@ fn writable(collection: Collection) -> Result<Collection, ApiError> {
     let detail = "candidates never change; review one at /api/candidates/{id}/reviews".to_owned();
     Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "read-only", "This collection is read-only", detail)
         .allowing(READ_ONLY))
-}
-
-/// An annotation as a client drew it; what the store sets is left blank. `stored` is the geometry that it has.
-fn drawn(feature: &Value, stored: Option<&Value>) -> Result<Annotation, ApiError> {
-    geojson::must_be_feature(feature)?;
-    let properties = &feature["properties"];
-    let member = |name: &str, characters_max: usize| {
-        geojson::optional_text(&format!("properties.{name}"), &properties[name], characters_max)
-    };
-    let time = |name: &str| -> Result<Option<Timestamp>, ApiError> {
-        let parse =
-            |text: String| time_of(&text).ok_or_else(|| ApiError::parameter(name, &text, "an RFC 3339 time"));
-        member(name, geojson::NAME_CHARACTERS_MAX)?.map(parse).transpose()
-    };
-    let word = |name: &str, wanted: &str| -> Result<Value, ApiError> {
-        match &properties[name] {
-            value @ (Value::Null | Value::String(_)) => Ok(value.clone()),
-            other => Err(ApiError::parameter(name, &other.to_string(), wanted)),
-        }
-    };
-    let change = word("change", "new, removed or altered")?;
-    let change: Option<Change> = serde_json::from_value(change.clone())
-        .map_err(|_| ApiError::parameter("change", &change.to_string(), "new, removed or altered"))?;
-    let confidence = word("confidence", "low, moderate or high")?;
-    let confidence: Option<Confidence> = serde_json::from_value(confidence.clone())
-        .map_err(|_| ApiError::parameter("confidence", &confidence.to_string(), "low, moderate or high"))?;
-    let (start, end) = (time("start_datetime")?, time("end_datetime")?);
-    if start.zip(end).is_some_and(|(start, end)| start > end) {
-        let end = properties["end_datetime"].to_string();
-        return Err(ApiError::parameter("end_datetime", &end, "a time not before start_datetime"));
-    }
-    Ok(Annotation {
-        id: AnnotationId(String::new()),
-        site: SiteId(geojson::text("properties.site", &properties["site"], geojson::NAME_CHARACTERS_MAX)?),
-        candidate: None,
-        outline: match &feature["geometry"] {
-            // what stays is not asked for its form again
-            same if Some(same) == stored => geojson::stored_outline(feature)?,
-            given => geojson::read_polygon(given)?,
-        },
-        structure_type: member("structure_type", geojson::NAME_CHARACTERS_MAX)?,
-        change: change.unwrap_or(Change::New),
-        title: member("title", geojson::NAME_CHARACTERS_MAX)?,
-        note: member("note", geojson::NOTE_CHARACTERS_MAX)?,
-        confidence,
-        start_datetime: start,
-        end_datetime: end,
-        area_m2: 0.0,
-        sources: Vec::new(),
-        status: AnnotationStatus::Draft,
-        created: Timestamp::UNIX_EPOCH,
-        created_by: String::new(),
-        updated: Timestamp::UNIX_EPOCH,
-        revision: 0,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outline_that_stays_is_not_asked_for_its_form_again() {
-        let bow_tie = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]});
-        let feature = json!({"type": "Feature", "geometry": bow_tie, "properties": {"site": "plant"}});
-        assert!(drawn(&feature, Some(&bow_tie)).is_ok());
-        assert!(drawn(&feature, Some(&Value::Null)).is_err());
-        assert!(drawn(&feature, None).is_err());
-    }
 }

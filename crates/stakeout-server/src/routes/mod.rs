@@ -1,8 +1,10 @@
 //! A file a resource; this one puts them together.
 
+mod allowed;
 mod annotations;
 mod api;
 mod export;
+mod feature_query;
 mod features;
 mod health;
 mod interface;

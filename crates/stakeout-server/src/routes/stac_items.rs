@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     GEOJSON,
-    features::{FEATURE_TYPES, PATCH_TYPES, item_allowed, items_allowed},
+    allowed::{FEATURE_TYPES, PATCH_TYPES, item_allowed, items_allowed},
     scenes,
     stac::of_site,
 };

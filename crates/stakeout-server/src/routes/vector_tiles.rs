@@ -11,7 +11,7 @@ use record::{
 };
 use serde_json::{Value, json};
 
-use super::{features, json as answer, ogc};
+use super::{feature_query, json as answer, ogc};
 use crate::{
     ApiError, App, etag,
     guard::Who,
@@ -75,7 +75,7 @@ fn query(collection: Collection, tile: TileAddress, parameters: &Parameters) -> 
         site: parameters.get("site").map(str::to_owned),
         boxes: vec![tile.bounds()],
         interval_ms: parameters.interval_ms()?,
-        filter: record::Filter::all(features::filters(collection, parameters)?),
+        filter: record::Filter::all(feature_query::filters(collection, parameters)?),
         bytes_max: TILE_FEATURE_BYTES_MAX,
         ..Query::first(collection, FEATURES_PER_TILE_MAX)
     })
@@ -182,7 +182,7 @@ fn tilejson(collection: Collection, base: &Base) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use record::{Annotation, AnnotationId, AnnotationStatus, Change, SiteId, Timestamp, geojson};
+    use record::{AnnotationDraft, Change, SiteId, geojson};
 
     use super::*;
     use crate::{Config, app::tests::opened};
@@ -194,10 +194,8 @@ mod tests {
         let feature = json!({"type": "Feature", "geometry": geometry, "properties": {"name": "Plant"}});
         app.store.create_site(&me, geojson::read_site(&feature).unwrap()).unwrap();
         let third = "x".repeat(TILE_FEATURE_BYTES_MAX as usize / 3);
-        let annotation = || Annotation {
-            id: AnnotationId(String::new()),
+        let annotation = || AnnotationDraft {
             site: SiteId("plant".to_owned()),
-            candidate: None,
             outline: geojson::read_polygon(&geometry).unwrap(),
             structure_type: None,
             change: Change::New,
@@ -206,13 +204,6 @@ mod tests {
             confidence: None,
             start_datetime: None,
             end_datetime: None,
-            area_m2: 0.0,
-            sources: Vec::new(),
-            status: AnnotationStatus::Draft,
-            created: Timestamp::UNIX_EPOCH,
-            created_by: String::new(),
-            updated: Timestamp::UNIX_EPOCH,
-            revision: 0,
         };
         app.store.create_annotations(&me, vec![annotation(), annotation(), annotation()]).unwrap();
         let at = Path(("annotations".to_owned(), 0, 0, "0.mvt".to_owned()));
