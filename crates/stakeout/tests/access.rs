@@ -441,7 +441,7 @@ fn a_body_of_the_wrong_shape_is_told_and_breaks_nothing() {
         "properties": {"site": "plant", "start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2023-01-01T00:00:00Z"},
     });
     let answer = server.post("/ogc/collections/annotations/items", &reversed, &[]);
-    assert_eq!((answer.status, answer.body["parameter"].as_str()), (400, Some("end_datetime")));
+    assert_eq!((answer.status, answer.body["parameter"].as_str()), (400, Some("properties.end_datetime")));
     assert_eq!(server.count("annotations"), 1);
 }
 
