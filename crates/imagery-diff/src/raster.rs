@@ -4,9 +4,9 @@ use crate::grid::Grid;
 
 /// How far around a pixel is looked to tell a pinhole, pixels.
 const AROUND_PX: usize = 3;
-/// Least share of observed pixels around a pinhole, which may be three pixels wide: at a corner of a wide hole it is two
-/// thirds.
-const PINHOLE_SHARE_MIN: f32 = 0.7;
+/// Least number of observed pixels of the 49 around a pinhole, which may be three pixels wide: at a corner of a wide hole there
+/// are 33, and along an edge of the raster 21.
+const PINHOLE_AROUND_MIN: usize = 35;
 
 /// Values, mask and grid of a piece of imagery.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,10 +113,9 @@ fn around_pinhole(observed: &[bool], (rows, cols): (usize, usize), at: usize) ->
     if !ends.iter().any(|(row, col)| observed[row * cols + col]) {
         return None;
     }
-    let all = down.len() * across.len();
     let places = down.flat_map(|row| across.clone().map(move |col| row * cols + col));
     let around: Vec<usize> = places.filter(|&at| observed[at]).collect();
-    (around.len() as f32 >= PINHOLE_SHARE_MIN * all as f32).then_some(around)
+    (around.len() >= PINHOLE_AROUND_MIN).then_some(around)
 }
 
 #[cfg(test)]
@@ -134,7 +133,8 @@ mod tests {
 
     #[test]
     fn pinholes_are_filled_by_what_lies_around_them() {
-        let filled = with_holes(9, 9, |row, col| row % 4 == 0 && col % 3 == 0).with_pinholes_filled();
+        let is_hole = |row, col| row % 4 == 3 && (col % 5 == 3 || col % 5 == 4) && row < 10 && col < 10;
+        let filled = with_holes(14, 14, is_hole).with_pinholes_filled();
         assert!(filled.valid().iter().all(|valid| *valid));
         assert!(
             filled.band(0).iter().all(|value| *value == 0.0)
