@@ -1,6 +1,12 @@
 //! How this crate opens anything with GDAL: few drivers, no side files, no network.
 
-use std::{os::unix::ffi::OsStrExt, path::Path, sync::Once};
+use std::{
+    cell::RefCell,
+    fs::File,
+    os::{fd::AsRawFd, unix::ffi::OsStrExt},
+    path::{Path, PathBuf},
+    sync::Once,
+};
 
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
@@ -14,6 +20,9 @@ pub(crate) const TILES: [&str; 4] = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=
 const CACHE_MB_A_CORE: usize = 32;
 const CACHE_MB_MIN: usize = 128;
 const CACHE_MB_MAX: usize = 512;
+
+/// Characters of what a decoder says that are kept.
+const MESSAGE_CHARACTERS_MAX: usize = 300;
 
 static CONFIGURED: Once = Once::new();
 
@@ -45,14 +54,16 @@ fn configure() {
             // a mask in a side file would be lost
             ("GDAL_TIFF_INTERNAL_MASK", "YES"),
             ("GDAL_CACHEMAX", cache_mb.as_str()),
+            // a damaged JPEG is grey from there on, and GDAL says so as a warning
+            ("GDAL_ERROR_ON_LIBJPEG_WARNING", "YES"),
             ("GDAL_NUM_THREADS", "1"),
             ("OSR_DEFAULT_AXIS_MAPPING_STRATEGY", "TRADITIONAL_GIS_ORDER"),
         ];
         for (key, value) in settings {
             gdal::config::set_config_option(key, value).expect("keys and values have no zero byte");
         }
-        // GDAL's chatter: what matters comes back as an error value
-        gdal::config::set_error_handler(|_, _, _| {});
+        // GDAL's chatter: what matters comes back as an error value, but for pixels that a decoder made up
+        gdal::config::set_error_handler(|_, _, message| note_damage(message));
         gdal::DriverManager::prevent_auto_registration();
         // SAFETY: plain C functions without arguments, called once, before any other use of GDAL
         unsafe {
@@ -77,17 +88,81 @@ fn driver_name(format: Format) -> &'static str {
     }
 }
 
-/// Opens a file that has passed the header check, with the driver of its format and no other.
-pub(crate) fn open_checked(path: &Path, format: Format) -> Result<Dataset, RasterError> {
-    configure();
-    let drivers = [driver_name(format)];
-    let options = DatasetOptions {
-        open_flags: GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_RASTER,
-        allowed_drivers: Some(&drivers),
-        open_options: None,
-        sibling_files: Some(&[]),
-    };
-    Dataset::open_ex(literal(path), options).map_err(RasterError::gdal(path, "opened"))
+/// Where the pixels of an image are read from: a file that has passed the header check, or a copy of it that was made here.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    name: PathBuf,
+    format: Format,
+    /// A file without a name, which is gone when this is.
+    _nameless: Option<File>,
+}
+
+impl Stored {
+    /// In a file of that format.
+    pub(crate) fn of(path: &Path, format: Format) -> Stored {
+        Stored { name: path.to_owned(), format, _nameless: None }
+    }
+
+    /// In a GeoTIFF that was written to a file without a name, by way of [`name_of`].
+    pub(crate) fn nameless(file: File) -> Stored {
+        Stored { name: name_of(&file), format: Format::Tiff, _nameless: Some(file) }
+    }
+
+    /// Opens it with the driver of its format and no other; `told` is what messages call it.
+    pub(crate) fn open(&self, told: &Path) -> Result<Dataset, RasterError> {
+        configure();
+        let drivers = [driver_name(self.format)];
+        let options = DatasetOptions {
+            open_flags: GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_RASTER,
+            allowed_drivers: Some(&drivers),
+            open_options: None,
+            // an empty list of side files makes GDAL look for them by name; with none it does as it was configured
+            sibling_files: None,
+        };
+        Dataset::open_ex(literal(&self.name), options).map_err(RasterError::gdal(told, "opened"))
+    }
+}
+
+/// What an open file without a name can be opened by once more, in this process.
+pub(crate) fn name_of(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// What decoders say of pixels that they could not read and made up. They call it a warning and go on.
+const DAMAGES: [&str; 6] = [
+    "Corrupt JPEG data",
+    "Premature end of JPEG file",
+    "Invalid JPEG file structure",
+    "Not a JPEG file",
+    "segment too long",
+    "PTERM check failure",
+];
+
+thread_local! {
+    /// The first damage that a decoder told on this thread since something began to read.
+    static DAMAGE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+fn note_damage(message: &str) {
+    if DAMAGES.iter().any(|damage| message.contains(damage)) {
+        DAMAGE.with_borrow_mut(|told| {
+            told.get_or_insert_with(|| message.trim().chars().take(MESSAGE_CHARACTERS_MAX).collect());
+        });
+    }
+}
+
+/// Does what reads pixels of a file. Where a decoder told that it made some up, that is an error, also if something else
+/// failed then: it is the cause.
+pub(crate) fn undamaged<T>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, RasterError>,
+) -> Result<T, RasterError> {
+    DAMAGE.set(None);
+    let result = work();
+    match DAMAGE.take() {
+        None => result,
+        Some(cause) => Err(RasterError::Damaged { path: path.to_owned(), cause }),
+    }
 }
 
 /// A path that GDAL takes as the name of a file, never as one of its virtual file systems (`/vsicurl/...`)
@@ -134,7 +209,7 @@ mod tests {
     }
 
     fn overviews(path: &Path) -> i32 {
-        let dataset = open_checked(path, Format::Tiff).unwrap();
+        let dataset = Stored::of(path, Format::Tiff).open(path).unwrap();
         let _ = dataset.rasterband(1).unwrap().read_as::<u8>((0, 0), (64, 64), (4, 4), None);
         dataset.rasterband(1).unwrap().overview_count().unwrap()
     }
@@ -163,7 +238,7 @@ mod tests {
         );
         std::fs::write(&virtual_raster, text).unwrap();
         assert_eq!(overviews(&naming(folder.path(), virtual_raster.to_str().unwrap())), 0);
-        assert!(open_checked(&virtual_raster, Format::Tiff).is_err());
+        assert!(Stored::of(&virtual_raster, Format::Tiff).open(&virtual_raster).is_err());
     }
 
     #[test]

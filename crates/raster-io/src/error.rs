@@ -62,6 +62,29 @@ pub enum RasterError {
         /// What GDAL says.
         cause: String,
     },
+    /// Pixels of the file cannot be decoded; the decoder would have made them up.
+    #[error("{path} is damaged: {cause}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What the decoder says.
+        cause: String,
+    },
+    /// The temporary folder has no room for a copy in tiles.
+    #[error(
+        "{path} is stored in large pieces, so that a copy of it in tiles is made first, but {} has {} MB for it and must have {} MB (TMPDIR names another folder)",
+        folder.display(), got_bytes >> 20, wanted_bytes.div_ceil(1 << 20)
+    )]
+    NoRoom {
+        /// Which file.
+        path: PathBuf,
+        /// Where the copy would be.
+        folder: PathBuf,
+        /// Bytes that are free there.
+        got_bytes: u64,
+        /// Bytes that must be.
+        wanted_bytes: u64,
+    },
     /// What a person said of where the file lies makes no sense.
     #[error("{path}: {fault}")]
     Placing {
@@ -87,12 +110,14 @@ pub enum RasterError {
         cause: String,
     },
     /// One file has a georeference, the other has none.
-    #[error("{placed} has a georeference but {unplaced} has none")]
+    #[error("{placed} has a georeference but {unplaced} has none{}", because(what_is_there))]
     OneUnplaced {
         /// The file with a georeference.
         placed: PathBuf,
         /// The file without.
         unplaced: PathBuf,
+        /// What the latter has in its place, and why that is not used.
+        what_is_there: Vec<String>,
     },
     /// Neither file has a georeference, and their sizes differ.
     #[error(
@@ -158,6 +183,10 @@ pub enum RasterError {
     /// A tile that cannot be encoded as JPEG.
     #[error("the image cannot be encoded as JPEG")]
     EncodeJpeg(#[from] jpeg_encoder::EncodingError),
+}
+
+fn because(what_is_there: &[String]) -> String {
+    if what_is_there.is_empty() { String::new() } else { format!(": it {}", what_is_there.join("; it ")) }
 }
 
 impl RasterError {

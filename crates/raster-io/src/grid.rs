@@ -48,12 +48,16 @@ pub(crate) fn common_grid(
     match (&before.placement, &after.placement) {
         (Some(first), Some(second)) => placed_grid((before, first), (after, second), options),
         (None, None) => pixel_grid(before, after),
-        (Some(_), None) => {
-            Err(RasterError::OneUnplaced { placed: before.path.clone(), unplaced: after.path.clone() })
-        }
-        (None, Some(_)) => {
-            Err(RasterError::OneUnplaced { placed: after.path.clone(), unplaced: before.path.clone() })
-        }
+        (Some(_), None) => Err(one_unplaced(before, after)),
+        (None, Some(_)) => Err(one_unplaced(after, before)),
+    }
+}
+
+fn one_unplaced(placed: &Source, unplaced: &Source) -> RasterError {
+    RasterError::OneUnplaced {
+        placed: placed.path.clone(),
+        unplaced: unplaced.path.clone(),
+        what_is_there: unplaced.unused.georeference.clone(),
     }
 }
 

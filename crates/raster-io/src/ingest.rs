@@ -64,8 +64,8 @@ pub(crate) fn make_working_copy(
     let made = source
         .with_dataset(|dataset| match fitted {
             Some(fitted) => copy(&place(dataset, &source, fitted, &tiled, &placed)?, &partial),
-            None if source.masks_are_copied() => copy(dataset, &partial),
-            None => copy(&plain::copy(dataset, &source, &tiled)?, &partial),
+            None if source.is_copied_whole() => copy(dataset, &partial),
+            None => copy(&plain::copy(dataset, &source, &tiled, plain::IN_ROWS)?, &partial),
         })
         .and_then(|()| {
             std::fs::rename(&partial, &request.output)
@@ -129,8 +129,8 @@ fn place(
         dataset.create_copy(&drivers::writer("GTiff", tiled)?, tiled, &options).map_err(&fails)
     };
     let (mut lying, affine) = match &fitted.mapping {
-        Mapping::Affine(affine) if source.masks_are_copied() => (in_tiles()?, affine),
-        Mapping::Affine(affine) => (plain::copy(dataset, source, tiled)?, affine),
+        Mapping::Affine(affine) if source.is_copied_whole() => (in_tiles()?, affine),
+        Mapping::Affine(affine) => (plain::copy(dataset, source, tiled, plain::IN_ROWS)?, affine),
         Mapping::Perspective { affine, cols, rows, back } => {
             let canvas = Canvas { cols: *cols, rows: *rows, back: *back };
             (draw(&in_tiles()?, source, canvas, placed)?, affine)

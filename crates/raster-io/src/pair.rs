@@ -8,9 +8,10 @@ use crate::{
     RasterError,
     grid::{self, CommonGridOptions},
     lattice::Lattice,
+    overlap,
     placement::spatial_ref,
     sampling::{Placed, Wanted, sample},
-    source::{Colours, Source, open},
+    source::{Colours, Source, open_for_windows},
 };
 
 /// A before and an after file, read window by window on their common grid.
@@ -32,9 +33,9 @@ impl ScenePair {
     /// Opens two files and chooses their common grid.
     ///
     /// # Errors
-    /// When a file cannot be opened, only one of them has a georeference, or they do not overlap.
+    /// When a file cannot be opened, there is no room for a copy of one that is stored in large pieces, only one of them has a georeference, or they do not overlap.
     pub fn open(before: &Path, after: &Path, options: &CommonGridOptions) -> Result<ScenePair, RasterError> {
-        let (before, after) = (open(before)?, open(after)?);
+        let (before, after) = (open_for_windows(before)?, open_for_windows(after)?);
         let grid = grid::common_grid(&before, &after, options)?;
         let is_grey = |source: &Source| matches!(source.colours, Colours::Grey(_));
         let wanted = if is_grey(&before) || is_grey(&after) { Wanted::Grey } else { Wanted::Rgb };
@@ -48,9 +49,19 @@ impl ScenePair {
         &self.before.source
     }
 
-    /// What whoever reads the result should know of the files.
+    /// What whoever reads the result should know of the files: what is not used of them, what was assumed, and how little of
+    /// one is compared.
     pub fn cautions(&self) -> Vec<String> {
-        [&self.before, &self.after].iter().flat_map(|side| side.source.cautions()).collect()
+        let (before, after) = (self.before(), self.after());
+        let named = [("the before image", before), ("the after image", after)];
+        let unused = named.iter().flat_map(|(name, source)| {
+            let clauses = source.unused.georeference.iter().chain(&source.unused.picture);
+            clauses.map(move |clause| format!("{name} {clause}"))
+        });
+        let of_each = [before, after].into_iter().flat_map(Source::cautions);
+        let apart = overlap::transforms_apart(before, after);
+        let little = overlap::little_compared(&self.grid, before, after);
+        of_each.chain(unused).chain(apart).chain(little).collect()
     }
 
     /// Where a place of the grid (pixels right and down from its corner) lies in the before file, pixels likewise.

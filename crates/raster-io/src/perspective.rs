@@ -122,10 +122,11 @@ impl Drawing<'_> {
 
     fn values(&self, from: From, window: &Rectangle) -> Result<Vec<f32>, RasterError> {
         let fails = RasterError::gdal(&self.source.path, "read");
-        let (From::Band(band) | From::Palette { band, .. }) = from;
+        let (From::Band(index) | From::Palette { band: index, .. }) = from;
         let (place, size) = window.place_and_size();
-        let band = self.dataset.rasterband(band).map_err(&fails)?;
+        let band = self.dataset.rasterband(index).map_err(&fails)?;
         let mut values = band.read_as::<f32>(place, size, size, None).map_err(&fails)?.into_shape_and_vec().1;
+        self.source.turn_negative(index, &mut values);
         if let (From::Palette { colour, .. }, Colours::Palette(_, table)) = (from, &self.source.colours) {
             let of = |index: f32| table.get(index as usize).map_or(0.0, |rgb| rgb[colour]);
             values.iter_mut().for_each(|value| *value = of(*value));

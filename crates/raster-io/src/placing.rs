@@ -762,7 +762,17 @@ mod tests {
         let fitted = fit(&Placing::Corners(slanted), cols, rows).unwrap();
         let of = |bands: u32, bits: u32| {
             let decoded_bytes = u64::from(cols) * u64::from(rows) * u64::from(bands * bits / 8);
-            let header = Header { format: Format::Tiff, cols, rows, bands, bits, decoded_bytes };
+            let (piece_px, orientation) = (1, 1);
+            let header = Header {
+                format: Format::Tiff,
+                cols,
+                rows,
+                bands,
+                bits,
+                decoded_bytes,
+                piece_px,
+                orientation,
+            };
             fitted.must_be_taken(&header, &HeaderLimits::default())
         };
         assert_eq!(of(3, 8), Ok(()));

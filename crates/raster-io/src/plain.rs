@@ -17,8 +17,8 @@ use crate::{
     source::{Colours, Piece, Source, shown_bands},
 };
 
-/// How the copy is laid out, which is written and read from its beginning to its end.
-const IN_ROWS: [&str; 2] = ["INTERLEAVE=BAND", "BIGTIFF=IF_SAFER"];
+/// How a copy is laid out that is written and read from its beginning to its end.
+pub(crate) const IN_ROWS: [&str; 2] = ["INTERLEAVE=BAND", "BIGTIFF=IF_SAFER"];
 /// Pixels that are copied at once; a row at the least.
 const AT_ONCE_PX: usize = 4 << 20;
 
@@ -37,12 +37,18 @@ pub(crate) fn bands(dataset: &Dataset, source: &Source) -> Result<Vec<From>, Ras
     Ok(shown_bands(dataset, &source.path)?.into_iter().map(From::Band).collect())
 }
 
-/// The same image, written to `target` with a mask in the place of all that said which pixels were observed.
-pub(crate) fn copy(dataset: &Dataset, source: &Source, target: &Path) -> Result<Dataset, RasterError> {
+/// The same image, written to `target` with a mask in the place of all that said which pixels were observed; a negative is
+/// turned into a picture.
+pub(crate) fn copy(
+    dataset: &Dataset,
+    source: &Source,
+    target: &Path,
+    layout: impl IntoIterator<Item = &'static str>,
+) -> Result<Dataset, RasterError> {
     let fails = RasterError::gdal(&source.path, "written");
     let bands = bands(dataset, source)?;
     let (cols, rows) = dataset.raster_size();
-    let mut plain = empty(dataset, source, &bands, (cols, rows), target, IN_ROWS)?;
+    let mut plain = empty(dataset, source, &bands, (cols, rows), target, layout)?;
     if let Some(placement) = &source.placement {
         plain.set_geo_transform(&placement.affine.0).map_err(&fails)?;
         plain.set_spatial_ref(&spatial_ref(&placement.wkt)?).map_err(&fails)?;
@@ -73,7 +79,8 @@ fn copy_piece(
         let From::Band(band) = from else { continue };
         // holds each whole number and each fraction that a band may have
         let values = source.band(dataset, *band, None)?.read_as::<f64>(place, size, size, None);
-        let values = values.map_err(RasterError::gdal(path, "read"))?.into_shape_and_vec().1;
+        let mut values = values.map_err(RasterError::gdal(path, "read"))?.into_shape_and_vec().1;
+        source.turn_negative(*band, &mut values);
         write_band(plain, path, index + 1, place, size, values)?;
     }
     let observed = source.observed(dataset, piece)?.unwrap_or_else(|| vec![u8::MAX; size.0 * size.1]);

@@ -6,16 +6,19 @@ use std::{
 };
 
 use gdal::{
-    Dataset,
+    Dataset, Metadata,
     raster::{ColorInterpretation, GdalDataType, RasterBand},
 };
 use geo::Polygon;
 
 use crate::{
-    RasterError, checked_file, drivers,
-    header::{self, Format},
+    RasterError, checked_file,
+    drivers::{self, Stored},
+    header::{self, Format, Header},
+    in_tiles,
     observed::Masks,
     placement::{Affine, Placement, spatial_ref},
+    unused::{self, Unused},
 };
 
 /// What is known of a raster.
@@ -51,13 +54,21 @@ pub struct SourceInfo {
 /// A raster that can be read in pieces.
 #[derive(Debug)]
 pub struct Source {
+    /// What messages call it.
     pub(crate) path: PathBuf,
     info: SourceInfo,
     pub(crate) placement: Option<Placement>,
+    /// What it says of itself that is not used.
+    pub(crate) unused: Unused,
     pub(crate) colours: Colours,
+    /// The bands of these in the file that messages name.
+    bands_used: Vec<usize>,
+    /// What white is in a picture of grey whose values are those of a negative.
+    white: Option<f32>,
     /// Columns and rows of its overviews, in its own order.
     pub(crate) overviews: Vec<[u32; 2]>,
     masks: Masks,
+    stored: Stored,
     /// Handles that no thread uses at the moment; a handle must not be used by two at a time.
     idle: Mutex<Vec<Dataset>>,
 }
@@ -86,15 +97,41 @@ pub(crate) struct Piece {
 /// transform or CRS that makes no sense.
 pub fn open(path: &Path) -> Result<Source, RasterError> {
     let header = checked_file::check(path)?;
-    let dataset = drivers::open_checked(path, header.format)?;
+    let source = described(path, &header, Stored::of(path, header.format))?;
+    source.read_last_pixel()?;
+    Ok(source)
+}
+
+/// Opens a raster that is to be read here and there, on several threads: one that is decoded in large pieces by way of a copy in tiles.
+///
+/// # Errors
+/// As [`open`], and when there is no room for the copy.
+pub(crate) fn open_for_windows(path: &Path) -> Result<Source, RasterError> {
+    let header = checked_file::check(path)?;
+    let source = described(path, &header, Stored::of(path, header.format))?;
+    if in_tiles::is_needed(&header) {
+        return in_tiles::copied(source, &header);
+    }
+    source.read_last_pixel()?;
+    Ok(source)
+}
+
+/// What a stored image says of itself, called by `path` in messages.
+pub(crate) fn described(path: &Path, header: &Header, stored: Stored) -> Result<Source, RasterError> {
+    drivers::undamaged(path, || describe(path, header, stored))
+}
+
+fn describe(path: &Path, header: &Header, stored: Stored) -> Result<Source, RasterError> {
+    let dataset = stored.open(path)?;
     let placement = placement(&dataset, path)?;
     let colours = colours(&dataset, path)?;
     let (overviews, masks) = (overviews(&dataset, path)?, Masks::of(&dataset, path, &colours)?);
     let info = info(&dataset, path, header.format, placement.as_ref(), &masks)?;
-    // a file that is cut off behind its header is told now, not in the middle of the work
-    read_last_pixel(&dataset, path)?;
-    let idle = Mutex::new(vec![dataset]);
-    Ok(Source { path: path.to_owned(), info, placement, colours, overviews, masks, idle })
+    let unused = unused::of(&dataset, path, header, placement.is_some(), &colours)?;
+    let white = white(&dataset, path, &colours)?;
+    let bands_used = colours.bands();
+    let (path, idle) = (path.to_owned(), Mutex::new(vec![dataset]));
+    Ok(Source { path, info, placement, unused, colours, bands_used, white, overviews, masks, stored, idle })
 }
 
 impl Source {
@@ -117,6 +154,11 @@ impl Source {
             format!("{name}: band {band} is marked as opacity, but most of it is neither clear nor opaque; it was left out")
         });
         fill.chain(not_opacity).collect()
+    }
+
+    /// The bands that are looked at, counted from 1: red, green and blue, or one of grey or of a palette.
+    pub fn bands_used(&self) -> Vec<usize> {
+        self.bands_used.clone()
     }
 
     /// Columns and rows.
@@ -160,6 +202,37 @@ impl Source {
         self.masks.observed(self, dataset, piece, shape).map(Some)
     }
 
+    /// The same image, stored as another file that `copy` was read from.
+    pub(crate) fn stored_as(self, mut copy: Source) -> Source {
+        let Source { info, placement, unused, bands_used, .. } = self;
+        // a copy without what was marked as opacity says nothing of it
+        copy.masks.not_opacity = self.masks.not_opacity;
+        Source { info, placement, unused, bands_used, ..copy }
+    }
+
+    /// Whether a copy that GDAL makes of the file shows the same picture and says of the same pixels that they were observed.
+    pub(crate) fn is_copied_whole(&self) -> bool {
+        self.masks_are_copied() && self.white.is_none()
+    }
+
+    /// Turns values of a band into those of a picture whose darkest value is the lowest.
+    pub(crate) fn turn_negative<T: Copy + std::ops::Sub<Output = T> + From<f32>>(
+        &self,
+        band: usize,
+        values: &mut [T],
+    ) {
+        if let (Some(white), Colours::Grey(grey)) = (self.white, &self.colours)
+            && *grey == band
+        {
+            values.iter_mut().for_each(|value| *value = T::from(white) - *value);
+        }
+    }
+
+    fn read_last_pixel(&self) -> Result<(), RasterError> {
+        // a file that is cut off behind its header is told now, not in the middle of the work
+        self.with_dataset(|dataset| read_last_pixel(dataset, &self.path))
+    }
+
     /// Whether GDAL takes what says which pixels were observed along into a copy of the file and into its overviews.
     pub(crate) fn masks_are_copied(&self) -> bool {
         self.masks.are_copied()
@@ -170,7 +243,9 @@ impl Source {
         let read = |index: usize| -> Result<Vec<f32>, RasterError> {
             let band = self.band(dataset, index, piece.overview)?;
             let values = band.read_as::<f32>(piece.place, piece.size, piece.size, None);
-            Ok(values.map_err(RasterError::gdal(&self.path, "read"))?.into_shape_and_vec().1)
+            let mut values = values.map_err(RasterError::gdal(&self.path, "read"))?.into_shape_and_vec().1;
+            self.turn_negative(index, &mut values);
+            Ok(values)
         };
         match &self.colours {
             Colours::Grey(band) => Ok(vec![read(*band)?]),
@@ -206,9 +281,9 @@ impl Source {
         let lent = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let dataset = match lent {
             Some(dataset) => dataset,
-            None => drivers::open_checked(&self.path, self.info.format)?,
+            None => self.stored.open(&self.path)?,
         };
-        let result = work(&dataset);
+        let result = drivers::undamaged(&self.path, || work(&dataset));
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(dataset);
         result
     }
@@ -322,6 +397,26 @@ fn colours(dataset: &Dataset, path: &Path) -> Result<Colours, RasterError> {
         [first, second, third, ..] => Colours::Rgb([first, second, third]),
         [first, ..] => Colours::Grey(first),
         [] => Colours::Grey(1),
+    })
+}
+
+/// What white is in an image of grey that says it is stored as a negative, as scans of films are.
+fn white(dataset: &Dataset, path: &Path, colours: &Colours) -> Result<Option<f32>, RasterError> {
+    const DOMAIN: &str = "IMAGE_STRUCTURE";
+    let Colours::Grey(index) = colours else { return Ok(None) };
+    if dataset.metadata_item("MINISWHITE", DOMAIN).as_deref() != Some("YES") {
+        return Ok(None);
+    }
+    let band = dataset.rasterband(*index).map_err(RasterError::gdal(path, "read"))?;
+    let bits = band.metadata_item("NBITS", DOMAIN).and_then(|bits| bits.parse().ok());
+    Ok(match (band.band_type(), bits) {
+        (GdalDataType::UInt8 | GdalDataType::UInt16, Some(bits @ 1..=16)) => {
+            Some((1_u32 << bits) as f32 - 1.0)
+        }
+        (GdalDataType::UInt8, _) => Some(f32::from(u8::MAX)),
+        (GdalDataType::UInt16, _) => Some(f32::from(u16::MAX)),
+        // the largest value is no white there; what is light and what is dark is right at least
+        _ => Some(0.0),
     })
 }
 

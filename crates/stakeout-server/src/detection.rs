@@ -65,6 +65,15 @@ impl From<DetectError<RasterError>> for DetectionError {
     }
 }
 
+/// What was looked at of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageUsed {
+    /// Number of its bands, opacity left out.
+    pub bands: u32,
+    /// Those that were looked at, counted from 1: red, green and blue, or one of grey.
+    pub bands_used: Vec<usize>,
+}
+
 /// What a detector said of two files, ready to be recorded or written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
@@ -76,6 +85,8 @@ pub struct Found {
     pub detector: record::Detector,
     /// What must be known before they are believed, or that there are none.
     pub cautions: Vec<String>,
+    /// What was looked at of the before and the after image.
+    pub images: [ImageUsed; 2],
     /// What the coordinates of the candidates mean.
     pub coordinates: Coordinates,
     /// Size of the common grid: rows, columns.
@@ -171,6 +182,8 @@ pub fn detect_files(
         fit: recorded_fit(detection.fit),
         detector: recorded_detector(detection.detector),
         cautions: [detector.cautions(pair.gsd_m()), pair.cautions()].concat(),
+        images: [pair.before(), pair.after()]
+            .map(|source| ImageUsed { bands: source.info().bands, bands_used: source.bands_used() }),
         coordinates,
         grid_px: [grid.rows, grid.cols],
         pixel_m: grid.pixel_m,

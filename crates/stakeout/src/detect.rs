@@ -101,11 +101,14 @@ fn units(found: &Found, mut units: Value) -> Option<Value> {
 
 fn report(found: &Found, elapsed_s: f64) -> Value {
     let [rows, cols] = found.grid_px;
+    let [before, after] =
+        found.images.each_ref().map(|image| json!({"bands": image.bands, "bands_used": image.bands_used}));
     let mut report = json!({
         "fit": found.fit,
         "detector": found.detector,
         "cautions": found.cautions,
         "candidates": found.candidates.len(),
+        "images": {"before": before, "after": after},
         "grid": {"rows": rows, "cols": cols, "pixel_m": found.pixel_m},
         "elapsed_s": elapsed_s,
         "megapixels_per_s": f64::from(rows) * f64::from(cols) / 1e6 / elapsed_s,

@@ -41,6 +41,10 @@ fn detect_writes_geojson_that_ogr_reads_and_says_how_well_the_images_fit() {
         // the baseline alone has a score that is not calibrated
         assert_eq!(found["cautions"].as_array().unwrap().len(), usize::from(model == "classical"));
         assert_eq!(found["cautions"], json(&report)["cautions"]);
+        assert_eq!(
+            json(&report)["images"]["before"],
+            serde_json::json!({"bands": 3, "bands_used": [1, 2, 3]})
+        );
         let ogr = Command::new("ogrinfo").args(["-ro", "-so", "-al", text(&out)]).output().unwrap();
         let told = String::from_utf8_lossy(&ogr.stdout);
         assert!(told.contains(&format!("Feature Count: {count}")), "{told}");

@@ -25,9 +25,16 @@ pub(super) fn inspect<R: Read + Seek>(view: &mut View<'_, R>) -> Result<Header, 
             b"jp2c" if header.is_none() => header = Some(codestream(view, part.data, part.end)?),
             b"jp2c" => return Err(Refusal::Broken { what: "a second codestream" }),
             // A fragment table or a data reference points into other files.
-            b"ftbl" | b"dtbl" | b"url " => return Err(Refusal::NamesFile { word: "fragment table" }),
+            b"ftbl" | b"dtbl" | b"url " => {
+                let (word, place) = ("a fragment table", "its boxes");
+                let way_out = "gdal_translate makes a file of the pixels alone";
+                return Err(Refusal::NamesFile { word, place, way_out });
+            }
             // a GeoTIFF or GML may be in it
-            _ => named_files::refuse_of_crs(&view.metadata("a box", part.data, part.end - part.data)?)?,
+            _ => {
+                let content = view.metadata("a box", part.data, part.end - part.data)?;
+                named_files::refuse_of_crs(&content, "a box")?;
+            }
         }
         at = part.end;
     }
@@ -83,8 +90,11 @@ fn codestream<R: Read + Seek>(view: &mut View<'_, R>, start: u64, end: u64) -> R
     }
     at_most("tiles", far_x.div_ceil(tile_cols).saturating_mul(far_y.div_ceil(tile_rows)), TILES_MAX)?;
     let bits = u64::from(size[42] & 0x7f) + 1;
-    if bits > 16 {
-        return Err(Refusal::SampleType { bits, kind: "integer" });
+    let is_signed = size[42] & 0x80 != 0;
+    if bits > 16 || (is_signed && bits <= 8) {
+        let kind = if is_signed { "signed integers" } else { "unsigned integers" };
+        let wanted = "unsigned integers of 1 to 16 bits, or signed ones of 9 to 16";
+        return Err(Refusal::SampleType { bits, kind, wanted });
     }
     if size[43] == 0 {
         return Err(Refusal::Broken { what: "a component without samples" });
@@ -96,5 +106,7 @@ fn codestream<R: Read + Seek>(view: &mut View<'_, R>, start: u64, end: u64) -> R
     }
     let bands = u64::from(u16::from_be_bytes([size[40], size[41]]));
     let (cols, rows) = (far_x - near_x, far_y - near_y);
-    Declared { format: Format::Jpeg2000, cols, rows, bands, bits }.accept(view.limits)
+    let header = Declared { format: Format::Jpeg2000, cols, rows, bands, bits }.accept(view.limits)?;
+    // any rectangle is decoded alone, of a tile of whatever size
+    Ok(Header { piece_px: 1, ..header })
 }

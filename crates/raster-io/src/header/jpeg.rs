@@ -2,16 +2,20 @@
 
 use std::io::{Read, Seek};
 
-use super::{Declared, Format, Header, Refusal, View, at_most, named_files};
+use super::{Declared, Format, Header, Refusal, UPRIGHT, View, at_most, named_files, tiff};
 
 /// Bytes at the end in which the end marker must lie; some cameras append a little.
 const TAIL_BYTES: u64 = 64 << 10;
+
+/// What a segment of EXIF begins with; a small TIFF follows.
+const EXIF: &[u8] = b"Exif\0\0";
 
 /// Walks the segments to the start of the first scan.
 pub(super) fn inspect<R: Read + Seek>(view: &mut View<'_, R>) -> Result<Header, Refusal> {
     let mut at = 2;
     let mut parts = 0;
     let mut header = None;
+    let mut orientation = UPRIGHT;
     loop {
         parts += 1;
         at_most("segments", parts, u64::from(view.limits.parts_max))?;
@@ -33,11 +37,16 @@ pub(super) fn inspect<R: Read + Seek>(view: &mut View<'_, R>) -> Result<Header, 
             0xc0..=0xc2 if header.is_none() => header = Some(frame_header(view, at + 4)?),
             0xc0..=0xc2 => return Err(Refusal::Broken { what: "a second frame header" }),
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                return Err(Refusal::Compression { scheme: u64::from(start[1]) });
+                let got = format!("JPEG of another process (frame {:02x})", start[1]);
+                return Err(Refusal::Compression { got, wanted: "baseline and progressive JPEG".to_owned() });
             }
             0xda => break,
             0xe0..=0xef | 0xfe => {
-                named_files::refuse(&view.metadata("a segment", at + 4, length - 2)?)?;
+                let content = view.metadata("a segment", at + 4, length - 2)?;
+                named_files::refuse(&content, "a segment")?;
+                if let Some(exif) = content.strip_prefix(EXIF) {
+                    orientation = tiff::orientation_of(exif).unwrap_or(orientation);
+                }
             }
             0xd8 | 0xd9 => return Err(Refusal::Broken { what: "an image that ends before its first scan" }),
             _ => (),
@@ -45,7 +54,8 @@ pub(super) fn inspect<R: Read + Seek>(view: &mut View<'_, R>) -> Result<Header, 
         at += length + 2;
     }
     check_end(view, at)?;
-    header.ok_or(Refusal::Broken { what: "no frame header before the first scan" })
+    let header = header.ok_or(Refusal::Broken { what: "no frame header before the first scan" })?;
+    Ok(Header { orientation, ..header })
 }
 
 fn frame_header<R: Read + Seek>(view: &mut View<'_, R>, at: u64) -> Result<Header, Refusal> {
@@ -53,7 +63,7 @@ fn frame_header<R: Read + Seek>(view: &mut View<'_, R>, at: u64) -> Result<Heade
     view.read_at("the frame header", at, &mut data)?;
     let bits = u64::from(data[0]);
     if bits != 8 {
-        return Err(Refusal::SampleType { bits, kind: "integer" });
+        return Err(Refusal::SampleType { bits, kind: "unsigned integers", wanted: "8 bits" });
     }
     Declared {
         format: Format::Jpeg,

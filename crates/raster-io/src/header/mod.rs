@@ -126,6 +126,18 @@ pub struct Header {
     pub bits: u32,
     /// Bytes of all decoded pixels at full resolution.
     pub decoded_bytes: u64,
+    /// Pixels that are decoded together, whichever of them are wanted: those of a tile or strip, or all.
+    pub piece_px: u64,
+    /// How the picture is stored, by number of the TIFF standard: 1 is upright.
+    pub orientation: u64,
+}
+
+impl Header {
+    /// Bytes of pixels that are decoded together.
+    pub fn piece_bytes(&self) -> u64 {
+        let pixels = u64::from(self.cols) * u64::from(self.rows);
+        self.piece_px.saturating_mul(self.decoded_bytes.div_ceil(pixels.max(1)))
+    }
 }
 
 /// Why a file is refused before it is decoded.
@@ -184,26 +196,39 @@ pub enum Refusal {
         offset: u64,
     },
     /// A sample type that is not decoded.
-    #[error("holds samples of {bits} bits ({kind}), which are not supported")]
+    #[error(
+        "holds samples of {bits} bits ({kind}) but must hold {wanted}; gdal_translate -ot makes another file of it"
+    )]
     SampleType {
         /// Bits a sample.
         bits: u64,
-        /// Integer, float or other.
+        /// Signed, unsigned, float or other.
         kind: &'static str,
+        /// What would do.
+        wanted: &'static str,
     },
     /// A compression that is not decoded.
-    #[error("is compressed with scheme {scheme}, which is not supported")]
+    #[error("is compressed by {got} but must be by one of {wanted}; gdal_translate makes another file of it")]
     Compression {
-        /// Number of the scheme in the TIFF header.
-        scheme: u64,
+        /// Name or number of the scheme.
+        got: String,
+        /// What would do.
+        wanted: String,
     },
     /// Metadata names another file or an address, which GDAL might open.
-    #[error("names another file in its metadata ({word}), which is not allowed")]
+    #[error("names another file in its metadata ({word} in {place}), which is not allowed: {way_out}")]
     NamesFile {
         /// The word that was found.
         word: &'static str,
+        /// Where it was found.
+        place: &'static str,
+        /// What makes a file of it that is taken.
+        way_out: &'static str,
     },
 }
+
+/// The orientation of a picture whose first row is its upper one, and whose first column its left one.
+pub(crate) const UPRIGHT: u64 = 1;
 
 /// Bytes at the start that tell a format.
 pub(crate) const START_BYTES: usize = 16;
@@ -271,6 +296,8 @@ impl Declared {
             bands: small(self.bands),
             bits: small(self.bits),
             decoded_bytes,
+            piece_px: self.cols * self.rows,
+            orientation: UPRIGHT,
         })
     }
 }
@@ -395,6 +422,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_is_told_with_what_would_do() {
+        let at = 8 + 2 + 6 * 12 + 4;
+        let own = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (273, 4, 1, at), (279, 4, 1, 64)];
+        let with = |more| checked(&tiff_of(&[&own[..], &[more]].concat(), 0, &[7; 64]));
+        assert!(with((274, 3, 1, 6)).is_ok_and(|header| header.orientation == 6));
+        let told = with((259, 3, 1, 34712)).unwrap_err().to_string();
+        assert!(told.contains("by JPEG 2000 (34712) but must be by one of none, CCITT RLE,"), "{told}");
+        let told = with((339, 3, 1, 2)).unwrap_err().to_string();
+        assert!(
+            told.contains("8 bits (signed integers) but must hold unsigned integers of 1 to 16"),
+            "{told}"
+        );
+        let told = with((339, 3, 1, 5)).unwrap_err().to_string();
+        assert!(told.contains("8 bits (complex or unknown) but must hold"), "{told}");
+    }
+
+    #[test]
+    fn the_orientation_of_a_jpeg_is_in_its_exif() {
+        let exif = [&b"Exif\0\0"[..], &tiff_of(&[(271, 2, 1, 0), (274, 3, 1, 6)], 0, &[])].concat();
+        let mut bytes = vec![0xff, 0xd8, 0xff, 0xe1];
+        bytes.extend((2 + exif.len() as u16).to_be_bytes());
+        bytes.extend(exif);
+        bytes.extend([0xff, 0xc0, 0, 11, 8, 0, 4, 0, 6, 1, 1, 0x11, 0, 0xff, 0xda, 0, 2, 0xff, 0xd9]);
+        let header = checked(&bytes).expect("its segments are whole");
+        assert_eq!((header.cols, header.rows, header.orientation), (6, 4, 6));
+        for length in 0..bytes.len() {
+            assert!(checked(&bytes[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn pixels_that_are_decoded_together_are_those_of_a_tile_or_strip() {
+        assert_eq!(checked(&small(0)).unwrap().piece_px, 8, "one strip as it is can be read row by row");
+        let start = 8 + 2 + 7 * 12 + 4;
+        let packed = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 5)];
+        let strip = [&packed[..], &[(273, 4, 1, start), (278, 4, 1, 9), (279, 4, 1, 64)]].concat();
+        assert_eq!(checked(&tiff_of(&strip, 0, &[7; 64])).unwrap().piece_px, 64);
+        let tile = [&packed[..], &[(322, 3, 1, 16), (323, 3, 1, 16), (324, 4, 1, start + 12)]].concat();
+        let tile = [&tile[..], &[(325, 4, 1, 64)]].concat();
+        assert_eq!(checked(&tiff_of(&tile, 0, &[7; 76])).unwrap().piece_px, 256);
+    }
+
+    #[test]
     fn directories_in_a_circle_are_refused() {
         assert!(matches!(checked(&small(8)), Err(Refusal::DirectoryLoop { offset: 8 })));
     }
@@ -413,8 +483,11 @@ mod tests {
         let xml = b"<GDALMetadata><Item name=\"OVERVIEW_FILE\" domain=\"OVERVIEWS\">/vsicurl/x</Item></GDALMetadata>";
         let place = 8 + 2 + 12 + 4;
         let bytes = tiff_of(&[(42112, 2, xml.len() as u32, place)], 0, xml);
-        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "overview_file" })));
-        assert!(matches!(checked(&jp2_of(b"xml ", xml)), Err(Refusal::NamesFile { word: "overview_file" })));
+        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "overview_file", .. })));
+        assert!(matches!(
+            checked(&jp2_of(b"xml ", xml)),
+            Err(Refusal::NamesFile { word: "overview_file", .. })
+        ));
     }
 
     #[test]
@@ -423,8 +496,8 @@ mod tests {
             br#"ESRI PE String = PROJCS["x",EXTENSION["PROJ4","+proj=merc +nadgrids=/pipe +wktext"]]|"#;
         let place = 8 + 2 + 12 + 4;
         let bytes = tiff_of(&[(34737, 2, text.len() as u32, place)], 0, text);
-        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "proj4" })));
-        assert!(matches!(checked(&jp2_of(b"uuid", &bytes)), Err(Refusal::NamesFile { word: "proj4" })));
+        assert!(matches!(checked(&bytes), Err(Refusal::NamesFile { word: "proj4", .. })));
+        assert!(matches!(checked(&jp2_of(b"uuid", &bytes)), Err(Refusal::NamesFile { word: "proj4", .. })));
     }
 
     #[test]

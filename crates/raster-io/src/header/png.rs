@@ -46,7 +46,7 @@ fn image_header<R: Read + Seek>(view: &mut View<'_, R>, at: u64) -> Result<Heade
         _ => return Err(Refusal::Broken { what: "a colour type that does not exist" }),
     };
     if !matches!(bits, 1 | 2 | 4 | 8 | 16) {
-        return Err(Refusal::SampleType { bits, kind: "integer" });
+        return Err(Refusal::SampleType { bits, kind: "unsigned integers", wanted: "1, 2, 4, 8 or 16 bits" });
     }
     Declared { format: Format::Png, cols: number(0), rows: number(4), bands, bits }.accept(view.limits)
 }

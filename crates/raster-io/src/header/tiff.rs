@@ -5,13 +5,14 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{Declared, Format, Header, Refusal, View, at_most, named_files};
+use super::{Declared, Format, Header, Refusal, UPRIGHT, View, at_most, named_files};
 
 const IMAGE_WIDTH: u16 = 256;
 const IMAGE_LENGTH: u16 = 257;
 const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const STRIP_OFFSETS: u16 = 273;
+const ORIENTATION: u16 = 274;
 const SAMPLES_PER_PIXEL: u16 = 277;
 const ROWS_PER_STRIP: u16 = 278;
 const STRIP_BYTE_COUNTS: u16 = 279;
@@ -32,6 +33,38 @@ const GDAL_METADATA: u16 = 42112;
 pub(super) const COMPRESSIONS: [u64; 13] = [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34887, 34925, 50000, 50001];
 /// None and Deflate: what working copies are written with.
 pub(super) const OF_WORKING_COPIES: [u64; 2] = [1, 8];
+
+/// What a scheme is called.
+fn name_of(scheme: u64) -> String {
+    let name = match scheme {
+        1 => "none",
+        2 => "CCITT RLE",
+        3 => "CCITT fax 3",
+        4 => "CCITT fax 4",
+        5 => "LZW",
+        6 => "old-style JPEG",
+        7 => "JPEG",
+        8 | 32946 => "Deflate",
+        32773 => "PackBits",
+        34712 => "JPEG 2000",
+        34887 => "LERC",
+        34925 => "LZMA",
+        50000 => "ZSTD",
+        50001 => "WebP",
+        50002 => "JPEG XL",
+        _ => return format!("scheme {scheme}"),
+    };
+    name.to_owned()
+}
+
+/// What a file must be compressed by, in words.
+fn names_of(schemes: &[u64]) -> String {
+    let mut names: Vec<String> = schemes.iter().map(|scheme| name_of(*scheme)).collect();
+    // one scheme has two numbers
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names.join(", ")
+}
 
 /// Entries of one directory; the standard knows fewer than two hundred tags.
 const ENTRIES_MAX: u64 = 1_000;
@@ -112,6 +145,7 @@ struct Directory {
     compression: Option<u64>,
     samples: Option<u64>,
     sample_format: Option<u64>,
+    orientation: Option<u64>,
     rows_per_strip: Option<u64>,
     tile: (Option<u64>, Option<u64>),
     separate: bool,
@@ -171,6 +205,7 @@ impl Directory {
             BITS_PER_SAMPLE => self.bits = entry.numbers(view, layout)?,
             COMPRESSION => self.compression = Some(one()?),
             SAMPLES_PER_PIXEL => self.samples = Some(one()?),
+            ORIENTATION => self.orientation = Some(one()?),
             SAMPLE_FORMAT => self.sample_format = Some(one()?),
             ROWS_PER_STRIP => self.rows_per_strip = Some(one()?),
             PLANAR_CONFIGURATION => self.separate = one()? == 2,
@@ -179,8 +214,11 @@ impl Directory {
             STRIP_OFFSETS | TILE_OFFSETS => self.block_offsets = Some(entry.numbers(view, layout)?),
             STRIP_BYTE_COUNTS | TILE_BYTE_COUNTS => self.block_bytes = Some(entry.numbers(view, layout)?),
             SUB_IFDS => self.sub_directories = entry.numbers(view, layout)?,
-            GDAL_METADATA | XMP => named_files::refuse(&entry.bytes(view, layout)?)?,
-            GEO_ASCII_PARAMS => named_files::refuse_of_crs(&entry.bytes(view, layout)?)?,
+            GDAL_METADATA => named_files::refuse(&entry.bytes(view, layout)?, "the tag GDAL_METADATA")?,
+            XMP => named_files::refuse(&entry.bytes(view, layout)?, "its XMP")?,
+            GEO_ASCII_PARAMS => {
+                named_files::refuse_of_crs(&entry.bytes(view, layout)?, "the tag GeoAsciiParams")?;
+            }
             _ => (),
         }
         Ok(())
@@ -190,7 +228,8 @@ impl Directory {
     fn check<R: Read + Seek>(&self, view: &View<'_, R>) -> Result<Header, Refusal> {
         let compression = self.compression.unwrap_or(1);
         if !view.limits.compressions.contains(&compression) {
-            return Err(Refusal::Compression { scheme: compression });
+            let got = format!("{} ({compression})", name_of(compression));
+            return Err(Refusal::Compression { got, wanted: names_of(view.limits.compressions) });
         }
         let samples = self.samples.unwrap_or(1);
         let bits = self.bits.iter().copied().max().unwrap_or(1);
@@ -198,16 +237,17 @@ impl Directory {
         let (cols, rows) = (self.cols, self.rows);
         let header =
             Declared { format: Format::Tiff, cols, rows, bands: samples, bits }.accept(view.limits)?;
-        self.check_blocks(view, &header, compression)?;
-        Ok(header)
+        let piece_px = self.check_blocks(view, &header, compression)?;
+        Ok(Header { piece_px, orientation: self.orientation.unwrap_or(UPRIGHT), ..header })
     }
 
+    /// The pixels of a tile or strip.
     fn check_blocks<R: Read + Seek>(
         &self,
         view: &View<'_, R>,
         header: &Header,
         compression: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<u64, Refusal> {
         let (cols, rows) = (u64::from(header.cols), u64::from(header.rows));
         let (block_cols, block_rows) = match self.tile {
             (Some(tile_cols), Some(tile_rows)) => (tile_cols, tile_rows),
@@ -236,17 +276,35 @@ impl Directory {
         offsets
             .iter()
             .zip(bytes)
-            .try_for_each(|(&offset, &bytes)| view.inside("a tile or strip", offset, bytes))
+            .try_for_each(|(&offset, &bytes)| view.inside("a tile or strip", offset, bytes))?;
+        // libtiff reads the rows of one strip that is not compressed
+        Ok(if blocks == 1 && compression == 1 { block_cols } else { block_cols * block_rows })
     }
 }
 
 fn check_sample_type(bits: u64, format: u64) -> Result<(), Refusal> {
-    match (format, bits) {
-        (1 | 2 | 4, 1..=16 | 32) | (3, 16 | 32 | 64) => Ok(()),
-        (1 | 2 | 4, _) => Err(Refusal::SampleType { bits, kind: "integer" }),
-        (3, _) => Err(Refusal::SampleType { bits, kind: "floating point" }),
-        _ => Err(Refusal::SampleType { bits, kind: "complex or unknown" }),
-    }
+    const WANTED: &str =
+        "unsigned integers of 1 to 16 or 32 bits, signed ones of 16 or 32, or floating point of 16, 32 or 64";
+    let kind = match (format, bits) {
+        // GDAL reads signed ones of 8 bits as if they had no sign
+        (1 | 4, 1..=16 | 32) | (2, 16 | 32) | (3, 16 | 32 | 64) => return Ok(()),
+        (1 | 4, _) => "unsigned integers",
+        (2, _) => "signed integers",
+        (3, _) => "floating point",
+        _ => "complex or unknown",
+    };
+    Err(Refusal::SampleType { bits, kind, wanted: WANTED })
+}
+
+/// The orientation that the first directory of a small TIFF in memory tells, as EXIF is one.
+pub(super) fn orientation_of(exif: &[u8]) -> Option<u64> {
+    let start = exif.get(..8)?;
+    let layout = Layout { little: start[0] == b'I', big: false, first: 0 };
+    let first = layout.number(&start[4..8]) as usize;
+    let count = layout.number(exif.get(first..first.checked_add(2)?)?) as usize;
+    let entries = exif.get(first + 2..)?.chunks_exact(layout.entry_bytes()).take(count);
+    let of = entries.map(|entry| Entry::read(&layout, entry)).find(|entry| entry.tag == ORIENTATION)?;
+    (of.kind == 3).then(|| layout.number(&of.value[..2]))
 }
 
 /// One tag of a directory.
