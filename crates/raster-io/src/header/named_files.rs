@@ -4,10 +4,11 @@ use super::Refusal;
 
 /// Names of metadata, in lower case, by which GDAL opens what their values say. Other names may hold whatever they
 /// like: where an image comes from, or how exact its position is.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "overview_file", // of the domain OVERVIEWS: opened as an overview, by any driver, over the network too
     "x_dataset",     // of the domain GEOLOCATION: opened for the position of each pixel
     "y_dataset",
+    "subdataset_", // of the domain SUBDATASETS: offered as parts of this file
     "<vrtdataset", // a virtual raster of other files, wherever it is taken for a name
 ];
 
@@ -87,7 +88,13 @@ mod tests {
 
     #[test]
     fn a_named_file_is_found_in_any_disguise() {
-        for text in ["<Item name=\"OVERVIEW_FILE\"", "overview&#95;file", "&#x4F;VERVIEW_FILE", "X_DATASET"] {
+        for text in [
+            "<Item name=\"OVERVIEW_FILE\"",
+            "overview&#95;file",
+            "&#x4F;VERVIEW_FILE",
+            "X_DATASET",
+            "Subdataset_2_NAME",
+        ] {
             assert!(matches!(refuse(text.as_bytes(), "a tag"), Err(Refusal::NamesFile { .. })), "{text}");
         }
     }
