@@ -371,7 +371,9 @@ test("what a person says in one tab shows in their other one, which gives no ver
   await other.goto(`${server.url}/#site=plant`);
   await other.locator("#queue button").first().waitFor();
   const id = fresh[4];
+  const loaded = other.waitForResponse((answer) => answer.url().includes("/api/queue"));
   await give(ann, id, "u");
+  await (await loaded).finished();
   await other.locator(`#queue [data-candidate="${id}"][data-state="unsure"]`).waitFor();
   await give(other, id, "r");
   assert.equal(await other.locator(".conflict").count(), 0);
