@@ -365,22 +365,6 @@ test("where somebody else signs in in another tab, nothing is recorded under the
   await page.context().close();
 });
 
-test("what a person says in one tab shows in their other one, which gives no verdict against it", async () => {
-  const { ann } = pages;
-  const other = await ann.context().newPage();
-  await other.goto(`${server.url}/#site=plant`);
-  await other.locator("#queue button").first().waitFor();
-  const id = fresh[4];
-  const loaded = other.waitForResponse((answer) => answer.url().includes("/api/queue"));
-  await give(ann, id, "u");
-  await (await loaded).finished();
-  await other.locator(`#queue [data-candidate="${id}"][data-state="unsure"]`).waitFor();
-  await give(other, id, "r");
-  assert.equal(await other.locator(".conflict").count(), 0);
-  await ann.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`).waitFor();
-  await other.close();
-});
-
 test("who may look only is told so by the keys too, and draws nothing that nobody takes", async () => {
   const page = await signIn("vic");
   for (const key of ["a", "e", "c"]) {
