@@ -15,6 +15,7 @@ use crate::{
     header::Header,
     plain,
     source::{Source, described},
+    whole::free_bytes,
 };
 
 /// Decoded bytes of a piece from which on an image is copied: with two rows of pieces of both images for each thread, smaller
@@ -60,8 +61,7 @@ fn write(dataset: &Dataset, source: &Source, file: &File) -> Result<(), RasterEr
 
 fn must_have_room(path: &Path, header: &Header, folder: &Path) -> Result<(), RasterError> {
     let wanted_bytes = header.decoded_bytes.saturating_add(ROOM_BYTES_MIN);
-    let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
-    let got_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let Some(got_bytes) = free_bytes(folder) else { return Ok(()) };
     if got_bytes >= wanted_bytes {
         return Ok(());
     }

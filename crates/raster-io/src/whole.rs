@@ -18,6 +18,12 @@ pub fn folder_of(path: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
+/// Bytes that may still be written to the disk of a folder; `None` where that cannot be told.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Writes a file by way of a temporary one beside it, through to the disk; a file that is there is replaced.
 ///
 /// # Errors

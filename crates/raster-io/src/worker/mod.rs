@@ -25,7 +25,7 @@ use crate::{
     ingest::{IngestRequest, IngestedScene, make_working_copy},
     placing::{Fitted, fit},
     source::{Source, open},
-    whole::folder_of,
+    whole::{folder_of, free_bytes},
 };
 
 /// Longest order or report, bytes.
@@ -228,9 +228,7 @@ fn unable(request: &IngestRequest, cause: String) -> RasterError {
 
 /// The error of a disk without room, where `output` lies on one: what fails there says nothing of the image.
 fn disk_is_full(output: &Path) -> Option<io::Error> {
-    let disk = rustix::fs::statvfs(folder_of(output)).ok()?;
-    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
-    (free_bytes < FREE_BYTES_MIN).then(|| io::Error::from(io::ErrorKind::StorageFull))
+    (free_bytes(&folder_of(output))? < FREE_BYTES_MIN).then(|| io::Error::from(io::ErrorKind::StorageFull))
 }
 
 /// Removes what a child left in the folder of its output when it was stopped.

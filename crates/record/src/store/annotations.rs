@@ -30,8 +30,8 @@ pub struct Versions {
 }
 
 impl Store {
-    /// Records an annotation that a person drew. Its status is `draft` unless the role is at least reviewer. A draft that a comparison of its site shows comes
-    /// before a second person as a candidate of that comparison.
+    /// Records an annotation that a person drew. Its status is `draft` unless the role is at least reviewer. A draft that a
+    /// comparison of its site shows comes before a second person as a candidate of that comparison.
     ///
     /// # Errors
     /// When the site is not there, the structure type unknown, or the role is less than analyst.
