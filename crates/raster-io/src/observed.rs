@@ -37,7 +37,7 @@ pub(crate) struct Masks {
     /// Bands of opacity, each with the least value that counts.
     alphas: Vec<(usize, f32)>,
     /// Bands that are marked as opacity and hold something else.
-    pub(crate) not_opacity: Vec<usize>,
+    not_opacity: Vec<usize>,
     /// Which colours of the palette are opaque, where some are not.
     opaque: Option<Vec<bool>>,
     /// What fills the corners of an image of which nothing else says it: a value of each band shown.
@@ -89,6 +89,22 @@ impl Masks {
 
     pub(crate) fn are_copied(&self) -> bool {
         self.are_copied
+    }
+
+    /// What was taken for something else than the file says, which messages call by its name.
+    pub(crate) fn cautions(&self, path: &Path) -> Vec<String> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let fill = self.fill.iter().map(|values| {
+            let values: Vec<String> = values.iter().map(f32::to_string).collect();
+            format!(
+                "{name}: {} fills a corner and was taken for not observed, though the file has no nodata value",
+                values.join(" ")
+            )
+        });
+        let not_opacity = self.not_opacity.iter().map(|band| {
+            format!("{name}: band {band} is marked as opacity, but most of it is neither clear nor opaque; it was left out")
+        });
+        fill.chain(not_opacity).collect()
     }
 
     pub(crate) fn undeclared_fill(&self) -> Option<&[f32]> {

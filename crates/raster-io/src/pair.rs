@@ -33,7 +33,8 @@ impl ScenePair {
     /// Opens two files and chooses their common grid.
     ///
     /// # Errors
-    /// When a file cannot be opened, there is no room for a copy of one that is stored in large pieces, only one of them has a georeference, or they do not overlap.
+    /// When a file cannot be opened, there is no room for a copy of one that is stored in large pieces, only one of them has
+    /// a georeference, or they do not overlap.
     pub fn open(before: &Path, after: &Path, options: &CommonGridOptions) -> Result<ScenePair, RasterError> {
         let (before, after) = (open_for_windows(before)?, open_for_windows(after)?);
         let grid = grid::common_grid(&before, &after, options)?;
@@ -58,7 +59,7 @@ impl ScenePair {
             let clauses = source.unused.georeference.iter().chain(&source.unused.picture);
             clauses.map(move |clause| format!("{name} {clause}"))
         });
-        let of_each = [before, after].into_iter().flat_map(Source::cautions);
+        let of_each = [before, after].into_iter().flat_map(|source| source.cautions.iter().cloned());
         let apart = overlap::transforms_apart(before, after);
         let little = overlap::little_compared(&self.grid, before, after);
         of_each.chain(unused).chain(apart).chain(little).collect()

@@ -60,6 +60,8 @@ pub struct Source {
     pub(crate) placement: Option<Placement>,
     /// What it says of itself that is not used.
     pub(crate) unused: Unused,
+    /// What whoever reads it should know: what was taken for something else than the file says.
+    pub(crate) cautions: Vec<String>,
     pub(crate) colours: Colours,
     /// The bands of these in the file that messages name.
     bands_used: Vec<usize>,
@@ -102,7 +104,8 @@ pub fn open(path: &Path) -> Result<Source, RasterError> {
     Ok(source)
 }
 
-/// Opens a raster that is to be read here and there, on several threads: one that is decoded in large pieces by way of a copy in tiles.
+/// Opens a raster that is to be read here and there, on several threads: one that is decoded in large pieces by way of a
+/// copy in tiles.
 ///
 /// # Errors
 /// As [`open`], and when there is no room for the copy.
@@ -129,31 +132,28 @@ fn describe(path: &Path, header: &Header, stored: Stored) -> Result<Source, Rast
     let info = info(&dataset, path, header.format, placement.as_ref(), &masks)?;
     let unused = unused::of(&dataset, path, header, placement.is_some(), &colours)?;
     let white = white(&dataset, path, &colours)?;
-    let bands_used = colours.bands();
+    let (bands_used, cautions) = (colours.bands(), masks.cautions(path));
     let (path, idle) = (path.to_owned(), Mutex::new(vec![dataset]));
-    Ok(Source { path, info, placement, unused, colours, bands_used, white, overviews, masks, stored, idle })
+    Ok(Source {
+        path,
+        info,
+        placement,
+        unused,
+        cautions,
+        colours,
+        bands_used,
+        white,
+        overviews,
+        masks,
+        stored,
+        idle,
+    })
 }
 
 impl Source {
     /// What is known of it.
     pub fn info(&self) -> &SourceInfo {
         &self.info
-    }
-
-    /// What whoever reads it should know: what was taken for something else than the file says.
-    pub fn cautions(&self) -> Vec<String> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let fill = self.info.undeclared_fill.iter().map(|values| {
-            let values: Vec<String> = values.iter().map(f32::to_string).collect();
-            format!(
-                "{name}: {} fills a corner and was taken for not observed, though the file has no nodata value",
-                values.join(" ")
-            )
-        });
-        let not_opacity = self.masks.not_opacity.iter().map(|band| {
-            format!("{name}: band {band} is marked as opacity, but most of it is neither clear nor opaque; it was left out")
-        });
-        fill.chain(not_opacity).collect()
     }
 
     /// The bands that are looked at, counted from 1: red, green and blue, or one of grey or of a palette.
@@ -203,16 +203,14 @@ impl Source {
     }
 
     /// The same image, stored as another file that `copy` was read from.
-    pub(crate) fn stored_as(self, mut copy: Source) -> Source {
-        let Source { info, placement, unused, bands_used, .. } = self;
-        // a copy without what was marked as opacity says nothing of it
-        copy.masks.not_opacity = self.masks.not_opacity;
-        Source { info, placement, unused, bands_used, ..copy }
+    pub(crate) fn stored_as(self, copy: Source) -> Source {
+        let Source { info, placement, unused, cautions, bands_used, .. } = self;
+        Source { info, placement, unused, cautions, bands_used, ..copy }
     }
 
     /// Whether a copy that GDAL makes of the file shows the same picture and says of the same pixels that they were observed.
     pub(crate) fn is_copied_whole(&self) -> bool {
-        self.masks_are_copied() && self.white.is_none()
+        self.masks.are_copied() && self.white.is_none()
     }
 
     /// Turns values of a band into those of a picture whose darkest value is the lowest.
@@ -228,14 +226,15 @@ impl Source {
         }
     }
 
+    /// Reads the last pixel: a file that is cut off behind its header is told now, not in the middle of the work.
     fn read_last_pixel(&self) -> Result<(), RasterError> {
-        // a file that is cut off behind its header is told now, not in the middle of the work
-        self.with_dataset(|dataset| read_last_pixel(dataset, &self.path))
-    }
-
-    /// Whether GDAL takes what says which pixels were observed along into a copy of the file and into its overviews.
-    pub(crate) fn masks_are_copied(&self) -> bool {
-        self.masks.are_copied()
+        self.with_dataset(|dataset| {
+            let (cols, rows) = dataset.raster_size();
+            let band = dataset.rasterband(1).map_err(RasterError::gdal(&self.path, "read"))?;
+            band.read_as::<f32>((cols as isize - 1, rows as isize - 1), (1, 1), (1, 1), None)
+                .map_err(RasterError::gdal(&self.path, "read to its end"))?;
+            Ok(())
+        })
     }
 
     /// The values of a piece, row by row: one plane of grey, or red, green and blue.
@@ -444,12 +443,4 @@ fn overviews(dataset: &Dataset, path: &Path) -> Result<Vec<[u32; 2]>, RasterErro
             Ok([side(path, cols)?, side(path, rows)?])
         })
         .collect()
-}
-
-fn read_last_pixel(dataset: &Dataset, path: &Path) -> Result<(), RasterError> {
-    let (cols, rows) = dataset.raster_size();
-    let band = dataset.rasterband(1).map_err(RasterError::gdal(path, "read"))?;
-    band.read_as::<f32>((cols as isize - 1, rows as isize - 1), (1, 1), (1, 1), None)
-        .map_err(RasterError::gdal(path, "read to its end"))?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 
 import { type Comparison, Problem, isForLater, outerRing } from "../api";
 import { newKey } from "../shell/browser";
+import { isAtLeast } from "../shell/role";
 import { attempt, faultWords, tell } from "../shell/tell";
 import { type Action, type Candidate, type Done, type Review, type Verdict, decide, empty, lastBatch, targets } from "./decide";
 import { Drawer } from "./drawer";
@@ -24,9 +25,6 @@ const RETRY_MS = 5_000;
 
 /** How often a queue is asked for where verdicts are answered meanwhile. */
 const LOADS_MAX = 3;
-
-/** Roles that may give verdicts and draw. */
-const REVIEWING = ["analyst", "reviewer", "admin"];
 
 /** One verdict on several candidates. */
 export interface Said { readonly verdict: Verdict; readonly ids: readonly string[]; readonly body: (id: string) => ReviewBody }
@@ -93,7 +91,7 @@ export class ReviewDesk {
 
   /** Why the person may give no verdict and draw nothing; empty where they may, and as long as nobody has said who they are. */
   get whyNot(): string {
-    return this.role === null || REVIEWING.includes(this.role) ? "" : "Your role may look, and not decide";
+    return this.role === null || isAtLeast(this.role, "analyst") ? "" : "Your role may look, and not decide";
   }
 
   /**

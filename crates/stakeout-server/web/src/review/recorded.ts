@@ -5,6 +5,7 @@ import { Problem } from "../api";
 import { element, make } from "../dom";
 import { field, formDialog } from "../shell/dialogs";
 import { register } from "../shell/keys";
+import { isAtLeast } from "../shell/role";
 import { attempt, tell } from "../shell/tell";
 import type { Candidate } from "./decide";
 import type { ReviewDesk } from "./desk";
@@ -19,9 +20,6 @@ interface Words {
   readonly status: string;
 }
 interface Shown { readonly candidate: string; readonly annotation: string; readonly etag: string; readonly words: Words }
-
-/** Roles that may change what is not a draft. */
-const SETTLING = ["reviewer", "admin"];
 
 export class RecordedWords {
   readonly box = make("section", { id: "recorded", "aria-label": "What is recorded", hidden: true });
@@ -137,7 +135,7 @@ export class RecordedWords {
 /** Why a role may not change an annotation of a status, nor withdraw it; empty where it may. */
 export function whyNoChange(role: string | null, status: string | undefined): string {
   if (role === "viewer" || role === null) return "Your role may look, and not change";
-  if (status !== "draft" && !SETTLING.includes(role)) return "It is settled: a reviewer may change it";
+  if (status !== "draft" && !isAtLeast(role, "reviewer")) return "It is settled: a reviewer may change it";
   return "";
 }
 
