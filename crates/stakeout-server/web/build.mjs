@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, rm } from "node:fs/promises";
 
 if (process.argv[2] === "test") {
   await rm("dist-test", { recursive: true, force: true });
-  const tests = (await readdir("test")).map((name) => `test/${name}`);
+  const tests = (await readdir("test")).filter((name) => name.endsWith(".ts")).map((name) => `test/${name}`);
   await build({
     entryPoints: tests,
     outdir: "dist-test",

@@ -7,17 +7,19 @@ const entry = (key: string, more: Partial<Entry> = {}): Entry =>
   ({ key, kind: "review", actor: "ann", comparison: "k", candidate: key, batch: key, etag: '"1"', ...more });
 
 /** A shelf in memory and an outbox whose server answers with what `answers` gives next; an outcome is the tag of its candidate. */
-function outbox(answers: (Fate<string> | Promise<Fate<string>>)[], kept: readonly Entry[] = []) {
+function outbox(answers: (Fate<string> | Promise<Fate<string>>)[], kept: readonly Entry[] = [], turns = alone) {
   let entries = kept;
   const [asked, recorded, refused] = [[] as Entry[], [] as string[], [] as string[]];
   const takenBack = ({ key, candidate }: Entry) => entry(`undo ${key}`, { kind: "undo", candidate, review: key });
-  const shelf: Shelf = { read: () => entries, write: (next) => (entries = next) };
+  const shelf: Shelf = { read: () => entries, write: (next) => (entries = next), forget: () => {} };
   const made = new Outbox<string>(shelf, async (each) => {
     asked.push(each);
     return answers.shift() ?? { type: "later" };
-  }, { recorded: (each) => recorded.push(each.key), refused: (each) => refused.push(each.key), takenBack, etag: (outcome) => outcome, changed: () => {} }, () => "ann");
+  }, { recorded: (each) => recorded.push(each.key), refused: (each) => refused.push(each.key), takenBack, etag: (outcome) => outcome, changed: () => {} }, () => "ann", turns);
   return { made, shelf, asked, recorded, refused, kept: () => entries.map((each) => each.key) };
 }
+/** As in a browser of one tab. */
+const alone = (work: () => Promise<void>) => work();
 const fine: Fate<string> = { type: "recorded", outcome: "ok" };
 
 test("what the server took leaves the outbox, in the order in which it was put there", async () => {
@@ -184,13 +186,33 @@ test("where there is no room to note that something is being sent, it is sent, a
       if (next.some(({ tried }) => tried)) throw new Error("no room");
       entries = next;
     },
+    forget: () => {},
   };
   let answer = (_: Fate<string>) => {};
   const told = { recorded: () => {}, refused: () => {}, takenBack: (each: Entry) => each, etag: (outcome: string) => outcome, changed: () => {} };
-  const made = new Outbox<string>(shelf, () => new Promise((resolve) => (answer = resolve)), told, () => "ann");
+  const made = new Outbox<string>(shelf, () => new Promise((resolve) => (answer = resolve)), told, () => "ann", alone);
   void made.send();
   assert.deepEqual([made.takeOut("a"), made.isAsking("a")], [false, true]);
   answer(fine);
   await made.idle();
   assert.deepEqual([entries, made.isAsking("a")], [[], false]);
+});
+
+test("what is sent waits for its turn among the tabs, and takes what lies there by then", async () => {
+  let begin = () => {};
+  const turn = new Promise<void>((resolve) => (begin = resolve));
+  const box = outbox([fine, fine], [entry("a")], (work) => turn.then(work));
+  const sent = box.made.send();
+  box.made.put(entry("b"));
+  await Promise.resolve();
+  assert.deepEqual(box.asked, []);
+  begin();
+  await sent;
+  assert.deepEqual([box.recorded, box.kept()], [["a", "b"], []]);
+});
+
+test("what was recorded in another tab is what the same person's next word is based on, and nobody else's", async () => {
+  const box = outbox([], [entry("a", { candidate: "c" }), entry("b", { candidate: "c", actor: "bob" }), entry("d"), entry("e", { candidate: "c", conflict: { by: "bob", at: "14:03" } })]);
+  box.made.recorded({ actor: "ann", candidate: "c" }, '"2"');
+  assert.deepEqual(box.shelf.read().map(({ key, etag }) => [key, etag]), [["a", '"2"'], ["b", '"1"'], ["d", '"1"'], ["e", '"1"']]);
 });

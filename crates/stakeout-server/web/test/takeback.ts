@@ -2,12 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { Comparison } from "../src/api";
 import { ReviewDesk } from "../src/review/desk";
+import { oneTab, storage } from "./support/browser";
 
-/** What of a browser the desk needs: storage, and the line that says what happened. */
-function storage(): Storage {
-  const kept = new Map<string, string>();
-  return { getItem: (name: string) => kept.get(name) ?? null, setItem: (name: string, text: string) => void kept.set(name, text) } as unknown as Storage;
-}
 const line = { textContent: "", classList: { add: () => {}, remove: () => {} } };
 const REVISIONS = "stakeout-revisions";
 
@@ -36,7 +32,7 @@ beforeEach(() => {
 async function desk(actor = "ann"): Promise<ReviewDesk> {
   const changed = (annotation: string) => ({ actor: "ann", comparison: "k", done: { batch: annotation, key: annotation, candidate: annotation, review: null, before: "confirmed", at: "2024-01-01T00:00:00Z", revised: { annotation, from: 1, to: 2, what: "words" } } });
   sessionStorage.setItem(REVISIONS, JSON.stringify([changed("first"), changed("second")]));
-  const made = new ReviewDesk();
+  const made = new ReviewDesk(oneTab);
   made.actor = actor;
   await made.show({ id: "k" } as Comparison);
   return made;

@@ -3,25 +3,10 @@ import { beforeEach, test } from "node:test";
 import type { Comparison } from "../src/api";
 import { ReviewDesk } from "../src/review/desk";
 import { browserShelf } from "../src/review/shelf";
+import { type Storing, oneTab, storage, twoTabs } from "./support/browser";
 
-/** What of a browser the desk needs: storage that may be full, and the line that says what happened. */
-function storage(): Storage & { isFull: boolean } {
-  const kept = new Map<string, string>();
-  const made = {
-    isFull: false,
-    get length() { return kept.size; },
-    key: (at: number) => [...kept.keys()][at] ?? null,
-    getItem: (name: string) => kept.get(name) ?? null,
-    setItem(name: string, text: string) {
-      if (made.isFull) throw new Error("no room");
-      kept.set(name, text);
-    },
-    removeItem: (name: string) => void kept.delete(name),
-  };
-  return made as unknown as Storage & { isFull: boolean };
-}
 const line = { textContent: "", classList: { add: () => {}, remove: () => {} } };
-let local: Storage & { isFull: boolean };
+let local: Storing;
 
 const square = { type: "Polygon", coordinates: [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]] };
 const wider = { type: "Polygon", coordinates: [[[0, 0], [3, 0], [3, 2], [0, 2], [0, 0]]] };
@@ -50,8 +35,8 @@ beforeEach(() => {
   }) as unknown as typeof fetch;
 });
 
-async function desk(): Promise<ReviewDesk> {
-  const made = new ReviewDesk();
+async function desk(tabs: ConstructorParameters<typeof ReviewDesk>[0] = oneTab): Promise<ReviewDesk> {
+  const made = new ReviewDesk(tabs);
   made.actor = "ann";
   await made.show({ id: "k" } as Comparison);
   return made;
@@ -94,4 +79,45 @@ test("what the browser has no room for is not given, and whoever gave it is told
   answers = { a: [taken("a", "rejected")] };
   assert.equal(give(made, "reject", "a"), true);
   await made.outbox.idle();
+});
+
+test("what was said in one tab is what the next word in another is based on, before that has looked anew", async () => {
+  const bases: (string | undefined)[] = [];
+  const given = globalThis.fetch;
+  globalThis.fetch = (async (path: string, init?: RequestInit) => {
+    if (path.endsWith("/reviews")) bases.push((init?.headers as Record<string, string>)["if-match"]);
+    return given(path, init);
+  }) as typeof fetch;
+  const [first, second] = twoTabs();
+  const [one, other] = [await desk(first), await desk(second)];
+  answers = { a: [taken("a", "unsure"), taken("a", "rejected")] };
+  give(one, "unsure", "a");
+  await one.outbox.idle();
+  assert.equal(state(other, "a"), "unsure");
+  give(other, "reject", "a");
+  await other.outbox.idle();
+  assert.deepEqual(bases, ['"1"', '"2"']);
+});
+
+test("another person's tab of the same browser is told nothing", async () => {
+  const [first, second] = twoTabs();
+  const [one, other] = [await desk(first), await desk(second)];
+  other.actor = "bob";
+  answers = { a: [taken("a", "rejected")] };
+  give(one, "reject", "a");
+  await one.outbox.idle();
+  assert.equal(state(other, "a"), "pending");
+});
+
+test("a verdict that another tab sends is answered where it was given, and can be taken back there", async () => {
+  const [first, second] = twoTabs();
+  const [one, other] = [await desk(first), await desk(second)];
+  answers = { a: [taken("a", "rejected")], b: [() => Response.json({ detail: "no such type" }, { status: 400 })] };
+  give(one, "reject", "a");
+  give(one, "unsure", "b");
+  // as if the other tab had been first to look at what lies there
+  for (const done of one.review.done) other.act({ type: "given", verdict: "reject", batch: done.batch, keys: new Map([[done.candidate, done.key]]) });
+  await one.outbox.idle();
+  assert.deepEqual(other.review.done.map(({ candidate, review }) => [candidate, review]), [["a", "review-a"]]);
+  assert.deepEqual(["a", "b"].map((id) => state(other, id)), ["rejected", "pending"]);
 });

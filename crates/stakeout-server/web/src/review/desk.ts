@@ -14,6 +14,7 @@ import { type Geometry, outlineOf } from "./outline";
 import { type Patch, Revisions, bringBack, revise } from "./revisions";
 import { type DrawnBody, type Outcome, type QueueAnswer, type QueueFeature, type ReviewBody, ask, loadQueue, standingOf, undoable } from "./send";
 import { browserShelf } from "./shelf";
+import { type Tabs, browserTabs } from "./tabs";
 import { type Batch, undoneWords } from "./undone";
 import { giveBackWords } from "./words";
 
@@ -25,6 +26,9 @@ const RETRY_MS = 5_000;
 
 /** How often a queue is asked for where verdicts are answered meanwhile. */
 const LOADS_MAX = 3;
+
+/** What became of what a person said, in whichever tab. */
+type Answered = { readonly entry: Entry } & ({ readonly outcome: Outcome } | { readonly why: string });
 
 /** One verdict on several candidates. */
 export interface Said { readonly verdict: Verdict; readonly ids: readonly string[]; readonly body: (id: string) => ReviewBody }
@@ -55,17 +59,28 @@ export class ReviewDesk {
   /** What is being taken back: the next is taken back after it. */
   private takingBack: Promise<void> = Promise.resolve();
 
-  constructor() {
+  constructor(tabs: Tabs<Answered> = browserTabs()) {
     this.outbox = new Outbox<Outcome>(browserShelf, ask, {
-      recorded: (entry, outcome) => this.recorded(entry, outcome),
-      refused: (entry, why) => this.refused(entry, why),
-      takenBack: (entry, { review }) => {
+      recorded: (entry, outcome) => {
+        // a drawing is told of with its comparison, and looked for everywhere
+        if (entry.kind !== "drawn") this.echoes.answered(outcome.review.candidate);
+        this.recorded(entry, outcome);
+        tabs.tell({ entry, outcome });
+      },
+      refused: (entry, why) => {
+        this.refused(entry, why);
+        tabs.tell({ entry, why });
+      },
+      takenBack: (entry, outcome) => {
+        const { review } = outcome;
         this.echoes.answered(review.candidate);
+        tabs.tell({ entry, outcome });
         return this.undoOf(entry, review.candidate, review.id);
       },
       etag: ({ candidate }) => candidate.etag,
       changed: () => this.changed(),
-    }, () => this.actor);
+    }, () => this.actor, (work) => tabs.alone(work));
+    tabs.hear((answered) => this.answeredElsewhere(answered));
     window.addEventListener("online", () => void this.outbox.send());
     // another tab of this browser has put something in or sent it
     window.addEventListener("storage", () => this.changed());
@@ -352,8 +367,6 @@ export class ReviewDesk {
     this.answers += 1;
     const { review } = outcome;
     const standing = standingOf(outcome, this.feature(review.candidate)?.geometry);
-    // a drawing is told of with its comparison, and looked for everywhere
-    if (entry.kind !== "drawn") this.echoes.answered(review.candidate);
     if (entry.kind === "drawn") {
       this.drawings.add(review.id);
       tell("the structure was recorded");
@@ -367,6 +380,16 @@ export class ReviewDesk {
       this.act({ type: "recorded", key: entry.key, id: entry.candidate, review: review.id, at: review.created, standing });
       tell(`recorded: ${standing.state.replace("-", " ")}`);
     }
+  }
+
+  /** Another tab has sent what the same person said, there or here. */
+  private answeredElsewhere(answered: Answered): void {
+    const { entry } = answered;
+    if (entry.actor !== this.actor) return;
+    if ("why" in answered) return this.refused(entry, answered.why);
+    const { outcome } = answered;
+    this.outbox.recorded({ actor: entry.actor, candidate: outcome.review.candidate }, outcome.candidate.etag);
+    this.recorded(entry, outcome);
   }
 
   private refused(entry: Entry, why: string): void {

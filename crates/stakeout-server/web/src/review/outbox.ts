@@ -36,6 +36,8 @@ export type Fate<Outcome> =
 
 export interface Shelf {
   read(): readonly Entry[];
+  /** Reads anew next time: another tab may have changed something. */
+  forget(): void;
   write(entries: readonly Entry[]): void;
 }
 
@@ -83,6 +85,8 @@ export class Outbox<Outcome> {
     private readonly ask: (entry: Entry) => Promise<Fate<Outcome>>,
     private readonly told: Outcomes<Outcome>,
     private readonly actor: () => string | null,
+    /** Does the work while no other tab sends what lies on the shelf. */
+    private readonly alone: (work: () => Promise<void>) => Promise<void>,
   ) {}
 
   entries(): readonly Entry[] {
@@ -149,12 +153,18 @@ export class Outbox<Outcome> {
   /** Sends what waits, one after the other; at most one such run at a time. */
   send(): Promise<void> {
     this.again = true;
-    this.running ??= this.run().finally(() => (this.running = null));
+    this.running ??= this.alone(() => this.run()).finally(() => (this.running = null));
     return this.running;
+  }
+
+  /** What the person has said of a candidate is recorded, in whichever tab: what waits here and they say next is based on that. */
+  recorded({ actor, candidate }: Pick<Entry, "actor" | "candidate">, etag: string): void {
+    if (this.shelf.read().some((each) => isNext(each, actor, candidate))) this.shelf.write(this.rebased(actor, candidate, etag));
   }
 
   private async run(): Promise<void> {
     clearTimeout(this.timer);
+    this.shelf.forget();
     while (this.again) {
       this.again = false;
       for (let next = this.next(); next; next = this.next()) {
@@ -208,14 +218,15 @@ export class Outbox<Outcome> {
   }
 
   private settleRecorded(entry: Entry, outcome: Outcome): void {
-    const etag = this.told.etag(outcome);
-    // what the same person said of the candidate next is not based on what anybody else said
-    const isNext = (each: Entry) => each.kind === "review" && each.candidate === entry.candidate && each.actor === entry.actor && !each.conflict;
-    const rest = this.shelf.read().filter((each) => each.key !== entry.key).map((each) => (isNext(each) ? { ...each, etag } : each));
+    const rest = this.rebased(entry.actor, entry.candidate, this.told.etag(outcome)).filter((each) => each.key !== entry.key);
     const undo = entry.takenBack ? [this.told.takenBack(entry, outcome)] : [];
     this.shelf.write([...undo, ...rest]);
     this.told.changed();
     if (!entry.takenBack) this.told.recorded(entry, outcome);
+  }
+
+  private rebased(actor: string, candidate: string, etag: string): Entry[] {
+    return this.shelf.read().map((each) => (isNext(each, actor, candidate) ? { ...each, etag } : each));
   }
 
   private tryLater(): void {
@@ -234,4 +245,9 @@ export class Outbox<Outcome> {
     this.shelf.write(this.shelf.read().filter((entry) => entry.key !== key));
     this.told.changed();
   }
+}
+
+/** Whether an entry is what a person said of a candidate next: it is not based on what anybody else said. */
+function isNext(entry: Entry, actor: string, candidate: string): boolean {
+  return entry.kind === "review" && entry.candidate === candidate && entry.actor === actor && !entry.conflict;
 }

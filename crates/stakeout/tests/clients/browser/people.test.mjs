@@ -365,6 +365,25 @@ test("where somebody else signs in in another tab, nothing is recorded under the
   await page.context().close();
 });
 
+test("what a person says in one tab shows in their other one, and the next word there is not against it", async () => {
+  const { ann } = pages;
+  const other = await ann.context().newPage();
+  await other.goto(`${server.url}/#site=plant`);
+  await other.locator("#queue button").first().waitFor();
+  const id = fresh[4];
+  await give(ann, id, "u");
+  await other.locator(`#queue [data-candidate="${id}"][data-state="unsure"]`).waitFor();
+  await give(other, id, "r");
+  await ann.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`).waitFor();
+  for (const page of [ann, other]) {
+    await settled(page);
+    assert.equal(await page.locator(".conflict").count(), 0);
+  }
+  const { reviews } = await json("ann", `/api/candidates/${id}/reviews`);
+  assert.deepEqual(reviews.filter((review) => review.actor === "ann").map((review) => review.verdict), ["unsure", "reject"]);
+  await other.close();
+});
+
 test("who may look only is told so by the keys too, and draws nothing that nobody takes", async () => {
   const page = await signIn("vic");
   for (const key of ["a", "e", "c"]) {
