@@ -1,0 +1,190 @@
+//! Damage is found, and told as what it is.
+
+use std::path::Path;
+
+use record::{
+    IfMatch, RecordError, Role, SiteId, Store, Verdict,
+    verify::{Mark, VerifyError, verify},
+};
+
+use crate::support::{actor, copy_into, copy_of, store_with_candidates, tamper, verdict};
+
+#[test]
+fn damage_to_what_is_stored_is_no_fault_of_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    let admin = actor("root", Role::Admin);
+    store.create_token(&admin, "ann", Role::Analyst).unwrap();
+    tamper(folder.path(), "UPDATE token SET created = 'yesterday'");
+    assert!(matches!(store.tokens(), Err(RecordError::Stored { what: "token", .. })));
+    tamper(
+        folder.path(),
+        "UPDATE item SET feature = json_remove(feature, '$.geometry.coordinates') WHERE collection <> 'annotations'",
+    );
+    let review = store.add_review(&admin, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None);
+    assert!(matches!(review, Err(RecordError::StoredFeature { what: "candidate", .. })), "{review:?}");
+    let site = store.site(&SiteId("february-11-plant".to_owned()));
+    assert!(matches!(site, Err(RecordError::StoredFeature { what: "site", .. })), "{site:?}");
+}
+
+#[test]
+fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_changed_blob() {
+    let whole = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(whole.path(), 3);
+    store
+        .add_review(
+            &actor("ann", Role::Analyst),
+            &candidates[0],
+            IfMatch::Any,
+            verdict(Verdict::Confirm),
+            None,
+        )
+        .unwrap();
+    store.create_token(&actor("ida", Role::Admin), "ben", Role::Analyst).unwrap();
+    drop(store);
+    let report = verify(whole.path(), None).unwrap();
+    // a site, two scenes, a comparison with its candidates, a review, an annotation and a token
+    assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
+
+    type Expect = fn(&VerifyError) -> bool;
+    let cases: [(&str, Expect); 22] = [
+        ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
+            matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
+        }),
+        ("PRAGMA foreign_keys = OFF; DELETE FROM event WHERE seq = 4", |error| {
+            matches!(error, VerifyError::MissingEvent { expected: 4, found: 5 })
+        }),
+        ("DELETE FROM event WHERE seq = 7", |error| {
+            matches!(error, VerifyError::UnknownState { subject } if subject.starts_with("token/"))
+        }),
+        ("UPDATE item SET feature = replace(feature, 'warehouse', 'housing')", |error| {
+            matches!(error, VerifyError::ChangedState { .. })
+        }),
+        ("UPDATE item SET hidden = 1 WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 6 } if subject.starts_with("annotation/"))
+        }),
+        ("DELETE FROM item WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::MissingState { subject, seq: 6 } if subject.starts_with("annotation/"))
+        }),
+        // as it was before it was reviewed, under the event of then
+        (
+            "UPDATE item SET event = 4, feature = replace(feature, '\"state\":\"confirmed\"', '\"state\":\"pending\"')
+             WHERE collection = 'candidates' AND event = 5",
+            |error| {
+                matches!(error, VerifyError::ChangedState { subject, seq: 5 } if subject.starts_with("candidate/"))
+            },
+        ),
+        ("UPDATE scene SET document = replace(document, 'rendered', 'satellite')", |error| {
+            matches!(error, VerifyError::ChangedState { .. })
+        }),
+        ("UPDATE review SET document = replace(document, 'ann', 'ben')", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 5 } if subject.starts_with("review/"))
+        }),
+        ("UPDATE review SET undone = 1", |error| matches!(error, VerifyError::ChangedState { seq: 5, .. })),
+        ("DELETE FROM review", |error| matches!(error, VerifyError::MissingState { seq: 5, .. })),
+        ("UPDATE token SET role = 'admin'", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 7 } if subject.starts_with("token/"))
+        }),
+        ("UPDATE token SET revoked = created", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 7, .. })
+        }),
+        ("UPDATE event SET time = 'x' WHERE seq = 2", |error| {
+            matches!(error, VerifyError::UnreadableEvent { seq: 2, .. })
+        }),
+        ("UPDATE item SET feature = CAST(feature AS BLOB) WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        ("UPDATE item SET hidden = 'x' WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::UnreadableState { subject, .. } if subject == "site/february-11-plant")
+        }),
+        // columns that repeat what a feature or a document says
+        ("UPDATE item SET state = 'pending' WHERE event = 5", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("UPDATE item SET candidate = 'another' WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        }),
+        ("UPDATE scene SET site = 'elsewhere' WHERE event = 2", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 2, .. })
+        }),
+        ("UPDATE comparison SET site = 'elsewhere'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 4, .. })
+        }),
+        ("UPDATE review SET candidate = 'another'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("PRAGMA user_version = 1000", |error| {
+            matches!(error, VerifyError::Record(RecordError::NewerSchema { found: 1000, .. }))
+        }),
+    ];
+    for (sql, expected) in cases {
+        let copy = copy_of(whole.path());
+        tamper(copy.path(), sql);
+        let error = verify(copy.path(), None).expect_err(sql);
+        assert!(expected(&error), "{sql}: {error}");
+    }
+    let copy = copy_of(whole.path());
+    let blob = first_file(&copy.path().join("blobs"));
+    std::fs::write(&blob, b"other bytes").unwrap();
+    assert!(matches!(verify(copy.path(), None), Err(VerifyError::ChangedBlob { .. })));
+    std::fs::remove_file(&blob).unwrap();
+    assert!(matches!(verify(copy.path(), None), Err(VerifyError::MissingBlob { .. })));
+}
+
+#[test]
+fn a_copy_in_a_write_protected_folder_is_verified_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 1);
+    drop(store);
+    tamper(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    let odd = tempfile::Builder::new().prefix("100% #1? ").tempdir().unwrap();
+    copy_into(folder.path(), odd.path());
+    // what SQLite would make beside the database cannot be made
+    let beside = ["-wal", "-shm"].map(|end| odd.path().join(format!("{}{end}", record::DATABASE_FILE)));
+    for path in &beside {
+        std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+    }
+    let wanted = verify(folder.path(), None).unwrap();
+    assert_eq!(verify(odd.path(), None).unwrap(), wanted);
+    assert!(beside.iter().all(|path| path.is_symlink()));
+    // but not without the writes that wait in a log
+    let store = Store::open(folder.path()).unwrap();
+    let ann = actor("ann", Role::Analyst);
+    store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Reject), None).unwrap();
+    std::fs::remove_file(&beside[0]).unwrap();
+    std::fs::copy(folder.path().join(format!("{}-wal", record::DATABASE_FILE)), &beside[0]).unwrap();
+    assert!(matches!(verify(odd.path(), None), Err(VerifyError::Record(RecordError::Database(_)))));
+}
+
+#[test]
+fn a_chain_that_was_cut_off_or_told_otherwise_does_not_hold_an_event_that_was_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    let earlier = verify(folder.path(), None).unwrap().last.unwrap();
+    drop(store);
+    let [cut, other] = [copy_of(folder.path()), copy_of(folder.path())];
+    let review = |folder: &Path, verdict_given| {
+        let store = Store::open(folder).unwrap();
+        let ann = actor("ann", Role::Analyst);
+        store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(verdict_given), None).unwrap();
+    };
+    review(folder.path(), Verdict::Reject);
+    review(other.path(), Verdict::Unsure);
+    let noted = verify(folder.path(), Some(&earlier)).unwrap().last.unwrap();
+    assert_eq!(noted.seq, earlier.seq + 1);
+    assert_eq!(noted.to_string().parse::<Mark>().unwrap(), noted);
+    assert!(verify(folder.path(), Some(&noted)).is_ok());
+    let error = verify(cut.path(), Some(&noted)).unwrap_err();
+    assert!(matches!(error, VerifyError::CutOff { last, .. } if last == earlier.seq), "{error}");
+    let error = verify(other.path(), Some(&noted)).unwrap_err();
+    assert!(matches!(error, VerifyError::OtherEvent { .. }), "{error}");
+    for text in ["", "7", "7:ab", "0:", &noted.to_string().to_uppercase(), &format!("0:{}", noted.sha256)] {
+        let error = text.parse::<Mark>().map(|mark| mark.to_string()).unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+fn first_file(folder: &Path) -> std::path::PathBuf {
+    let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    if entry.is_dir() { first_file(&entry) } else { entry }
+}
