@@ -150,15 +150,17 @@ pub enum RecordError {
         /// What the database says.
         cause: String,
     },
-    /// The database was written by a program that did not know all that is verified.
+    /// The database was written by a program that did not know all that is needed.
     #[error(
-        "the database is of schema {found} but can be verified from schema {least} on, to which it comes when it is served"
+        "the database is of schema {found} but can {to} from schema {least} on, to which it comes when it is served"
     )]
     OlderSchema {
         /// Schema of the database.
         found: u32,
-        /// Oldest schema that can be verified.
+        /// Oldest schema that would do.
         least: u32,
+        /// What for: `be verified`, ...
+        to: &'static str,
     },
     /// The database was written by a newer program.
     #[error("the database is of schema {found} but this program knows schemas up to {known}")]

@@ -1,7 +1,8 @@
 //! Proves that a store is what its writers left.
 //!
 //! ```text
-//! events -> chain holds -> what they left of each thing -> is it what the tables hold, all of it and nothing else
+//! database is sound -> chain of events holds -> what they left of each thing -> is it what the tables hold, all of it and
+//! nothing else
 //! ```
 //!
 //! Not looked at: jobs, the keys under which reviews were sent (`answered`), the structure types before their first change,
@@ -78,6 +79,12 @@ impl FromStr for Mark {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
+    /// The database itself is damaged: its tables and indexes do not agree.
+    #[error("the database is damaged: {what}")]
+    Damaged {
+        /// What the database says, its first fault.
+        what: String,
+    },
     /// An event is missing from the chain.
     #[error("event {expected} is missing: the next event is {found}")]
     MissingEvent {
@@ -222,12 +229,19 @@ pub fn verify_telling(
 ) -> Result<Verified, VerifyError> {
     let (connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
+    must_be_sound(&snapshot)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
     Ok(Verified {
         last,
         states: compare_states(&snapshot, left.states)?,
         blobs: rehash_blobs(&left.blobs, &blobs, tell)?,
     })
+}
+
+/// Asks SQLite whether the pages, tables and indexes of the database agree: an index that lacks rows would hide events.
+fn must_be_sound(connection: &Connection) -> Result<(), VerifyError> {
+    let says: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if says == "ok" { Ok(()) } else { Err(VerifyError::Damaged { what: says }) }
 }
 
 /// The last event of the chain, and what all of them together left.

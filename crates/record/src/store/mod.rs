@@ -26,6 +26,8 @@ mod summaries;
 mod writer;
 
 use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
@@ -66,12 +68,16 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_versions.sql"),
     include_str!("../../migrations/0008_scenes_of_a_site.sql"),
 ];
+/// The schema of this program.
+const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// Oldest schema that has all columns which verification looks at.
 const VERIFIABLE_SCHEMA_MIN: u32 = 3;
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Name of the database in a data folder.
 pub const DATABASE_FILE: &str = "stakeout.sqlite";
 const BLOB_FOLDER: &str = "blobs";
+/// Who may look into a new data folder: whose it is. Accounts of the machine read past all roles.
+const FOLDER_MODE: u32 = 0o700;
 /// Connections that read at the same time.
 const READERS: usize = 4;
 /// Most revisions of a scene, of which each that places it anew keeps a working copy, and of an annotation, whose versions
@@ -130,29 +136,69 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Store {
-    /// Opens the store in a folder, making what is missing.
+    /// Opens the store in a folder, making what is missing. A database of an older schema comes to that of this program,
+    /// which no other may work with meanwhile: [`Store::is_of_older_schema`] tells.
     ///
     /// # Errors
     /// When the folder or the database cannot be opened, or a newer program wrote it.
     pub fn open(folder: &Path) -> Result<Store, RecordError> {
-        std::fs::create_dir_all(folder).map_err(RecordError::io(folder, "made"))?;
+        make_folder(folder).map_err(RecordError::io(folder, "made"))?;
         let blobs = Blobs::open(&folder.join(BLOB_FOLDER))?;
         let path = folder.join(DATABASE_FILE);
         let mut writer = Connection::open(&path)?;
         configure(&writer)?;
         migrate(&mut writer)?;
-        let readers = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
-        let store = Store {
+        let store = Store::with(folder, blobs, writer, || open_reader(&path))?;
+        store.write(people::fill_taxonomy)?;
+        Ok(store)
+    }
+
+    /// Opens the store in a folder for reading alone, also one that is write-protected. It changes nothing: every write fails.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or its schema is not that of this program.
+    pub fn open_read_only(folder: &Path) -> Result<Store, RecordError> {
+        let (found, connection) = open_as_it_is(folder)?;
+        must_be_known(found)?;
+        if found < SCHEMA {
+            return Err(RecordError::OlderSchema { found, least: SCHEMA, to: "be read" });
+        }
+        Store::with(folder, Blobs::at(&folder.join(BLOB_FOLDER)), connection, || Ok(open_as_it_is(folder)?.1))
+    }
+
+    /// Whether opening the store in a folder changes its schema. One that is not there yet has none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_of_older_schema(folder: &Path) -> Result<bool, RecordError> {
+        let is_there = folder.join(DATABASE_FILE).try_exists().map_err(RecordError::io(folder, "read"))?;
+        Ok(is_there && open_as_it_is(folder)?.0 < SCHEMA)
+    }
+
+    fn with(
+        folder: &Path,
+        blobs: Blobs,
+        writer: Connection,
+        open: impl Fn() -> Result<Connection, RecordError>,
+    ) -> Result<Store, RecordError> {
+        Ok(Store {
             folder: folder.to_owned(),
             blobs,
             writer: Writer::new(writer),
-            readers: Mutex::new(readers),
+            readers: Mutex::new((0..READERS).map(|_| open()).collect::<Result<Vec<_>, _>>()?),
             reader_free: Condvar::new(),
             matches: pages::matches(),
-            keys: Mutex::new(open_reader(&path)?),
-        };
-        store.write(people::fill_taxonomy)?;
-        Ok(store)
+            keys: Mutex::new(open()?),
+        })
+    }
+
+    /// Brings all that waits in the write-ahead log into the database file and empties the log, so that the file alone is the
+    /// whole record: a log that is left could be laid over a later copy of the file. Waits for those who write.
+    ///
+    /// # Errors
+    /// When the database fails, or another process reads it for longer than ten seconds.
+    pub fn settle(&self) -> Result<(), RecordError> {
+        self.writer.settle()
     }
 
     /// The folder of the store.
@@ -228,6 +274,17 @@ fn configure(connection: &Connection) -> Result<(), RecordError> {
     Ok(())
 }
 
+/// Makes a folder where there is none, with those above it.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    if let Some(above) = folder.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
+        Err(_) if folder.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
 fn migrate(connection: &mut Connection) -> Result<(), RecordError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = schema(&transaction)?;
@@ -235,7 +292,7 @@ fn migrate(connection: &mut Connection) -> Result<(), RecordError> {
     for migration in &MIGRATIONS[found as usize..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
     transaction.commit()?;
     Ok(())
 }
@@ -245,30 +302,34 @@ fn schema(connection: &Connection) -> Result<u32, RecordError> {
 }
 
 fn must_be_known(found: u32) -> Result<(), RecordError> {
-    let known = MIGRATIONS.len() as u32;
-    if found > known { Err(RecordError::NewerSchema { found, known }) } else { Ok(()) }
+    if found > SCHEMA { Err(RecordError::NewerSchema { found, known: SCHEMA }) } else { Ok(()) }
 }
 
-/// Opens the database of a store for reading only. SQLite makes its `-wal` and `-shm` beside it where they are not there,
-/// and leaves them; where it cannot, as in a folder that is write-protected, the database is read as it is, if no log waits
-/// to be read with it.
+/// Opens the database of a store for verification.
 pub(crate) fn open_for_verification(folder: &Path) -> Result<(Connection, Blobs), RecordError> {
+    let (found, connection) = open_as_it_is(folder)?;
+    must_be_known(found)?;
+    if found < VERIFIABLE_SCHEMA_MIN {
+        return Err(RecordError::OlderSchema { found, least: VERIFIABLE_SCHEMA_MIN, to: "be verified" });
+    }
+    Ok((connection, Blobs::at(&folder.join(BLOB_FOLDER))))
+}
+
+/// Opens the database of a store for reading only, with its schema. SQLite makes its `-wal` and `-shm` beside it where they
+/// are not there, and leaves them; where it cannot, as in a folder that is write-protected, the database is read as it is,
+/// if no log waits to be read with it.
+fn open_as_it_is(folder: &Path) -> Result<(u32, Connection), RecordError> {
     let path = folder.join(DATABASE_FILE);
     if !path.is_file() {
         return Err(RecordError::NotFound { what: "store", id: folder.display().to_string() });
     }
     let with_schema = |connection: Connection| Ok((schema(&connection)?, connection));
-    let (found, connection) = match open_reader(&path).and_then(with_schema) {
+    match open_reader(&path).and_then(with_schema) {
         Err(error) if cannot_be_opened(&error) && !has_log(folder) => {
-            open_unchanging(&path).and_then(with_schema)?
+            open_unchanging(&path).and_then(with_schema)
         }
-        opened => opened?,
-    };
-    must_be_known(found)?;
-    if found < VERIFIABLE_SCHEMA_MIN {
-        return Err(RecordError::OlderSchema { found, least: VERIFIABLE_SCHEMA_MIN });
+        opened => opened,
     }
-    Ok((connection, Blobs::at(&folder.join(BLOB_FOLDER))))
 }
 
 fn cannot_be_opened(error: &RecordError) -> bool {

@@ -65,20 +65,24 @@ impl Store {
         rows.into_iter().map(token).collect()
     }
 
-    /// Revokes a token at once.
+    /// Revokes a token at once; one that was revoked before stays as it is.
     ///
     /// # Errors
     /// When there is none of that id, or the role of the actor is less than admin.
     pub fn revoke_token(&self, actor: &Actor, id: &TokenId) -> Result<(), RecordError> {
         actor.must_be(Role::Admin, "revoking a token")?;
         self.write(|transaction| {
-            let writing = Writing::begin(transaction, actor);
-            let changed = transaction
-                .prepare_cached("UPDATE token SET revoked = coalesce(revoked, ?2) WHERE id = ?1")?
-                .execute((id.as_str(), writing.time.to_string()))?;
-            if changed == 0 {
-                return Err(RecordError::NotFound { what: "token", id: id.to_string() });
+            let is_revoked: Option<bool> = transaction
+                .prepare_cached("SELECT revoked IS NOT NULL FROM token WHERE id = ?1")?
+                .query_row([id.as_str()], |row| row.get(0))
+                .optional()?;
+            if is_revoked.ok_or_else(|| RecordError::NotFound { what: "token", id: id.to_string() })? {
+                return Ok(());
             }
+            let writing = Writing::begin(transaction, actor);
+            transaction
+                .prepare_cached("UPDATE token SET revoked = ?2 WHERE id = ?1")?
+                .execute((id.as_str(), writing.time.to_string()))?;
             writing.event(&format!("token/{id}"), "token.revoked", &json!({"id": id}))?;
             Ok(())
         })

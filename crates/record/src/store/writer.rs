@@ -22,7 +22,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::lock;
+use super::{BUSY_TIMEOUT, lock};
 use crate::error::RecordError;
 
 /// The transaction that a change runs in: a savepoint in that of its batch.
@@ -125,6 +125,15 @@ impl Writer {
         let value = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         batch.wait()?;
         Ok(value)
+    }
+
+    /// Empties the write-ahead log into the database file.
+    pub(super) fn settle(&self) -> Result<(), RecordError> {
+        let mut open = lock(&self.open);
+        open.commit(Lost::Otherwise("the store was being closed".to_owned()));
+        let is_busy: bool =
+            open.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if is_busy { Err(RecordError::TooSlow { limit_s: BUSY_TIMEOUT.as_secs() }) } else { Ok(()) }
     }
 }
 

@@ -111,12 +111,16 @@ fn a_store_of_any_former_schema_is_whole_when_it_is_opened() {
     for schema in 1..newest {
         let former = former_store(folder.path(), schema);
         match verify(former.path(), None) {
-            Err(VerifyError::Record(RecordError::OlderSchema { found, least: 3 })) => {
+            Err(VerifyError::Record(RecordError::OlderSchema { found, least: 3, .. })) => {
                 assert_eq!(found as usize, schema);
             }
             verified => assert!(schema >= 3 && verified.is_ok(), "of schema {schema}"),
         }
+        assert!(Store::is_of_older_schema(former.path()).unwrap());
+        let refused = Store::open_read_only(former.path());
+        assert!(matches!(refused, Err(RecordError::OlderSchema { .. })), "{refused:?}");
         drop(Store::open(former.path()).unwrap());
+        assert!(!Store::is_of_older_schema(former.path()).unwrap());
         assert_eq!(rows(former.path()), wanted, "of schema {schema}");
         assert!(verify(former.path(), None).is_ok(), "of schema {schema}");
     }

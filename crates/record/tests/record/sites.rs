@@ -80,8 +80,12 @@ fn a_token_opens_until_it_is_revoked_and_its_secret_is_not_in_the_database() {
     let store = Store::open(folder.path()).unwrap();
     let made = store.create_token(&admin, "ann", Role::Analyst).unwrap();
     assert_eq!(store.actor_of_secret(&made.secret).unwrap(), Some(actor("ann", Role::Analyst)));
-    store.revoke_token(&admin, &made.token.id).unwrap();
-    assert_eq!(store.actor_of_secret(&made.secret).unwrap(), None);
+    for _ in 0..2 {
+        store.revoke_token(&admin, &made.token.id).unwrap();
+        assert_eq!(store.actor_of_secret(&made.secret).unwrap(), None);
+    }
+    let events = store.events_of(&format!("token/{}", made.token.id)).unwrap();
+    assert_eq!(events.len(), 2, "made, and revoked once");
     drop(store);
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();

@@ -1,9 +1,9 @@
 //! Damage is found, and told as what it is.
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use record::{
-    IfMatch, RecordError, Role, SiteId, Store, Verdict,
+    Collection, IfMatch, Query, RecordError, Role, SiteId, Store, Verdict,
     verify::{Mark, VerifyError, verify},
 };
 
@@ -129,6 +129,65 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::ChangedBlob { .. })));
     std::fs::remove_file(&blob).unwrap();
     assert!(matches!(verify(copy.path(), None), Err(VerifyError::MissingBlob { .. })));
+}
+
+#[test]
+fn a_settled_store_is_its_database_file_and_a_log_that_was_laid_over_a_later_one_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 3);
+    let ann = actor("ann", Role::Analyst);
+    store.settle().unwrap();
+    store.create_token(&actor("root", Role::Admin), "ben", Role::Analyst).unwrap();
+    let stale = copy_of(folder.path());
+    for candidate in &candidates {
+        store.add_review(&ann, candidate, IfMatch::Any, verdict(Verdict::Confirm), None).unwrap();
+    }
+    store.settle().unwrap();
+    assert_eq!(std::fs::metadata(folder.path().join("stakeout.sqlite-wal")).unwrap().len(), 0);
+    let database = |folder: &Path| folder.join(record::DATABASE_FILE);
+    let alone = copy_of(folder.path());
+    for beside in ["stakeout.sqlite-wal", "stakeout.sqlite-shm"] {
+        std::fs::remove_file(alone.path().join(beside)).unwrap();
+    }
+    let whole = verify(alone.path(), None).unwrap();
+    assert_eq!(whole, verify(folder.path(), None).unwrap());
+    // a log of before beside the database of now, as a copy over an older copy leaves it
+    std::fs::copy(database(folder.path()), database(stale.path())).unwrap();
+    assert!(verify(stale.path(), None).is_err());
+    let indexes = "PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'event_subject')
+        WHERE name = 'item_site'";
+    tamper(alone.path(), indexes);
+    let told = verify(alone.path(), None);
+    assert!(matches!(told, Err(VerifyError::Damaged { .. })), "{told:?}");
+}
+
+#[test]
+fn a_store_that_is_read_only_is_read_and_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, candidates) = store_with_candidates(folder.path(), 2);
+    drop(store);
+    let before = std::fs::read(folder.path().join(record::DATABASE_FILE)).unwrap();
+    let store = Store::open_read_only(folder.path()).unwrap();
+    let found = store.items(&Query::first(Collection::Candidates, 10)).unwrap();
+    assert_eq!(found.items.len(), candidates.len());
+    let ann = actor("ann", Role::Analyst);
+    let refused = store.add_review(&ann, &candidates[0], IfMatch::Any, verdict(Verdict::Confirm), None);
+    assert!(matches!(refused, Err(RecordError::Database(_))), "{refused:?}");
+    drop(store);
+    assert_eq!(std::fs::read(folder.path().join(record::DATABASE_FILE)).unwrap(), before);
+    let none = tempfile::tempdir().unwrap();
+    assert!(matches!(Store::open_read_only(none.path()), Err(RecordError::NotFound { .. })));
+    assert_eq!(std::fs::read_dir(none.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_new_folder_is_for_nobody_else() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = above.path().join("sites/data");
+    drop(Store::open(&folder).unwrap());
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_ne!(std::fs::metadata(above.path().join("sites")).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
