@@ -51,6 +51,6 @@ pub use tiles::{
     WEB_MERCATOR_HALF_M, WEB_MERCATOR_ZOOM_MAX, encode, web_mercator_limits, web_mercator_of,
 };
 pub use vector::{Cell, Column, ColumnKind, PlacemarkColumns, Table, VectorFormat, write_table};
-pub use whole::{folder_of, write_whole};
+pub use whole::{folder_of, put_in_place, write_whole};
 pub use worker::{IngestWorker, WorkerLimits, work};
 pub use write::write_geotiff;

@@ -33,6 +33,14 @@ impl Sha256Hex {
         Sha256Hex::from_digest(&Sha256::digest(bytes))
     }
 
+    /// The hash of all bytes of a reader.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn of_reader(from: impl Read) -> io::Result<Sha256Hex> {
+        Ok(copy_hashing(from, io::sink())?.0)
+    }
+
     /// A hash from its text.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub use site::Site;
 pub use store::{
     AwaitedLook, Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, NewComparison,
     NewPlacement, Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage,
-    SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions,
+    SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions, make_folder,
 };
 pub use taxonomy::{StructureType, Taxonomy};
 pub use time::time_of;

@@ -4,10 +4,17 @@ use std::{io::ErrorKind, path::PathBuf, sync::Arc};
 
 use raster_io::IngestWorker;
 use record::{Actor, RecordError, Store};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use crate::{
-    config::Config, error::ApiError, jobs, preparation, rate::Rates, tile_cache::TileCache, uploads::Uploads,
+    config::Config,
+    error::ApiError,
+    jobs,
+    outgoing::{self, Outgoing},
+    preparation,
+    rate::Rates,
+    tile_cache::TileCache,
+    uploads::Uploads,
 };
 
 /// Notices that a slow listener may lag behind before it has to start anew.
@@ -15,6 +22,8 @@ const NOTICES_KEPT: usize = 256;
 
 /// Exports made at once: each holds all features of a site.
 const EXPORTS_PARALLEL: usize = 2;
+/// Exports that are being sent, from a file on the disk of the data folder each.
+const EXPORTS_SENT_MAX: usize = 16;
 
 /// The running service: cheap to clone.
 #[derive(Clone)]
@@ -28,12 +37,18 @@ pub struct Inner {
     pub(crate) config: Config,
     pub(crate) tiles: TileCache,
     pub(crate) notices: broadcast::Sender<Notice>,
+    /// Whether the service is being stopped: what would go on for ever ends then.
+    pub(crate) stopping: watch::Sender<bool>,
     /// Rung when a job was added.
     pub(crate) job_added: Notify,
     /// Who acts where no tokens are configured.
     pub(crate) local_actor: Actor,
     blocking: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    /// Large answers that are being sent.
+    pub(crate) outgoing: Arc<Outgoing>,
+    /// Exports that are being sent.
+    exports_sent: Arc<Semaphore>,
     pub(crate) uploads: Uploads,
     pub(crate) rates: Rates,
     pub(crate) ingest_worker: IngestWorker,
@@ -72,9 +87,12 @@ impl App {
         let inner = Inner {
             tiles: TileCache::new(config.tile_cache_bytes, config.block_cache_bytes, config.open_scenes_max),
             notices: broadcast::channel(NOTICES_KEPT).0,
+            stopping: watch::channel(false).0,
             job_added: Notify::new(),
             blocking: Arc::new(Semaphore::new(config.blocking_max)),
             exports: Arc::new(Semaphore::new(EXPORTS_PARALLEL)),
+            outgoing: outgoing::room(),
+            exports_sent: Arc::new(Semaphore::new(EXPORTS_SENT_MAX)),
             rates: Rates::new(&config),
             uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
@@ -106,6 +124,14 @@ impl App {
             tokio::spawn(jobs::work(self.clone()));
         }
         Ok(())
+    }
+
+    /// Leaves the record whole in its database file, for copies that are made of a stopped service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn settle(&self) -> Result<(), RecordError> {
+        self.store.settle()
     }
 
     fn incoming_folder(&self) -> PathBuf {
@@ -146,6 +172,16 @@ impl App {
     /// Waits until an export may be made. The permit belongs into the work that makes it.
     pub(crate) async fn export_turn(&self) -> OwnedSemaphorePermit {
         turn(&self.exports).await
+    }
+
+    /// A place among the exports that are being sent, which belongs into the body that is.
+    ///
+    /// # Errors
+    /// 503 where there is none.
+    pub(crate) fn export_place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = Arc::clone(&self.exports_sent).try_acquire_owned();
+        place
+            .map_err(|_| ApiError::busy(format!("{EXPORTS_SENT_MAX} exports are being sent, as many as may")))
     }
 
     pub(crate) fn notify(&self, kind: &'static str, data: serde_json::Value) {

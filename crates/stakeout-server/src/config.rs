@@ -27,6 +27,12 @@ const BODY_BYTES_MAX: u64 = 1 << 30;
 /// Greatest number of things that a setting may say.
 const COUNT_MAX: u64 = 1_000_000;
 
+/// What an origin may be.
+const ORIGIN_WANTED: &str =
+    "http://HOST or https://HOST, with :PORT where that is not the usual one, and no path";
+/// Settings that are objects.
+const GROUPS: [&str; 3] = ["uploads", "ingest", "backdrop"];
+
 /// Settings; a file holds those that differ from the defaults, as JSON.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -126,8 +132,14 @@ impl Backdrop {
 fn web_host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let host = rest.split('/').next()?;
+    let (name, port) = match host.rsplit_once(':') {
+        // the colons of an address of version 6 lie in brackets
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
+    };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    (!host.is_empty() && host.bytes().all(plain)).then_some(host)
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    (!name.is_empty() && host.bytes().all(plain) && is_port).then_some(host)
 }
 
 /// Whether a text is scheme, host and port, as browsers write them, and nothing else: they leave out the usual port.
@@ -205,6 +217,14 @@ pub enum ConfigError {
         url: String,
     },
 
+    /// Settings, or a group of them, that have no names: they would be taken in their order.
+    #[error("the configuration {path} is wrong: {what} must be a JSON object")]
+    NoObject {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is none.
+        what: &'static str,
+    },
     /// A setting of a group, written as one name.
     #[error("the configuration {path} has {name:?} but {{\"{group}\": {{\"{member}\": ...}}}} is wanted")]
     Dotted {
@@ -242,6 +262,9 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Config =
             serde_json::from_str(&text).map_err(|source| content_error(path, &text, source))?;
+        if let Some(what) = no_object(&text) {
+            return Err(ConfigError::NoObject { path: path.to_owned(), what });
+        }
         if let Some(backdrop) = config.backdrop.as_ref().filter(|backdrop| !backdrop.is_usable()) {
             return Err(ConfigError::Backdrop { path: path.to_owned(), url: backdrop.url.clone() });
         }
@@ -258,15 +281,13 @@ impl Config {
 
     /// The first setting out of its bounds, with what it says and what it may say.
     fn fault(&self) -> Option<(&'static str, String, String)> {
-        if let Some(url) = self.public_url.as_ref().filter(|url| web_host(url).is_none()) {
-            return Some(("public_url", format!("{url:?}"), "http://HOST or https://HOST".to_owned()));
+        // what is shown at its root is asked for at the root
+        let is_address = |url: &str| is_origin(url.strip_suffix('/').unwrap_or(url));
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_address(url)) {
+            return Some(("public_url", format!("{url:?}"), ORIGIN_WANTED.to_owned()));
         }
         if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
-            return Some((
-                "allowed_origins",
-                format!("{origin:?}"),
-                "http://HOST or https://HOST".to_owned(),
-            ));
+            return Some(("allowed_origins", format!("{origin:?}"), ORIGIN_WANTED.to_owned()));
         }
         let mut numbers = self.numbers().into_iter();
         let (name, got, bounds) = numbers.find(|(_, got, bounds)| !bounds.contains(got))?;
@@ -309,6 +330,15 @@ impl Config {
     }
 }
 
+/// What of the settings in a text is no object; serde takes lists for them too.
+fn no_object(text: &str) -> Option<&'static str> {
+    let settings: serde_json::Value = serde_json::from_str(text).ok()?;
+    if !settings.is_object() {
+        return Some("it");
+    }
+    GROUPS.into_iter().find(|group| settings[*group].is_array())
+}
+
 /// Why a text holds no settings: with a hint where a name is written with a dot, as the documentation names it.
 fn content_error(path: &Path, text: &str, source: serde_json::Error) -> ConfigError {
     let path = path.to_owned();
@@ -335,8 +365,23 @@ mod tests {
     #[test]
     fn a_setting_out_of_its_bounds_is_named() {
         let told = |text: &str| read(text).unwrap_err().to_string();
-        for text in [r#"{"public_url": "stakeout.example"}"#, r#"{"public_url": "https://"}"#] {
-            assert!(told(text).contains("has public_url"), "{}", told(text));
+        for url in [
+            "stakeout.example",
+            "https://",
+            "https://:8443",
+            "https://stakeout.example:443",
+            "http://stakeout.example:80",
+            "https://stakeout.example:99999",
+            "https://stakeout.example:0",
+            "https://stakeout.example/stakeout",
+            "https://stakeout.example/?x=1",
+            "https://stakeout.example/\r\n",
+        ] {
+            let told = told(&serde_json::json!({"public_url": url}).to_string());
+            assert!(told.contains("has public_url"), "{told}");
+        }
+        for url in ["http://[2001:db8::1]", "http://[2001:db8::1]:8080/", "https://stakeout.example/"] {
+            assert!(read(&serde_json::json!({"public_url": url}).to_string()).is_ok(), "{url}");
         }
         for origin in [
             "*",
@@ -381,6 +426,19 @@ mod tests {
             let told = read(&text).unwrap_err().to_string();
             assert!(told.contains(&format!("has {name} {value} but ")), "{told}");
         }
+    }
+
+    #[test]
+    fn settings_without_names_are_refused() {
+        for (text, words) in [
+            ("[]", "it must be a JSON object"),
+            (r#"["https://a.example"]"#, "it must be a JSON object"),
+            (r#"{"uploads": [10]}"#, "uploads must be a JSON object"),
+        ] {
+            let told = read(text).unwrap_err().to_string();
+            assert!(told.ends_with(words), "{told}");
+        }
+        assert!(read(r#"{"blocking_max": 1, "blocking_max": 2}"#).is_err(), "one name twice");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::{
 };
 use raster_io::RasterError;
 use record::{RecordError, geojson::GeoJsonError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::detection::DetectionError;
 
@@ -17,6 +17,8 @@ pub(crate) const MISSING_PARAMETER: &str = "missing-parameter";
 
 /// Kind of an error where no more jobs are taken.
 const FULL: &str = "full";
+/// Bytes of a wrong value that are told.
+const VALUE_BYTES_TOLD: usize = 200;
 
 /// When to come back after that, seconds: a comparison takes about as long.
 const FULL_RETRY_S: HeaderValue = HeaderValue::from_static("60");
@@ -53,6 +55,16 @@ impl ApiError {
     /// A parameter with a wrong value.
     pub(crate) fn parameter(name: &str, got: &str, wanted: &str) -> ApiError {
         ApiError::wrong_parameter(name, format!("{name} is {got:?} but must be {wanted}"))
+    }
+
+    /// The same for a value of a JSON body.
+    pub(crate) fn value(name: &str, got: &Value, wanted: &str) -> ApiError {
+        let mut got = got.to_string();
+        if got.len() > VALUE_BYTES_TOLD {
+            got.truncate(got.floor_char_boundary(VALUE_BYTES_TOLD));
+            got.push('…');
+        }
+        ApiError::wrong_parameter(name, format!("{name} is {got} but must be {wanted}"))
     }
 
     /// The same in words of its own.
@@ -98,6 +110,11 @@ impl ApiError {
             "The method is not allowed",
             detail,
         )
+    }
+
+    /// More than is done or held at a time: it may be asked for again in a while.
+    pub(crate) fn busy(detail: String) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FULL, "Too much at a time", detail)
     }
 
     pub(crate) fn not_found(detail: String) -> ApiError {
@@ -176,6 +193,7 @@ impl ApiError {
     }
 
     fn disk_full(became: &str) -> ApiError {
+        tracing::error!("the disk is full; {became}");
         let detail = format!("the disk of the server is full; {became}");
         ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
     }

@@ -18,6 +18,8 @@ use crate::{ApiError, App, Config, connections::client};
 
 /// Clients that are remembered. Where more come at once all are forgotten: memory is bounded, the limit is then not.
 const CLIENTS_MAX: usize = 10_000;
+/// Addresses at which is asked whether the service lives: a busy one must not be taken for a dead one.
+const HEALTH: &str = "/health/";
 /// Seconds' worth of requests that may come at once.
 const BURST_S: f64 = 5.0;
 
@@ -38,6 +40,9 @@ impl Rates {
 
 /// A layer's function: refuses a client that asks too often. Behind a proxy all clients have the proxy's address.
 pub(crate) async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(HEALTH) {
+        return next.run(request).await;
+    }
     let wait_s = client(request.extensions()).and_then(|client| {
         let rate = if client.is_loopback() { &app.rates.local } else { &app.rates.foreign };
         rate.as_ref()?.wait_s(client, Instant::now())

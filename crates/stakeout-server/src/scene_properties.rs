@@ -96,7 +96,7 @@ fn datetime(properties: &Value) -> Result<record::Timestamp, ApiError> {
     let given = &properties["datetime"];
     let wrong = || {
         let wanted = "an RFC 3339 time: when the image was taken";
-        ApiError::parameter("properties.datetime", &given.to_string(), wanted)
+        ApiError::value("properties.datetime", given, wanted)
     };
     given.as_str().and_then(time_of).ok_or_else(wrong)
 }
@@ -110,7 +110,7 @@ fn number(properties: &Value, name: &str, least: f64, most: f64) -> Result<Optio
         Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
         _ => {
             let wanted = format!("a number from {least} to {most}");
-            Err(ApiError::parameter(&format!("properties.{name}"), &given.to_string(), &wanted))
+            Err(ApiError::value(&format!("properties.{name}"), given, &wanted))
         }
     }
 }
@@ -121,7 +121,7 @@ fn instruments(given: &Value) -> Result<Vec<String>, ApiError> {
     }
     let wrong = || {
         let wanted = format!("a list of at most {INSTRUMENTS_MAX} names");
-        ApiError::parameter("properties.instruments", &given.to_string(), &wanted)
+        ApiError::value("properties.instruments", given, &wanted)
     };
     let names = given.as_array().filter(|names| names.len() <= INSTRUMENTS_MAX).ok_or_else(wrong)?;
     let name = |name| Ok(geojson::text("properties.instruments", name, NAME_CHARACTERS_MAX)?);
@@ -135,7 +135,7 @@ fn provider(given: &Value) -> Result<Option<String>, ApiError> {
     }
     let wrong = || {
         let wanted = r#"one provider: [{"name": "...", "roles": ["producer"]}]"#;
-        ApiError::parameter("properties.providers", &given.to_string(), wanted)
+        ApiError::value("properties.providers", given, wanted)
     };
     let [provider] = given.as_array().map(Vec::as_slice).unwrap_or_default() else { return Err(wrong()) };
     let members = provider.as_object().ok_or_else(wrong)?;
@@ -159,7 +159,7 @@ pub(crate) fn placing(given: &Value, world_file: Option<&str>) -> Result<Option<
         return Err(ApiError::wrong_parameter("properties.footprint", detail));
     }
     if world_file.is_none() && !crs.is_null() {
-        return Err(ApiError::parameter("properties.crs", &crs.to_string(), "given with a world file"));
+        return Err(ApiError::value("properties.crs", crs, "given with a world file"));
     }
     match (footprint, points, world_file) {
         (Value::Null, Value::Null, None) => Ok(None),
@@ -177,7 +177,7 @@ fn from_world_file(text: &str, crs: &Value) -> Result<Placing, ApiError> {
     }
     let crs = crs.as_str().ok_or_else(|| {
         let wanted = "the CRS of the world file, such as EPSG:32652";
-        ApiError::parameter("properties.crs", &crs.to_string(), wanted)
+        ApiError::value("properties.crs", crs, wanted)
     })?;
     let numbers = read_world_file(text).map_err(placing_fault)?;
     Ok(Placing::WorldFile { numbers, crs: crs.to_owned() })
@@ -186,7 +186,7 @@ fn from_world_file(text: &str, crs: &Value) -> Result<Placing, ApiError> {
 fn control_points(given: &Value) -> Result<Placing, ApiError> {
     let wrong = |got: &Value, at: &str| {
         let wanted = r#"{"pixel": [column, row], "position": [longitude, latitude]}"#;
-        ApiError::parameter(&format!("properties.control_points{at}"), &got.to_string(), wanted)
+        ApiError::value(&format!("properties.control_points{at}"), got, wanted)
     };
     let points = given.as_array().ok_or_else(|| wrong(given, ""))?;
     if points.len() > raster_io::CONTROL_POINTS_MAX {
@@ -209,7 +209,7 @@ fn control_points(given: &Value) -> Result<Placing, ApiError> {
 fn corners(footprint: &Value) -> Result<Placing, ApiError> {
     let wrong = || {
         let wanted = "four [longitude, latitude] corners from the upper left, clockwise";
-        ApiError::parameter("properties.footprint", &footprint.to_string(), wanted)
+        ApiError::value("properties.footprint", footprint, wanted)
     };
     let corners: [[f64; 2]; 4] = serde_json::from_value(footprint.clone()).map_err(|_| wrong())?;
     if corners.iter().all(is_in_world) { Ok(Placing::Corners(corners)) } else { Err(wrong()) }

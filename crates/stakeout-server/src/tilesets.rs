@@ -70,7 +70,33 @@ pub(crate) struct Limits {
     pub(crate) rows: [u32; 2],
 }
 
+impl Limits {
+    /// All tiles of a level.
+    fn whole(matrix: &Matrix) -> Limits {
+        Limits { cols: [0, matrix.cols - 1], rows: [0, matrix.rows - 1] }
+    }
+}
+
+/// Which tiles there are of each level, from the first on.
+pub(crate) fn limits(levels: &[Limits]) -> Value {
+    let level = |(level, limits): (usize, &Limits)| {
+        json!({
+            "tileMatrix": level.to_string(),
+            "minTileRow": limits.rows[0],
+            "maxTileRow": limits.rows[1],
+            "minTileCol": limits.cols[0],
+            "maxTileCol": limits.cols[1],
+        })
+    };
+    levels.iter().enumerate().map(level).collect()
+}
+
 impl MatrixSet {
+    /// All tiles of all levels.
+    pub(crate) fn whole(&self) -> Vec<Limits> {
+        self.matrices.iter().map(Limits::whole).collect()
+    }
+
     pub(crate) fn web_mercator_quad(levels: u32) -> MatrixSet {
         let side = 2.0 * WEB_MERCATOR_HALF_M / f64::from(TILE_PX);
         let matrix = |level: u32| Matrix {
@@ -177,12 +203,7 @@ pub(crate) struct Tileset<'a> {
 
 /// The tile sets of a scene: its own grid first, then Web Mercator; none without georeference.
 pub(crate) fn of_scene(scene: &Scene) -> Vec<Tileset<'_>> {
-    let whole = |matrix: &Matrix| Limits { cols: [0, matrix.cols - 1], rows: [0, matrix.rows - 1] };
-    let native = MatrixSet::of_scene(scene).map(|set| Tileset {
-        limits: set.matrices.iter().map(whole).collect(),
-        scene,
-        set,
-    });
+    let native = MatrixSet::of_scene(scene).map(|set| Tileset { limits: set.whole(), scene, set });
     let mercator = web_mercator_extent(scene).map(|extent| {
         let levels = zoom_max(scene) + 1;
         let limits = |level| {
@@ -236,16 +257,7 @@ impl Tileset<'_> {
     /// All that is said of it.
     pub(crate) fn metadata(&self, base: &Base) -> Value {
         let mut metadata = self.summary(base);
-        let limits = self.limits.iter().enumerate().map(|(level, limits)| {
-            json!({
-                "tileMatrix": level.to_string(),
-                "minTileRow": limits.rows[0],
-                "maxTileRow": limits.rows[1],
-                "minTileCol": limits.cols[0],
-                "maxTileCol": limits.cols[1],
-            })
-        });
-        metadata["tileMatrixSetLimits"] = limits.collect();
+        metadata["tileMatrixSetLimits"] = limits(&self.limits);
         if let Some([west, south, east, north]) = degrees(self.scene) {
             metadata["boundingBox"] = json!({
                 "lowerLeft": [west, south],

@@ -39,7 +39,7 @@ pub(crate) struct Announced {
     pub(crate) by: String,
 }
 
-/// Bounds on what lies about unfinished.
+/// Bounds on what lies about unfinished; half of them for one person.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadLimits {
@@ -66,18 +66,13 @@ pub(crate) struct Uploads {
     forms: Arc<Mutex<Forms>>,
 }
 
-/// Files that come in forms.
-#[derive(Debug, Default)]
-struct Forms {
-    open: usize,
-    /// Bytes that they have together at most.
-    bytes: u64,
-}
+/// Files that come in forms: of whom, and how many bytes each has at most.
+type Forms = Vec<(String, u64)>;
 
 /// The share that a file in a form has of what may be open, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
-    bytes: u64,
+    form: (String, u64),
     forms: Arc<Mutex<Forms>>,
 }
 
@@ -111,7 +106,7 @@ impl Uploads {
         self.sweep();
         // held until the announcement counts
         let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        self.must_fit(announced.length, &forms)?;
+        self.must_fit(&announced.by, announced.length, &forms)?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let part = File::create_new(self.part(&id)).map_err(failed)?;
         part.sync_all().map_err(failed)?;
@@ -126,31 +121,47 @@ impl Uploads {
         Ok(id)
     }
 
-    /// The share of a file in a form that has so many bytes at most.
-    pub(crate) fn share(&self, bytes: u64) -> Result<Share, ApiError> {
+    /// The share of a file in a form of `by` that has so many bytes at most.
+    pub(crate) fn share(&self, by: &str, bytes: u64) -> Result<Share, ApiError> {
         self.sweep();
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        self.must_fit(bytes, &forms)?;
-        forms.open += 1;
-        forms.bytes = forms.bytes.saturating_add(bytes);
-        Ok(Share { bytes, forms: Arc::clone(&self.forms) })
+        self.must_fit(by, bytes, &forms)?;
+        let form = (by.to_owned(), bytes);
+        forms.push(form.clone());
+        Ok(Share { form, forms: Arc::clone(&self.forms) })
     }
 
-    /// Asks that one more file of so many bytes is within what may be open.
-    fn must_fit(&self, more: u64, forms: &Forms) -> Result<(), ApiError> {
+    /// Asks that one more file of so many bytes is within what may be open, in all and of `by`.
+    fn must_fit(&self, by: &str, more: u64, forms: &Forms) -> Result<(), ApiError> {
         let announced = self.open();
-        let open = announced.len() + forms.open;
-        let bytes =
-            announced.iter().map(|(_, announced)| announced.length).fold(forms.bytes, u64::saturating_add);
-        if open < self.limits.open_max && bytes.saturating_add(more) <= self.limits.bytes_max {
-            return Ok(());
-        }
+        let announced = announced.iter().map(|(_, announced)| (announced.by.as_str(), announced.length));
+        let open: Vec<(&str, u64)> =
+            announced.chain(forms.iter().map(|(by, bytes)| (by.as_str(), *bytes))).collect();
         let UploadLimits { open_max, bytes_max, .. } = self.limits;
-        let way = if more > bytes_max { "this one is too large" } else { "finish or remove some" };
-        let detail = format!(
-            "one more of {more} bytes does not fit: {open} uploads of {bytes} bytes are open, and {open_max} of \
-             {bytes_max} bytes may be; {way}"
-        );
+        let (own_max, own_bytes_max) = (open_max.div_ceil(2), bytes_max / 2);
+        let of = |is_counted: &dyn Fn(&str) -> bool| {
+            let counted = open.iter().filter(|(by, _)| is_counted(by)).map(|(_, bytes)| *bytes);
+            (counted.clone().count(), counted.fold(0, u64::saturating_add))
+        };
+        let fits = |(count, bytes): (usize, u64), count_max, bytes_max| {
+            count < count_max && bytes.saturating_add(more) <= bytes_max
+        };
+        let (all, own) = (of(&|_| true), of(&|each| each == by));
+        let told = if !fits(own, own_max, own_bytes_max) {
+            let way = if more > own_bytes_max { "this one is too large" } else { "finish or remove some" };
+            format!(
+                "{by} has {} uploads of {} bytes open, and one person may have {own_max} of {own_bytes_max} bytes; {way}",
+                own.0, own.1
+            )
+        } else if !fits(all, open_max, bytes_max) {
+            format!(
+                "{} uploads of {} bytes are open, and {open_max} of {bytes_max} bytes may be; they end with their time",
+                all.0, all.1
+            )
+        } else {
+            return Ok(());
+        };
+        let detail = format!("one more of {more} bytes does not fit: {told}");
         Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "quota", "Too much is open", detail))
     }
 
@@ -314,8 +325,9 @@ impl HeldUpload {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        forms.open -= 1;
-        forms.bytes = forms.bytes.saturating_sub(self.bytes);
+        if let Some(at) = forms.iter().position(|form| *form == self.form) {
+            forms.swap_remove(at);
+        }
     }
 }
 
@@ -365,23 +377,29 @@ mod tests {
     #[test]
     fn what_is_open_is_bounded_and_expires() {
         let folder = tempfile::tempdir().unwrap();
-        let limits = UploadLimits { open_max: 2, bytes_max: 100, expires_s: 3_600 };
+        let limits = UploadLimits { open_max: 4, bytes_max: 200, expires_s: 3_600 };
         let uploads = Uploads::new(folder.path(), limits.clone());
-        let told = |bytes| uploads.announce(&announced(bytes)).unwrap_err().detail().to_owned();
-        let never = "one more of 101 bytes does not fit: 0 uploads of 0 bytes are open, and 2 of 100 bytes may be; \
-                     this one is too large";
-        assert_eq!(told(101), never);
+        let of = |by: &str, bytes| Announced { by: by.to_owned(), ..announced(bytes) };
+        let told = |by: &str, bytes| uploads.announce(&of(by, bytes)).unwrap_err().detail().to_owned();
+        let never = "one more of 101 bytes does not fit: kim has 0 uploads of 0 bytes open, and one person may have 2 of \
+                     100 bytes; this one is too large";
+        assert_eq!(told("kim", 101), never);
         uploads.announce(&announced(60)).unwrap();
-        let now = "one more of 60 bytes does not fit: 1 uploads of 60 bytes are open, and 2 of 100 bytes may be; \
-                   finish or remove some";
-        assert_eq!(told(60), now, "over the bytes");
-        assert!(uploads.share(60).is_err(), "over the bytes, in a form");
-        let share = uploads.share(30).unwrap();
+        let now = "one more of 60 bytes does not fit: kim has 1 uploads of 60 bytes open, and one person may have 2 of \
+                   100 bytes; finish or remove some";
+        assert_eq!(told("kim", 60), now, "over the bytes");
+        assert!(uploads.share("kim", 60).is_err(), "over the bytes, in a form");
+        let share = uploads.share("kim", 30).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count, with a form");
         drop(share);
         uploads.announce(&announced(30)).unwrap();
         assert!(uploads.announce(&announced(1)).is_err(), "over the count");
-        assert!(uploads.share(1).is_err(), "over the count, in a form");
+        assert!(uploads.share("kim", 1).is_err(), "over the count, in a form");
+        let others = [uploads.share("lee", 40).unwrap(), uploads.share("mia", 40).unwrap()];
+        let all = "one more of 1 bytes does not fit: 4 uploads of 170 bytes are open, and 4 of 200 bytes may be; they end \
+                   with their time";
+        assert_eq!(told("ann", 1), all);
+        drop(others);
         let later = Uploads::new(folder.path(), UploadLimits { expires_s: 0, ..limits });
         std::thread::sleep(Duration::from_millis(5));
         for remnant in ["a.part", "b.writing"] {

@@ -243,7 +243,11 @@ impl Arguments {
         if let Command::Export(export) = &arguments.command
             && let Some(fault) = export.fault()
         {
-            Arguments::command().error(ErrorKind::ValueValidation, fault).exit();
+            let mut command = Arguments::command();
+            // whose usage is shown with the fault
+            command.build();
+            let export = command.find_subcommand_mut("export").expect("it was given");
+            export.error(ErrorKind::ValueValidation, fault).exit();
         }
         arguments
     }

@@ -8,7 +8,11 @@ use record::{Change, geojson::Coordinates, geojson::Run, geojson::run_collection
 use serde_json::{Value, json};
 use stakeout_server::detection::{self, Found, detect_files};
 
-use crate::{arguments::Detect, count::counted, output::Outputs};
+use crate::{
+    arguments::Detect,
+    count::counted,
+    output::{Outputs, say},
+};
 
 /// Least displacement that two digits after the point show.
 const SHOWN_MIN: f64 = 0.005;
@@ -139,20 +143,20 @@ fn tell(found: &Found, licence: Option<&str>) {
             )
         },
     );
-    eprintln!("{lies}; {:.0} % was seen on both dates", fit.valid_share * 100.0);
+    say(format_args!("{lies}; {:.0} % was seen on both dates", fit.valid_share * 100.0));
     if let Some(reason) = &fit.reason {
-        eprintln!("WARNING: the images do not fit, so the candidates cannot be believed: {reason}");
+        say(format_args!("WARNING: the images do not fit, so the candidates cannot be believed: {reason}"));
     }
     for caution in &found.cautions {
-        eprintln!("CAUTION: {caution}");
+        say(format_args!("CAUTION: {caution}"));
     }
     let structures = counted(found.candidates.len() as u64, "structure");
-    eprintln!("{structures} by {} {}", found.detector.name, found.detector.version);
+    say(format_args!("{structures} by {} {}", found.detector.name, found.detector.version));
     if let Some(licence) = licence {
-        eprintln!("terms of the model: {licence}");
+        say(format_args!("terms of the model: {licence}"));
     }
     if !found.candidates.is_empty() {
-        eprintln!("   score  change     area {unit}2   size {unit}            at");
+        say(format_args!("   score  change     area {unit}2   size {unit}            at"));
     }
     for candidate in found.candidates.iter().take(SHOWN_MAX) {
         let at = candidate.outline.exterior().0[0];
@@ -161,7 +165,7 @@ fn tell(found: &Found, licence: Option<&str>) {
             Change::Removed => "removed",
             Change::Altered => "altered",
         };
-        eprintln!(
+        say(format_args!(
             "   {:>5.2}  {change:8} {:>9.0}   {:>6.1} x {:<6.1}   {:.5}, {:.5}",
             candidate.score.unwrap_or_default(),
             candidate.area_m2,
@@ -169,10 +173,10 @@ fn tell(found: &Found, licence: Option<&str>) {
             candidate.width_m,
             at.x,
             at.y
-        );
+        ));
     }
     if found.candidates.len() > SHOWN_MAX {
-        eprintln!("   and {} more", found.candidates.len() - SHOWN_MAX);
+        say(format_args!("   and {} more", found.candidates.len() - SHOWN_MAX));
     }
 }
 

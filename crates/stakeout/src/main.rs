@@ -21,6 +21,7 @@ mod verify;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
+use output::say;
 
 fn main() -> ExitCode {
     memory::keep_what_windows_take();
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            say(format_args!("error: {}", one_line(&error)));
             ExitCode::FAILURE
         }
     }

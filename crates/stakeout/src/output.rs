@@ -1,6 +1,8 @@
 //! Files that a command is going to write, and standard output.
 
 use std::{
+    fmt::Display,
+    fs::File,
     io::{ErrorKind, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -74,6 +76,11 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     print_to(std::io::stdout().lock(), text)
 }
 
+/// Says something to a person, on standard error. Where that cannot be written nobody is there to hear it, and the work goes on.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 fn print_to(mut out: impl Write, text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -98,13 +105,18 @@ fn file_place(path: &Path) -> anyhow::Result<PathBuf> {
         path.display()
     );
     ensure!(!place.is_symlink(), "{} is a link to a file that is not there", path.display());
-    if let Some(data) = place.ancestors().skip(1).find(|folder| is_data_folder(folder)) {
+    if let Some(data) = place.ancestors().skip(1).find(|folder| is_data_folder(folder).unwrap_or(false)) {
         bail!("{} lies in the data folder {}: name another file", path.display(), data.display());
+    }
+    let cannot_be_written = || format!("{} cannot be written", path.display());
+    if place.exists() {
+        // it is replaced, which takes no leave of the file itself: who protected it did not mean that
+        File::options().write(true).open(&place).with_context(cannot_be_written)?;
     }
     // the system names the file that was tried, which nobody asked for
     tempfile::NamedTempFile::new_in(folder_of(&place))
         .map_err(|error| std::io::Error::from(error.kind()))
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+        .with_context(cannot_be_written)?;
     Ok(place)
 }
 

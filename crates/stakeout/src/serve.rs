@@ -1,44 +1,39 @@
 //! `stakeout serve`.
 
-use std::{
-    fs::{File, TryLockError},
-    io::IsTerminal,
-    net::SocketAddr,
-    path::Path,
-};
+use std::{env::VarError, io::IsTerminal, net::SocketAddr, path::Path};
 
 use anyhow::Context;
 use record::{Actor, Role};
+use rustix::process::{Resource, Rlimit};
 use stakeout_server::{App, Config, detection};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt};
 
 use crate::{
     arguments::{INGEST_WORKER, Serve},
-    data_folder::is_data_folder,
+    data_folder::{alone, is_data_folder},
+    output::say,
 };
 
 /// Name of the one person on a loopback server without tokens, where the system tells none.
 const LOCAL_NAME: &str = "local";
 
-/// File in the data folder that the process that serves it has locked.
-const LOCK_FILE: &str = "serve.lock";
+/// Files that a server has open beside its connections: database, scenes, uploads, and those of the work for them.
+const FILES_BESIDE: u64 = 200;
 
 /// The running binary, even where a newer one lies at its path by now.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
 pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
-    let level = if quiet { "error" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let is_terminal = std::io::stderr().is_terminal();
-    fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
+    log(if quiet { LevelFilter::ERROR } else { LevelFilter::WARN })?;
     let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), configured)?;
+    open_files(config.connections_max);
     let is_local = arguments.listen.ip().is_loopback();
     // a folder that is not there holds no tokens, and is not made to find that out
-    anyhow::ensure!(is_local || is_data_folder(&arguments.data), no_tokens(arguments));
+    anyhow::ensure!(is_local || is_data_folder(&arguments.data)?, no_tokens(arguments));
     let runtime = tokio::runtime::Runtime::new()?;
     let listener = runtime
         .block_on(TcpListener::bind(arguments.listen))
@@ -47,10 +42,50 @@ pub(crate) fn run(arguments: &Serve, quiet: bool) -> anyhow::Result<()> {
     let app = App::open(&arguments.data, config, (THIS_PROGRAM.into(), INGEST_WORKER), local_actor())
         .with_context(|| format!("{} cannot be opened", arguments.data.display()))?;
     anyhow::ensure!(is_local || app.has_tokens()?, no_tokens(arguments));
-    let served = runtime.block_on(serve(app, listener, arguments, quiet));
+    runtime.block_on(serve(app.clone(), listener, arguments, quiet))?;
+    if let Err(error) = app.settle() {
+        // it is whole with its log
+        tracing::warn!(%error, "the log of the database could not be emptied");
+    }
     // a comparison may go on for long; it is taken up at the next start, and every write is whole or not there
     runtime.shutdown_background();
-    served
+    Ok(())
+}
+
+/// Writes warnings and errors to standard error; `RUST_LOG` adds to them, or says another level.
+fn log(level: LevelFilter) -> anyhow::Result<()> {
+    let more = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Err(VarError::NotPresent) => String::new(),
+        more => more.context("RUST_LOG cannot be read")?,
+    };
+    let filter = EnvFilter::builder().parse(format!("{level},{more}")).context("RUST_LOG cannot be read")?;
+    let is_terminal = std::io::stderr().is_terminal();
+    fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal)
+        // a log that nobody takes any more must not stop answers
+        .log_internal_errors(false)
+        .init();
+    Ok(())
+}
+
+/// Lets the process open as many files as the system allows it, and tells where that is less than its connections may take.
+fn open_files(connections_max: usize) {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let files_max = match rustix::process::setrlimit(Resource::Nofile, most) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let wanted = connections_max as u64 + FILES_BESIDE;
+    if let Some(files_max) = files_max.filter(|files_max| *files_max < wanted) {
+        tracing::warn!(
+            files_max,
+            connections_max,
+            "the process may open fewer files than its connections and their work may take: lower connections_max, or raise `ulimit -n`"
+        );
+    }
 }
 
 fn no_tokens(arguments: &Serve) -> String {
@@ -82,32 +117,12 @@ async fn serve(app: App, listener: TcpListener, arguments: &Serve, quiet: bool) 
             _ = interrupt.recv() => {}
         }
     };
-    // open event streams would hold a graceful stop up for ever; every write is whole without one
-    tokio::select! {
-        never = stakeout_server::serve(app, listener) => match never {},
-        () = stopped => Ok(()),
-    }
-}
-
-/// Keeps other servers off a data folder as long as it is kept: they would take up what this one is at. Makes the folder
-/// where there is none.
-fn alone(data: &Path) -> anyhow::Result<File> {
-    std::fs::create_dir_all(data).with_context(|| format!("{} cannot be made", data.display()))?;
-    let path = data.join(LOCK_FILE);
-    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            anyhow::bail!("{} is served by another process already", data.display())
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
-        }
-    }
+    stakeout_server::serve(app, listener, stopped).await;
+    Ok(())
 }
 
 fn announce(data: &Path, address: SocketAddr) {
-    eprintln!("serving {} at http://{address}/", data.display());
+    say(format_args!("serving {} at http://{address}/", data.display()));
 }
 
 fn local_actor() -> Actor {

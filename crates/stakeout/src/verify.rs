@@ -4,7 +4,12 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use record::verify::{VerifyError, verify_telling};
 
-use crate::{arguments::Verify, count::counted, data_folder::must_be_there, output::print};
+use crate::{
+    arguments::Verify,
+    count::counted,
+    data_folder::must_be_there,
+    output::{print, say},
+};
 
 pub(crate) fn run(verify: &Verify, quiet: bool) -> anyhow::Result<()> {
     must_be_there(&verify.data)?;
@@ -22,13 +27,13 @@ pub(crate) fn run(verify: &Verify, quiet: bool) -> anyhow::Result<()> {
         verified => verified?,
     };
     if !quiet {
-        eprintln!(
+        say(format_args!(
             "whole: {}, {} features and documents, {}; {}",
             counted(verified.events(), "event"),
             verified.states,
             counted(verified.blobs, "blob"),
             if verified.last.is_some() { "the last event:" } else { "nothing was ever written" }
-        );
+        ));
     }
     verified.last.map_or(Ok(()), |last| print(&format!("{last}\n")))
 }

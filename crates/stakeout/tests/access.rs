@@ -302,6 +302,8 @@ fn who_asks_too_often_is_told_when_to_come_back() {
     let (status, answer) = refused.expect("forty requests at once are more than two a second");
     assert!(status == 429 && answer.contains("retry-after: 1\r\n"), "{answer}");
     assert!(answer.contains("/problems/too-many-requests"), "{answer}");
+    let (status, _) = ask(&server, "GET", "/health/live", None, &Value::Null);
+    assert_eq!(status, 200, "a busy server is not a dead one");
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn what_is_too_large_or_too_much_is_refused_with_its_limit() {
     let (before, _) = rendered_pair(folder.path());
     let config = folder.path().join("config.json");
     let limits =
-        json!({"upload_bytes_max": 2_000, "uploads": {"open_max": 2, "bytes_max": 3_000, "expires_s": 60}});
+        json!({"upload_bytes_max": 2_000, "uploads": {"open_max": 4, "bytes_max": 6_000, "expires_s": 60}});
     std::fs::write(&config, limits.to_string()).unwrap();
     let server = Server::start_with(&folder.path().join("data"), &["--config", text(&config)]);
     server.add_site("plant");

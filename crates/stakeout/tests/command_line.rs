@@ -310,6 +310,29 @@ fn a_reader_that_goes_away_is_no_fault() {
 }
 
 #[test]
+fn what_nobody_hears_stops_nothing_and_a_secret_that_nobody_saw_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let create = |name: &str| {
+        let mut command = stakeout();
+        command.args(["token", "create", "--data", text(&data), "--role", "admin", "--name", name]);
+        command
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let made = create("eve").stderr(writer).output().unwrap();
+    assert!(made.status.success() && made.stdout.starts_with(b"stk_"), "{made:?}");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let unseen = create("ida").stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&unseen.stderr);
+    assert!(unseen.status.code() == Some(1) && told.contains("the token was revoked"), "{told}");
+    let listed = run(&["token", "list", "--data", text(&data)]);
+    let tokens: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    let held: Vec<_> = tokens.iter().filter(|token| token["revoked"].is_null()).collect();
+    assert!(held.len() == 1 && held[0]["name"] == "eve", "{tokens:?}");
+}
+
+#[test]
 fn a_token_is_for_somebody_with_a_name() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -382,9 +405,20 @@ fn the_log_has_colours_on_a_terminal_alone() {
     let url = told().trim().rsplit(' ').next().unwrap().to_owned();
     assert!(ureq::get(format!("{url}health/live")).call().is_ok());
     until("finished processing request");
+    until(r#"path="/health/live""#);
     serving.kill().unwrap();
     serving.wait().unwrap();
     assert!(!told().contains('\u{1b}'), "{}", told());
+}
+
+#[test]
+fn a_log_that_cannot_be_made_out_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = stakeout();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data", text(folder.path())]);
+    let refused = serve.env("RUST_LOG", "foo=bar=baz").output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && told.contains("RUST_LOG cannot be read"), "{told}");
 }
 
 #[test]
@@ -425,6 +459,7 @@ fn bad_arguments_exit_with_two() {
 fn an_export_goes_where_its_format_can_be_read() {
     for (format, out, words) in [
         ("shp", "x", "ends in .shp"),
+        ("shp", "x", "Usage: stakeout export"),
         ("gpkg", "-", "only csv and geojson go to standard output"),
         ("exe", "x", "possible values: gpkg, fgb"),
     ] {

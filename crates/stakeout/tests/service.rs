@@ -5,9 +5,12 @@
 mod support;
 
 use std::{
-    io::Read,
-    os::unix::process::ExitStatusExt,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -161,6 +164,43 @@ fn an_interrupt_does_not_wait_for_a_job_and_the_next_start_clears_up() {
     server.kill();
     let server = Server::start(&data);
     assert_eq!(server.wait_for(&job)["status"], "successful");
+}
+
+#[test]
+fn who_is_being_answered_at_a_stop_is_and_the_database_is_left_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_site("plant");
+    let ring = json!([[[127.5, 39.8], [127.7, 39.8], [127.7, 40.0], [127.5, 40.0], [127.5, 39.8]]]);
+    let area = json!({"type": "Polygon", "coordinates": ring});
+    let site = json!({"type": "Feature", "geometry": area, "properties": {"name": "Mine"}}).to_string();
+    let host = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut begun = TcpStream::connect(&host).unwrap();
+    let head = format!(
+        "POST /ogc/collections/sites/items HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/geo+json\r\ncontent-length: {}\r\n\r\n",
+        site.len()
+    );
+    begun.write_all(format!("{head}{}", &site[..10]).as_bytes()).unwrap();
+    // what is asked for later is answered, so the head of the other has come
+    assert_eq!(server.get("/health/ready").status, 200);
+    let stopped = std::thread::spawn(move || server.interrupt());
+    while TcpStream::connect(&host).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    begun.write_all(&site.as_bytes()[10..]).unwrap();
+    let mut answer = String::new();
+    begun.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert!(stopped.join().unwrap().success());
+    assert_eq!(std::fs::metadata(data.join("stakeout.sqlite-wal")).map_or(0, |log| log.len()), 0);
+    // the file alone is the record
+    let copy = folder.path().join("copy");
+    std::fs::create_dir_all(copy.join("blobs")).unwrap();
+    std::fs::copy(data.join("stakeout.sqlite"), copy.join("stakeout.sqlite")).unwrap();
+    let verified = run(&["verify", "--data", text(&copy)]);
+    let told = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && told.contains("2 events"), "{told}");
 }
 
 #[test]
@@ -485,6 +525,16 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&out).unwrap().permissions());
         assert_eq!(mode & 0o444, 0o444, "{format} can be read by others, as files are");
     }
+    let times = std::fs::read_to_string(folder.path().join("made.csv")).unwrap();
+    assert!(times.contains("2023-05-14T02:10:00Z"), "{times}");
+    let ogrinfo = |file: &str| {
+        let path = folder.path().join(file);
+        let read = std::process::Command::new("ogrinfo").args(["-al", text(&path)]).output().unwrap();
+        String::from_utf8_lossy(&read.stdout).into_owned()
+    };
+    let placemarks = ogrinfo("made.kmz");
+    assert!(placemarks.contains("updated (String) = 20"), "{placemarks}");
+    replaced_whole(folder.path(), &data);
     let parquet = folder.path().join("made.parquet");
     let arguments = [
         "export",
@@ -509,6 +559,28 @@ fn what_was_confirmed_is_exported_to_every_format_and_gdal_counts_the_same() {
     let refused = run(&arguments);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!nowhere.exists(), "{}", String::from_utf8_lossy(&refused.stderr));
+}
+
+/// What was made of the files that an export replaces does not stay beside the new ones, and who may read them does.
+fn replaced_whole(folder: &Path, data: &Path) {
+    let export = |format: &str, name: &str| {
+        let out = folder.join(name);
+        let arguments =
+            ["export", "--data", text(data), "--site", "plant", "--format", format, "--out", text(&out)];
+        run(&arguments)
+    };
+    std::fs::write(folder.join("made.qix"), b"an index of other structures").unwrap();
+    std::fs::set_permissions(folder.join("made.dbf"), PermissionsExt::from_mode(0o640)).unwrap();
+    assert!(export("shp", "made.shp").status.success());
+    assert!(!folder.join("made.qix").exists());
+    let mode = std::fs::metadata(folder.join("made.dbf")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let before = std::fs::read(folder.join("made.gpkg")).unwrap();
+    std::fs::write(folder.join("made.gpkg-wal"), b"").unwrap();
+    let refused = export("gpkg", "made.gpkg");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && told.contains("another program has it open"), "{told}");
+    assert!(std::fs::read(folder.join("made.gpkg")).unwrap() == before);
 }
 
 #[test]

@@ -185,6 +185,20 @@ fn tile_sets_are_told_page_by_page_and_none_twice_while_scenes_are_added() {
 }
 
 #[test]
+fn a_set_of_vector_tiles_tells_which_of_them_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let set = "/ogc/collections/annotations/tiles/WebMercatorQuad";
+    let told = server.get(set).body;
+    let limits = told["tileMatrixSetLimits"].as_array().unwrap();
+    let last = limits.last().unwrap();
+    assert_eq!((limits.len(), &last["tileMatrix"]), (23, &json!("22")));
+    let corner = |level: u64| format!("{set}/{level}/{}/0", last["maxTileRow"]);
+    assert_eq!(server.head_of("GET", &corner(22), &[]).0, 204);
+    assert_eq!(server.head_of("GET", &corner(23), &[]).0, 404);
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_and_names_the_parameter() {
     let (_folder, server, scene) = with_scene();
     let tile = format!("/tiles/{scene}/native/1/0/0.png");

@@ -10,7 +10,10 @@ use std::{
 
 use geo::MultiPolygon;
 
-use crate::{RasterError, whole::folder_of};
+use crate::{
+    RasterError,
+    whole::{folder_of, put_in_place},
+};
 
 /// A file format for outlines with properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +141,7 @@ pub fn write_table(
     for entry in fs::read_dir(made.path()).map_err(fails)? {
         let part = entry.map_err(fails)?.path();
         let place = if part == partial { path.to_owned() } else { beside(path, &part) };
-        fs::rename(&part, &place).map_err(|source| RasterError::Write { path: place.clone(), source })?;
+        put_in_place(&part, &place)?;
     }
     Ok(())
 }

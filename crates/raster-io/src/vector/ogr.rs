@@ -98,8 +98,8 @@ pub(super) fn write(
             options: Some(options),
         })
         .map_err(&fails)?;
-    let fields: Vec<_> =
-        table.columns.iter().map(|column| (name(column, format), field_type(column.kind, format))).collect();
+    let field = |column: &Column| (name(column, format), field_type(column, format, placemarks));
+    let fields: Vec<_> = table.columns.iter().map(field).collect();
     layer.create_defn_fields(&fields).map_err(&fails)?;
     for (outline, cells) in &table.rows {
         let mut feature = Feature::new(layer.defn()).map_err(&fails)?;
@@ -128,14 +128,20 @@ fn name(column: &Column, format: VectorFormat) -> &'static str {
     if format == VectorFormat::Shapefile { column.short_name } else { column.name }
 }
 
-fn field_type(kind: ColumnKind, format: VectorFormat) -> OGRFieldType::Type {
-    match kind {
+fn field_type(column: &Column, format: VectorFormat, placemarks: PlacemarkColumns) -> OGRFieldType::Type {
+    match column.kind {
         ColumnKind::Text => OGRFieldType::OFTString,
         ColumnKind::Real => OGRFieldType::OFTReal,
         ColumnKind::Integer => OGRFieldType::OFTInteger64,
-        // a shapefile has days, no times
-        ColumnKind::Time if format == VectorFormat::Shapefile => OGRFieldType::OFTString,
-        ColumnKind::Time => OGRFieldType::OFTDateTime,
+        ColumnKind::Time => match format {
+            // a shapefile has days, no times; and GDAL writes times into CSV in a notation of its own
+            VectorFormat::Shapefile | VectorFormat::Csv => OGRFieldType::OFTString,
+            // so it does into KML, where no column of its schema names them, but for the time span
+            VectorFormat::Kmz if ![placemarks.begin, placemarks.end].contains(&column.name) => {
+                OGRFieldType::OFTString
+            }
+            _ => OGRFieldType::OFTDateTime,
+        },
     }
 }
 

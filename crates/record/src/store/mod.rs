@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// When the folder or the database cannot be opened, or a newer program wrote it.
     pub fn open(folder: &Path) -> Result<Store, RecordError> {
-        make_folder(folder).map_err(RecordError::io(folder, "made"))?;
+        make_folder(folder)?;
         let blobs = Blobs::open(&folder.join(BLOB_FOLDER))?;
         let path = folder.join(DATABASE_FILE);
         let mut writer = Connection::open(&path)?;
@@ -274,14 +274,18 @@ fn configure(connection: &Connection) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Makes a folder where there is none, with those above it.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+/// Makes a folder for a store where there is none, which nobody but its owner may look into, with those above it.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), RecordError> {
+    let fails = || RecordError::io(folder, "made");
     if let Some(above) = folder.parent() {
-        std::fs::create_dir_all(above)?;
+        std::fs::create_dir_all(above).map_err(fails())?;
     }
     match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
         Err(_) if folder.is_dir() => Ok(()),
-        made => made,
+        made => made.map_err(fails()),
     }
 }
 

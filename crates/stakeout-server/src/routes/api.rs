@@ -117,6 +117,11 @@ pub(crate) async fn events(
     asked: Parts,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let notices = BroadcastStream::new(app.notices.subscribe());
+    let mut stopping = app.stopping.subscribe();
+    let stopped = async move {
+        // it is not dropped before all who listen
+        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+    };
     let may_listen = move || guard::who_asks(&app, &asked.headers, &asked.extensions).is_ok();
     let notices = notices.take_while(move |_| std::future::ready(may_listen())).map(|notice| {
         Ok(match notice {
@@ -128,7 +133,7 @@ pub(crate) async fn events(
     });
     // a listener learns at once that it is heard
     let open = futures_util::stream::once(async { Ok(Event::default().event("open").data("{}")) });
-    Sse::new(open.chain(notices)).keep_alive(KeepAlive::default())
+    Sse::new(open.chain(notices).take_until(Box::pin(stopped))).keep_alive(KeepAlive::default())
 }
 
 pub(crate) async fn revoke_token(

@@ -1,11 +1,15 @@
 //! The features of a site as a file to take away.
 
+use std::{fs::File, io::Seek};
+
 use axum::{
+    body::Body,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use record::{Collection, Sha256Hex, SiteId};
+use tokio::io::AsyncReadExt;
 
 use crate::{
     ApiError, App, etag,
@@ -13,6 +17,7 @@ use crate::{
     guard::Who,
     parameters::Parameters,
     path::Path,
+    pieces::pieces,
 };
 
 /// `?format=gpkg|fgb|kmz|geoparquet|csv|geojson&collection=annotations|candidates`; a shapefile comes without its
@@ -33,21 +38,31 @@ pub(crate) async fn export(
         Some(other) => return Err(ApiError::parameter("collection", other, "annotations or candidates")),
     };
     let file_name = format!("{site}-{}.{}", collection.as_str(), format.extension());
+    let place = app.export_place()?;
     let turn = app.export_turn().await;
-    let (tag, bytes) = app
+    let (tag, mut file) = app
         .blocking(move |app| {
             let _turn = turn;
             let folder = app.incoming()?;
             let path = folder.path().join("export").with_extension(format.extension());
             export::export(&app.store, actor.reader(), &SiteId(site), collection, format, &path)?;
-            let bytes = std::fs::read(path).map_err(|error| ApiError::internal(&error))?;
-            Ok((Sha256Hex::of(&bytes), bytes))
+            // the folder goes, and the file stays until it is sent
+            let mut file = File::open(path).map_err(|error| ApiError::internal(&error))?;
+            let tag = Sha256Hex::of_reader(&mut file).map_err(|error| ApiError::internal(&error))?;
+            Ok((tag, file))
         })
         .await?;
-    let disposition = format!("attachment; filename=\"{file_name}\"");
-    let disposition = disposition.parse().map_err(|error| ApiError::internal(&error))?;
-    let mut response = etag::answer_tagged(&headers, media_type, tag.as_str(), bytes);
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    let failed = |error: std::io::Error| ApiError::internal(&error);
+    file.rewind().map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let body = Body::from_stream(pieces(tokio::fs::File::from_std(file).take(bytes), place));
+    let mut response = etag::answer_tagged(&headers, media_type, tag.as_str(), body);
+    if response.status() == StatusCode::OK {
+        let disposition = format!("attachment; filename=\"{file_name}\"");
+        let disposition = disposition.parse().map_err(|error| ApiError::internal(&error))?;
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+        response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    }
     Ok(response)
 }
 

@@ -369,7 +369,7 @@ fn merged(mut old: Value, patch: Value) -> Result<Value, ApiError> {
             }
             ("properties", _) => return Err(wrong("properties")),
             ("id", id) if id != old["id"] => {
-                return Err(ApiError::parameter("id", &id.to_string(), "left out: a feature keeps its id"));
+                return Err(ApiError::value("id", &id, "left out: a feature keeps its id"));
             }
             (_, value) => old[name] = value,
         }

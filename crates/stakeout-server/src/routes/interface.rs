@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) const OPENAPI_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
 /// Where people read it.
-pub(super) const PAGE: &str = "/ogc/api";
+pub(crate) const PAGE: &str = "/ogc/api";
 const TEXT: &str = "writing to a string does not fail";
 
 /// The OpenAPI document, with this server's own address in it.

@@ -31,28 +31,29 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, head, post},
+    routing::{delete, get, head, post, put},
 };
 use serde_json::Value;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
+use tracing::Span;
 
-use crate::{ApiError, App, cors, etag, guard, page, path::Path, rate, request_body};
+use crate::{ApiError, App, cors, etag, guard, outgoing, page, path::Path, rate, request_body};
+
+pub(crate) use interface::PAGE as INTERFACE_PAGE;
 
 /// The whole service as one value.
 pub fn router(app: App) -> Router {
     let body_bytes_max = app.config.body_bytes_max;
     // uploads and events last as long as they last
     let slow = Router::new()
-        .route("/api/sites/{site}/scenes", post(scenes::add).get(scenes::list))
-        .route("/api/scenes/{scene}/placement", get(placement::show).put(placement::change))
-        .route(
-            "/stac/collections/{site}/items",
-            get(stac::items).post(stac_items::create).options(stac_items::items_options),
-        )
+        .route("/api/sites/{site}/scenes", post(scenes::add))
+        .route("/api/scenes/{scene}/placement", put(placement::change))
+        .route("/stac/collections/{site}/items", post(stac_items::create).options(stac_items::items_options))
         .route("/api/sites/{site}/export", get(export::export))
         .merge(upload_routes())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(etag::tagged))
+        .layer(middleware::from_fn_with_state(app.clone(), outgoing::bounded))
         .route("/api/events", get(api::events));
     let quick = ogc_routes()
         .merge(api_routes())
@@ -60,6 +61,7 @@ pub fn router(app: App) -> Router {
         .merge(stac_routes())
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(middleware::from_fn(etag::tagged))
+        .layer(middleware::from_fn_with_state(app.clone(), outgoing::bounded))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(etag::with_encoding))
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
@@ -72,7 +74,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), rate::limit))
         .layer(middleware::from_fn_with_state(app.clone(), cors::share))
         .layer(CatchPanicLayer::custom(broken))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(named))
         .layer(middleware::map_request_with_state(app.clone(), request_body::limited))
         .with_state(app)
 }
@@ -100,6 +102,12 @@ async fn in_time(State(app): State<App>, request: Request, next: Next) -> Result
         let detail = format!("the request took more than {time_max_s} s");
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", detail)
     })
+}
+
+/// What each line of the log about a request says of it. It is there at every level, so that errors can be told apart. What a
+/// client asks with may be long, or what others must not see.
+fn named(request: &Request) -> Span {
+    tracing::error_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 /// A fault of ours must not look like a broken network.
@@ -185,6 +193,8 @@ fn api_routes() -> Router<App> {
         .route("/api/agreement", get(reviews::agreement))
         .route("/api/annotations/{annotation}/restore", post(annotations::restore))
         .route("/api/reviews/{review}/undo", post(reviews::undo))
+        .route("/api/sites/{site}/scenes", get(scenes::list))
+        .route("/api/scenes/{scene}/placement", get(placement::show))
         .route("/api/scenes/{scene}/versions", get(scenes::versions))
         .route("/api/scenes/{scene}/original", get(scenes::original))
         .route("/api/scenes/{scene}/working", get(scenes::working))
@@ -214,6 +224,7 @@ fn stac_routes() -> Router<App> {
         .route("/stac/queryables", get(stac::queryables))
         .route("/stac/collections", get(stac::collections))
         .route("/stac/collections/{site}", get(stac::collection))
+        .route("/stac/collections/{site}/items", get(stac::items))
         .route("/stac/collections/{site}/queryables", get(stac::site_queryables))
         .route(
             "/stac/collections/{site}/items/{scene}",

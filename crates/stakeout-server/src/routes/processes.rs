@@ -161,7 +161,7 @@ fn inputs(app: &App, given: &Value, base: &Base) -> Result<Inputs, ApiError> {
         Value::Null => None,
         Value::String(model) if known_model(model) => Some(model.clone()),
         other => {
-            return Err(ApiError::parameter("inputs.model", &other.to_string(), "the name of a detector"));
+            return Err(ApiError::value("inputs.model", other, "the name of a detector"));
         }
     };
     Ok(Inputs { before, after, model })
@@ -200,7 +200,7 @@ fn must_be_document(response: &Value) -> Result<(), ApiError> {
     if response.is_null() || response == "document" {
         return Ok(());
     }
-    Err(ApiError::parameter("response", &response.to_string(), "document: results come as one JSON document"))
+    Err(ApiError::value("response", response, "document: results come as one JSON document"))
 }
 
 /// The outputs that are wanted; none where that is not said, which is all of them.
@@ -208,7 +208,7 @@ fn outputs(given: &Value) -> Result<Option<Vec<String>>, ApiError> {
     let wanted = match given {
         Value::Null => return Ok(None),
         Value::Object(wanted) => wanted,
-        other => return Err(ApiError::parameter("outputs", &other.to_string(), "an object of outputs")),
+        other => return Err(ApiError::value("outputs", other, "an object of outputs")),
     };
     body::only(given, "outputs.", &OUTPUTS)?;
     for (name, how) in wanted {
@@ -216,7 +216,7 @@ fn outputs(given: &Value) -> Result<Option<Vec<String>>, ApiError> {
             if value.is_null() || value == only {
                 return Ok(());
             }
-            Err(ApiError::parameter(&format!("outputs.{name}.{member}"), &value.to_string(), only))
+            Err(ApiError::value(&format!("outputs.{name}.{member}"), value, only))
         };
         must_be("transmissionMode", &how["transmissionMode"], "value")?;
         must_be("format.mediaType", &how["format"]["mediaType"], "application/json")?;

@@ -111,11 +111,11 @@ fn new_drawing(comparison: ComparisonId, value: &Value) -> Result<Drawing, ApiEr
     let change = match &value["change"] {
         Value::Null => Change::New,
         given => serde_json::from_value(given.clone())
-            .map_err(|_| ApiError::parameter("change", &given.to_string(), "new, removed or altered"))?,
+            .map_err(|_| ApiError::value("change", given, "new, removed or altered"))?,
     };
     if !value["verdict"].is_null() {
         let detail = "left out: who draws a structure says that it is there";
-        return Err(ApiError::parameter("verdict", &value["verdict"].to_string(), detail));
+        return Err(ApiError::value("verdict", &value["verdict"], detail));
     }
     body::only(value, "", &DRAWING)?;
     let outline = geojson::read_polygon(&value["geometry"])?;
@@ -142,7 +142,7 @@ fn new_review(value: &Value) -> Result<NewReview, ApiError> {
 fn said(value: &Value, verdict: Verdict) -> Result<NewReview, ApiError> {
     let word = |name: &'static str, wanted: &'static str| {
         let given = &value[name];
-        move |_| ApiError::parameter(name, &given.to_string(), wanted)
+        move |_| ApiError::value(name, given, wanted)
     };
     let confidence = serde_json::from_value(value["confidence"].clone())
         .map_err(word("confidence", "low, moderate or high"))?;

@@ -8,12 +8,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::Stream;
 use record::{Actor, Role, Scene, SceneId, Sha256Hex, SiteId};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, Take},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
 };
 
 use super::{GEOJSON, created, json as answer, processes};
@@ -25,6 +24,7 @@ use crate::{
     links::Base,
     parameters::Parameters,
     path::Path,
+    pieces::pieces,
     preparation::{self, Prepared, Promise},
     ranges::{self, Wanted},
     stac,
@@ -40,8 +40,6 @@ const FILE_NAME_BYTES_MAX: usize = 200;
 const EXTENSION_BYTES_MAX: usize = 10;
 /// Members of a body that names a file which is here already.
 const MEMBERS: [&str; 4] = ["upload", "scene", "properties", "world_file"];
-/// Bytes read from a blob at a time when it is sent.
-const SEND_BYTES: usize = 256 << 10;
 
 /// Where a file is until it is a scene.
 pub(super) enum Came {
@@ -81,7 +79,8 @@ pub(crate) async fn add(
                 "send multipart/form-data with file and properties, or JSON with upload and properties";
             ApiError::body(format!("{detail}: {error}"))
         })?;
-        let share = app.blocking(move |app| app.uploads.share(bytes)).await?;
+        let by = actor.name.clone();
+        let share = app.blocking(move |app| app.uploads.share(&by, bytes)).await?;
         (receive(&app, multipart).await?, Came::Form(share))
     };
     take_in(&app, actor, site, arrival, came, &base, &headers).await
@@ -152,7 +151,7 @@ async fn named_file(app: &App, actor: &Actor, request: Request) -> Result<(Arriv
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         other => {
-            return Err(ApiError::parameter("world_file", &other.to_string(), "the text of a world file"));
+            return Err(ApiError::value("world_file", other, "the text of a world file"));
         }
     };
     let properties = given["properties"].clone();
@@ -183,8 +182,7 @@ pub(super) async fn finished_upload(
     properties: Value,
 ) -> Result<(Arrival, HeldUpload), ApiError> {
     let id = upload.as_str().map(|text| text.rsplit('/').next().unwrap_or(text).to_owned());
-    let id =
-        id.ok_or_else(|| ApiError::parameter(parameter, &upload.to_string(), "the id of a finished upload"))?;
+    let id = id.ok_or_else(|| ApiError::value(parameter, upload, "the id of a finished upload"))?;
     let by = actor.name.clone();
     let held =
         app.blocking(move |app| app.uploads.hold(&id, &by)).await.map_err(|error| error.at(parameter))?;
@@ -349,7 +347,7 @@ async fn send(app: &App, asked: &Parts, sha256: Sha256Hex, media_type: &str) -> 
     }
     let failed = |error: std::io::Error| ApiError::internal(&error);
     let text = |value: String| HeaderValue::from_str(&value).map_err(|error| ApiError::internal(&error));
-    let mut file = tokio::fs::File::open(app.store.blobs().path(&sha256)?).await.map_err(failed)?;
+    let mut file = File::open(app.store.blobs().path(&sha256)?).await.map_err(failed)?;
     let bytes = file.metadata().await.map_err(failed)?.len();
     let (status, first, length) = match ranges::wanted(&asked.method, &asked.headers, tag, bytes) {
         Wanted::Whole => (StatusCode::OK, 0, bytes),
@@ -366,21 +364,12 @@ async fn send(app: &App, asked: &Parts, sha256: Sha256Hex, media_type: &str) -> 
         // what lies behind a picture in its file must not be taken for a page
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    let mut response = (status, headers, Body::from_stream(pieces(file.take(length)))).into_response();
+    let mut response = (status, headers, Body::from_stream(pieces(file.take(length), ()))).into_response();
     if status == StatusCode::PARTIAL_CONTENT {
         let range = text(format!("bytes {first}-{}/{bytes}", first + length - 1))?;
         response.headers_mut().insert(header::CONTENT_RANGE, range);
     }
     Ok(response)
-}
-
-fn pieces(file: Take<File>) -> impl Stream<Item = std::io::Result<Vec<u8>>> {
-    futures_util::stream::try_unfold(file, |mut file| async move {
-        let mut piece = vec![0; SEND_BYTES];
-        let got = file.read(&mut piece).await?;
-        piece.truncate(got);
-        Ok((got > 0).then_some((piece, file)))
-    })
 }
 
 fn beyond(bytes: u64) -> Response {

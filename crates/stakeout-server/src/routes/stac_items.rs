@@ -67,7 +67,7 @@ pub(crate) async fn create(
             return Err(ApiError::parameter("id", id, "none of the names that addresses of tiles use"));
         }
         Value::String(id) => Some(SceneId(id.clone())),
-        other => return Err(ApiError::parameter("id", &other.to_string(), "a text")),
+        other => return Err(ApiError::value("id", other, "a text")),
     };
     let asked = (SiteId(site.clone()), id.clone());
     app.blocking(move |app| {
@@ -94,7 +94,7 @@ fn must_be_item(given: &Value, site: &str) -> Result<(), ApiError> {
     match &given["collection"] {
         Value::Null => Ok(()),
         Value::String(collection) if collection == site => Ok(()),
-        other => Err(ApiError::parameter("collection", &other.to_string(), &format!("{site:?}"))),
+        other => Err(ApiError::value("collection", other, &format!("{site:?}"))),
     }
 }
 

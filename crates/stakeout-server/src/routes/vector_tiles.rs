@@ -18,7 +18,7 @@ use crate::{
     links::Base,
     parameters::Parameters,
     path::Path,
-    tilesets::{TILING_SCHEME, WEB_MERCATOR_QUAD, WEB_MERCATOR_QUAD_URI},
+    tilesets::{MatrixSet, TILING_SCHEME, WEB_MERCATOR_QUAD, WEB_MERCATOR_QUAD_URI, limits},
 };
 
 pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
@@ -147,6 +147,7 @@ pub(crate) async fn tileset(
     item["href"] = json!(format!("{}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", base.to(&path)));
     item["templated"] = json!(true);
     let mut document = tileset_summary(collection, &base);
+    document["tileMatrixSetLimits"] = limits(&MatrixSet::web_mercator_quad(ZOOM_MAX + 1).whole());
     document["layers"] = json!([{"id": collection.as_str(), "dataType": "vector", "geometryDimension": 2}]);
     let links = [
         base.link("self", "application/json", &path, "This tile set"),

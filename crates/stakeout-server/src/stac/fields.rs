@@ -54,7 +54,7 @@ impl Fields {
         let wrong = || {
             let wanted =
                 r#"an object with include and exclude, lists of paths such as "properties.datetime""#;
-            ApiError::parameter("fields", &given.to_string(), wanted)
+            ApiError::value("fields", given, wanted)
         };
         let members = given.as_object().ok_or_else(wrong)?;
         if members.keys().any(|name| name != "include" && name != "exclude") {

@@ -7,7 +7,7 @@ use geo::{BoundingRect, Polygon, Rect};
 use record::{Scene, SceneDescription, Site};
 use serde_json::{Value, json};
 
-use crate::{links::Base, scene_properties};
+use crate::{links::Base, routes::INTERFACE_PAGE, scene_properties};
 
 const VERSION: &str = "1.1.0";
 const COG: &str = "image/tiff; application=geotiff; profile=cloud-optimized";
@@ -211,7 +211,7 @@ pub(crate) fn landing(sites: &[Site], base: &Base) -> Value {
             "/openapi.json",
             "This interface",
         ),
-        base.link("service-doc", "text/html", "/ogc?f=html", "This service, for reading"),
+        base.link("service-doc", "text/html", INTERFACE_PAGE, "This interface, for reading"),
     ];
     links.extend(sites.iter().map(|site| {
         base.link("child", "application/json", &format!("/stac/collections/{}", site.id), &site.name)

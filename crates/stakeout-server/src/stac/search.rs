@@ -198,7 +198,7 @@ fn sort_key(property: &str, descending: bool, given: &str) -> Result<SortKey, Ap
 fn body_order(given: &Value) -> Result<Vec<SortKey>, ApiError> {
     let wrong = || {
         let wanted = r#"a list of {"field": "...", "direction": "asc" or "desc"}"#;
-        ApiError::parameter("sortby", &given.to_string(), wanted)
+        ApiError::value("sortby", given, wanted)
     };
     let keys = given.as_array().ok_or_else(wrong)?;
     keys.iter()
@@ -217,7 +217,7 @@ fn text<'m>(members: &'m Map<String, Value>, name: &str) -> Result<Option<&'m st
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(ApiError::parameter(name, &other.to_string(), "a text")),
+        Some(other) => Err(ApiError::value(name, other, "a text")),
     }
 }
 
@@ -226,20 +226,20 @@ fn list(members: &Map<String, Value>, name: &str) -> Result<Vec<String>, ApiErro
     let given_names: Option<Vec<String>> = given
         .as_array()
         .and_then(|given| given.iter().map(|name| name.as_str().map(str::to_owned)).collect());
-    names(name, given_names.ok_or_else(|| ApiError::parameter(name, &given.to_string(), "a list of texts"))?)
+    names(name, given_names.ok_or_else(|| ApiError::value(name, given, "a list of texts"))?)
 }
 
 fn body_boxes(given: &Value) -> Result<Vec<[f64; 4]>, ApiError> {
     let numbers: Option<Vec<f64>> =
         given.as_array().and_then(|numbers| numbers.iter().map(Value::as_f64).collect());
     let wanted = "a list of four numbers, west, south, east, north in degrees, or six with heights";
-    boxes_of(&numbers.ok_or_else(|| ApiError::parameter("bbox", &given.to_string(), wanted))?)
+    boxes_of(&numbers.ok_or_else(|| ApiError::value("bbox", given, wanted))?)
 }
 
 fn body_limit(given: &Value) -> Result<u64, ApiError> {
     given.as_u64().filter(|limit| (1..=LIMIT_GIVEN_MAX).contains(limit)).ok_or_else(|| {
         let wanted = format!("a whole number from 1 to {LIMIT_GIVEN_MAX}");
-        ApiError::parameter("limit", &given.to_string(), &wanted)
+        ApiError::value("limit", given, &wanted)
     })
 }
 
@@ -252,7 +252,7 @@ fn body_filter(members: &Map<String, Value>) -> Result<Option<Filter>, ApiError>
         (Some(filter @ Value::Object(_)), None | Some("cql2-json")) => Filter::from_json(&filter.to_string()),
         (Some(other), Some("cql2-text" | "cql2-json") | None) => {
             let wanted = "an expression in the language that filter-lang names";
-            return Err(ApiError::parameter("filter", &other.to_string(), wanted));
+            return Err(ApiError::value("filter", other, wanted));
         }
         (_, Some(other)) => return Err(ApiError::parameter("filter-lang", other, "cql2-text or cql2-json")),
     };

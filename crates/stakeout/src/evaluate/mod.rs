@@ -23,7 +23,7 @@ use stakeout_server::detection;
 use crate::{
     arguments::{Counted, Evaluate},
     count::counted,
-    output::{self, Outputs},
+    output::{self, Outputs, say},
 };
 
 /// Places shown on the page.
@@ -258,28 +258,33 @@ fn worst(evaluated: &mut [Evaluated]) -> &[Evaluated] {
 
 fn tell(figures: &Figures) {
     let of = |name: &str, quality: &imagery_diff::evaluate::Quality| {
-        eprintln!(
+        say(format_args!(
             "{name:22} precision {}  recall {}  F1 {}",
             share(quality.precision.value),
             share(quality.recall.value),
             with_interval(&quality.f1)
-        );
+        ));
     };
-    eprintln!("{}, {:.3} km2", counted(figures.places as u64, "place"), figures.area_km2);
+    say(format_args!("{}, {:.3} km2", counted(figures.places as u64, "place"), figures.area_km2));
     if figures.set_aside > 0 {
-        eprintln!(
+        say(format_args!(
             "cut to under {CUT_M2_MIN:.0} m2 by the edge and set aside: {}",
             counted(figures.set_aside, "true structure")
-        );
+        ));
     }
     of("pixels", &figures.pixel);
     of("structures, IoU 0.25", &figures.object_25);
     of("structures, IoU 0.5", &figures.object_50);
-    eprintln!("false alarms a km2     {:.1}", figures.false_alarms_km2.value.unwrap_or_default());
-    eprintln!("calibration error      {:.3}", figures.calibration_error);
+    say(format_args!("false alarms a km2     {:.1}", figures.false_alarms_km2.value.unwrap_or_default()));
+    say(format_args!("calibration error      {:.3}", figures.calibration_error));
     for class in &figures.by_size {
         let to = class.to_m2.map_or_else(|| "and more".to_owned(), |to| format!("to {to:.0}"));
-        eprintln!("recall, {:>5.0} {to:9} m2 {} of {}", class.from_m2, share(class.recall), class.structures);
+        say(format_args!(
+            "recall, {:>5.0} {to:9} m2 {} of {}",
+            class.from_m2,
+            share(class.recall),
+            class.structures
+        ));
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stakeout_server::detection;
 
 use super::detect_options;
-use crate::arguments::Evaluate;
+use crate::{arguments::Evaluate, output::say};
 
 /// Share of a new structure that a removed one must cover in the swapped pair.
 const SAME_PLACE_SHARE: f64 = 0.5;
@@ -105,12 +105,12 @@ impl Stressed {
 
     pub(super) fn tell(&self) {
         for (name, found, found_km2) in self.cases() {
-            eprintln!("unchanged, {name:22} {found:4} found, {found_km2:.2} a km2");
+            say(format_args!("unchanged, {name:22} {found:4} found, {found_km2:.2} a km2"));
         }
         if self.area_km2 == 0.0 {
-            eprintln!("no after image has 8 bits, so that no unchanged pair was made");
+            say("no after image has 8 bits, so that no unchanged pair was made");
         }
-        eprintln!("{}", self.direction());
+        say(self.direction());
     }
 }
 

@@ -1,6 +1,6 @@
 // New scenes of the open site: files chosen or dropped, what is known of each, and where it lies if it does not say.
 
-import { Problem, type SceneItem, addUploadedScene } from "../api";
+import { Problem, type SceneItem, addUploadedScene, isForLater } from "../api";
 import { element, make } from "../dom";
 import type { Stage } from "../map/stage";
 import { field, formDialog } from "../shell/dialogs";
@@ -9,7 +9,7 @@ import { attempt, faultWords, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { type Peek, dateInName, fileWords, peek, timeFor } from "./peek";
 import { placeStored } from "./stored";
-import { upload } from "./upload";
+import { discard, upload } from "./upload";
 
 const ENDINGS = ".tif,.tiff,.jp2,.png,.jpg,.jpeg";
 const NOTHING: Peek = { hasPlace: null, size: null, picture: null };
@@ -107,7 +107,10 @@ export function mountAddScene(workspace: Workspace, stage: Stage): () => void {
     // without a value the bar shows that something goes on
     bar.removeAttribute("value");
     words.textContent = "the server checks and prepares it";
-    const scene = await addUploadedScene(site, address, properties);
+    const scene = await addUploadedScene(site, address, properties).catch(async (error) => {
+      if (error instanceof Problem && !isForLater(error.status)) await discard(address);
+      throw error;
+    });
     // another site may have been opened meanwhile, or another comparison, in which the person works by now
     if (workspace.state.site === site) await workspace.refresh();
     tell(scene.geometry ? `scene ${chosen.name} added` : `scene ${chosen.name} added; it does not say where it lies: place it on the map`);

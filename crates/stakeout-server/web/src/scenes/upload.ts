@@ -43,6 +43,11 @@ export function upload(file: File, progress: (share: number) => void, aborted: A
   });
 }
 
+/** Throws away what was sent and refused: it would count among what the person has open until its time is over. */
+export async function discard(address: string): Promise<void> {
+  await Upload.terminate(address, { headers: whose(), retryDelays: null }).catch(() => {});
+}
+
 /** Why an upload failed, as the server says it. */
 function uploadFault(error: Error | DetailedError): Problem {
   if (!(error instanceof DetailedError)) return new Problem(0, `the upload failed: ${error.message}`);
