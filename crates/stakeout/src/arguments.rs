@@ -22,7 +22,7 @@ Exit codes: 0 when it worked (finding nothing is working), 2 for bad arguments, 
 What was asked for goes to standard output or into the named file, all else to standard error.";
 
 const LOG: &str = "\
-The log goes to standard error: warnings and errors, with --quiet errors only. RUST_LOG in the environment says otherwise,
+The log goes to standard error: warnings and errors, with --quiet errors only. RUST_LOG in the environment adds to that,
 such as RUST_LOG=tower_http=debug for every request.";
 
 /// Watches sites from above: finds structures that appeared between two images, and keeps what analysts
