@@ -15,17 +15,17 @@ from train.card import card
 from train.export import export
 from train.fit import CHECKPOINT, FitOptions, averaged_network, checkpointed, fit
 from train.network import NETWORKS, ChangeNet
+from train.real_pairs import VARIETIES
 from train.recover import blended
 from train.teach import Look
 
-REAL_SHARE = {"open": 0.0, "research": 0.6}
-"""Share of real pairs under academic terms among the samples of each model."""
+MODELS = ("open", "research")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train", description=__doc__)
     parser.add_argument("task", choices=("prepare", "fit", "evaluate", "export", "all", "draw", "blend"))
-    parser.add_argument("--model", choices=tuple(REAL_SHARE), default="open")
+    parser.add_argument("--model", choices=MODELS, default="open")
     parser.add_argument("--data", type=Path, help="folder with train/ and eval/")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded places and real pairs")
     parser.add_argument(
@@ -54,7 +54,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=1, help="processes that share each step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compiled", action="store_true", help="twice as fast; needs a C++ compiler")
-    parser.add_argument("--as-they-are", action="store_true", help="of research: real pairs alone, and as they are")
+    parser.add_argument(
+        "--pairs",
+        choices=tuple(VARIETIES),
+        default="varied",
+        help="of research: how real pairs, which are under academic terms, are shown; as-they-are shows them alone",
+    )
     parser.add_argument("--with", dest="second", type=Path, help="ONNX file that blend mixes with that of --start-from")
     parser.add_argument("--share", type=float, default=0.5, help="how much of it")
     parser.add_argument("--count", type=int, default=400, help="pairs that draw writes")
@@ -63,8 +68,8 @@ def arguments() -> argparse.Namespace:
 
 
 def fit_options(given: argparse.Namespace, run: Path) -> FitOptions:
-    real_share = 1.0 if given.as_they_are else REAL_SHARE[given.model]
-    own = {"run": run, "rank": 0, "real_share": real_share}
+    real_share, variety = VARIETIES[given.pairs]
+    own = {"run": run, "rank": 0, "real_share": real_share if given.model == "research" else 0.0, "variety": variety}
     shared = [field.name for field in fields(FitOptions) if field.name not in own]
     return FitOptions(**own, **{name: getattr(given, name) for name in shared})
 
@@ -89,8 +94,8 @@ def mixed(given: argparse.Namespace) -> tuple[ChangeNet, dict[str, object]]:
 
 def main() -> None:
     given = arguments()
-    if given.as_they_are and given.model != "research":
-        raise SystemExit(f"--as-they-are shows real pairs alone, which --model {given.model} may not see")
+    if given.pairs != "varied" and given.model != "research":
+        raise SystemExit(f"--pairs {given.pairs} is of real pairs, which --model {given.model} may not see")
     run = given.run or given.cache / f"run-{given.model}"
     if given.task in ("prepare", "all"):
         places.prepare(given.data, given.cache, given.seed)

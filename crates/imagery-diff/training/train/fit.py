@@ -28,7 +28,7 @@ from train.losses import loss
 from train.muon import Muon
 from train.network import NETWORKS, ChangeNet
 from train.places import load
-from train.real_pairs import AS_THEY_ARE, VARIED, RealPairs, sample_from_pairs
+from train.real_pairs import RealPairs, Variety, sample_from_pairs
 from train.recover import as_told, recovered
 from train.rendered import RenderedPairs, sample_from_rendered
 from train.samples import Ground, Sample, sample_from_places
@@ -67,7 +67,7 @@ TEACHER_SHARE = 0.6
 class FitOptions:
     """One training run; `steps` fixes the learning-rate curve, `real_share` is the share of real labelled pairs.
 
-    Those are shown as they are where `as_they_are` says so. `batch` and `workers` are those of each rank,
+    `variety` says what is done to those. `batch` and `workers` are those of each rank,
     `rank` the number of this one. `tower` are ImageNet's weights, `teacher` the networks whose maps are learned beside
     the labels.
     """
@@ -82,7 +82,7 @@ class FitOptions:
     workers: int
     threads: int
     real_share: float
-    as_they_are: bool
+    variety: Variety
     start_from: Path | None
     tower: Path | None
     teacher: list[Look]
@@ -118,7 +118,7 @@ class Batches(IterableDataset):
         self, rng: np.random.Generator, ground: Ground, pairs: RealPairs | None, rendered: RenderedPairs | None
     ) -> Sample:
         if pairs is not None and rng.random() < self.options.real_share:
-            return sample_from_pairs(rng, pairs, ground, AS_THEY_ARE if self.options.as_they_are else VARIED)
+            return sample_from_pairs(rng, pairs, ground, self.options.variety)
         if rendered is not None and rng.random() < RENDERED_SHARE:
             return sample_from_rendered(rng, rendered)
         return sample_from_places(rng, ground)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -52,7 +52,11 @@ class Variety:
 
 STRENGTHS = (jitter.NONE, jitter.MILD, jitter.STRONG)
 VARIED = Variety(exact=0.6, registered=0.9, changed=0.9, loose=0.1, alike=0.4, strengths=(0.6, 0.3, 0.1))
+CLOSER = replace(VARIED, exact=0.75)
 AS_THEY_ARE = Variety(exact=1.0, registered=1.0, changed=1.0, loose=0.0, alike=0.0, strengths=(1.0, 0.0, 0.0))
+
+VARIETIES = {"varied": (0.6, VARIED), "closer": (0.7, CLOSER), "as-they-are": (1.0, AS_THEY_ARE)}
+"""How real pairs are shown, and their share among the samples of a run."""
 
 
 @dataclass(frozen=True)
