@@ -51,13 +51,13 @@ pub async fn serve(app: App, listener: TcpListener, stopped: impl Future<Output 
         () = stopped => {}
     }
     drop(listener);
-    // nobody listens where no stream is open
-    let _ = stopping.send(true);
+    stopping.send_replace(true);
     if tokio::time::timeout(STOP_TIME_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("requests were cut off by the stop: they took more than {STOP_TIME_MAX:?}");
     }
 }
 
+/// Takes connections for ever and answers each in a task of its own.
 async fn take(app: App, listener: &TcpListener, open: &GracefulShutdown) -> Infallible {
     let free = Arc::new(Semaphore::new(app.config.connections_max));
     let shares = Shares::halves_of(app.config.connections_max as u64);
