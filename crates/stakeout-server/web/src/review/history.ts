@@ -18,7 +18,12 @@ interface Version {
   readonly kind: string;
   readonly change: { readonly feature: Feature<{ title: string | null; structure_type: string | null; revision: number; status: string; area_m2: number }> };
 }
-interface Versions { readonly versions: readonly Version[]; readonly etag: string }
+interface Versions {
+  readonly versions: readonly Version[];
+  /** How many before them are too long to be told. */
+  readonly left_out: number;
+  readonly etag: string;
+}
 interface Reviews { readonly reviews: readonly Recorded[]; readonly hidden: string | null }
 
 export interface HistoryHooks {
@@ -111,7 +116,8 @@ export class History {
     ].sort((a, b) => b.time.localeCompare(a.time));
     const held = hidden ? [make("li", {}, `${hidden} has looked at it; what they said shows when you have given your verdict`)] : [];
     const none = rows.length + held.length === 0 ? [make("li", {}, "nothing was said of it yet")] : [];
-    this.revisions.replaceChildren(...held, ...rows.map(({ row }) => row), ...none);
+    const older = versions?.left_out ? [make("li", {}, `${versions.left_out} older revisions are in the record and too long to be listed with these`)] : [];
+    this.revisions.replaceChildren(...held, ...rows.map(({ row }) => row), ...older, ...none);
   }
 
   private versionRow(version: Version, isNow: boolean, { etag }: Versions, current: Candidate): HTMLElement {
