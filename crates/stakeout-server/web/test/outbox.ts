@@ -213,6 +213,33 @@ test("what is sent waits for its turn among the tabs, and takes what lies there 
 
 test("what was recorded in another tab is what the same person's next word is based on, and nobody else's", async () => {
   const box = outbox([], [entry("a", { candidate: "c" }), entry("b", { candidate: "c", actor: "bob" }), entry("d"), entry("e", { candidate: "c", conflict: { by: "bob", at: "14:03" } })]);
-  box.made.recorded({ actor: "ann", candidate: "c" }, '"2"');
+  box.made.recordedElsewhere({ actor: "ann", candidate: "c" }, '"2"');
+  await box.made.idle();
+  box.made.stop();
   assert.deepEqual(box.shelf.read().map(({ key, etag }) => [key, etag]), [["a", '"2"'], ["b", '"1"'], ["d", '"1"'], ["e", '"1"']]);
+});
+
+test("a verdict that was sent before another tab told of the person's own is sent again, whichever came first", async () => {
+  const second: Fate<string> = { type: "conflict", by: "ann", at: "14:03" };
+  const told = outbox([second, fine]);
+  let answer: (fate: Fate<string>) => void = () => {};
+  const late = outbox([new Promise((resolve) => (answer = resolve)), fine]);
+  for (const box of [told, late]) box.made.put(entry("a", { candidate: "c" }));
+  await told.made.idle();
+  assert.equal(told.made.entries()[0]?.conflict?.by, "ann", "nothing says that it was in another tab");
+  told.made.recordedElsewhere({ actor: "ann", candidate: "c" }, '"2"');
+  late.made.recordedElsewhere({ actor: "ann", candidate: "c" }, '"2"');
+  answer(second);
+  for (const box of [told, late]) {
+    await box.made.idle();
+    assert.deepEqual([box.recorded, box.kept(), box.asked.map(({ etag }) => etag)], [["a"], [], ['"1"', '"2"']]);
+  }
+});
+
+test("a verdict that came second to somebody else is held, whatever was recorded in another tab", async () => {
+  const box = outbox([{ type: "conflict", by: "bob", at: "14:03" }]);
+  box.made.recordedElsewhere({ actor: "ann", candidate: "c" }, '"2"');
+  box.made.put(entry("a", { candidate: "c" }));
+  await box.made.idle();
+  assert.equal(box.made.entries()[0]?.conflict?.by, "bob");
 });

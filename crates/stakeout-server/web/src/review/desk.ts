@@ -388,7 +388,7 @@ export class ReviewDesk {
     if (entry.actor !== this.actor) return;
     if ("why" in answered) return this.refused(entry, answered.why);
     const { outcome } = answered;
-    this.outbox.recorded({ actor: entry.actor, candidate: outcome.review.candidate }, outcome.candidate.etag);
+    this.outbox.recordedElsewhere({ actor: entry.actor, candidate: outcome.review.candidate }, outcome.candidate.etag);
     this.recorded(entry, outcome);
   }
 

@@ -75,6 +75,8 @@ export class Outbox<Outcome> {
   private again = false;
   /** What the server was asked for and has not answered. */
   private asking: Entry | null = null;
+  /** What candidates are by what other tabs have recorded, by person and candidate. */
+  private readonly elsewhere = new Map<string, string>();
   /** What was asked for and not answered where the browser had no room to note that, by key. */
   private readonly unnoted = new Set<string>();
   /** The kind of the server's refusal, where the person is not signed in as who they were; null where there is none. */
@@ -157,9 +159,15 @@ export class Outbox<Outcome> {
     return this.running;
   }
 
-  /** What the person has said of a candidate is recorded, in whichever tab: what waits here and they say next is based on that. */
-  recorded({ actor, candidate }: Pick<Entry, "actor" | "candidate">, etag: string): void {
-    if (this.shelf.read().some((each) => isNext(each, actor, candidate))) this.shelf.write(this.rebased(actor, candidate, etag));
+  /**
+   * Another tab has recorded what a person said of a candidate: what waits here and they say next is based on that. It may have
+   * been sent before this was heard, and held for being second to the person themselves.
+   */
+  recordedElsewhere({ actor, candidate }: Pick<Entry, "actor" | "candidate">, etag: string): void {
+    this.elsewhere.set(`${actor} ${candidate}`, etag);
+    if (!this.shelf.read().some((each) => isNext(each, actor, candidate))) return;
+    this.shelf.write(this.rebased(actor, candidate, etag));
+    void this.send();
   }
 
   private async run(): Promise<void> {
@@ -205,6 +213,9 @@ export class Outbox<Outcome> {
     if (entry.takenBack) return this.remove(entry.key);
     if (answer.type === "conflict") {
       const { by, at } = answer;
+      const etag = by === entry.actor ? this.elsewhere.get(`${entry.actor} ${entry.candidate}`) : undefined;
+      // it was sent before this tab heard what the person had said in another
+      if (etag !== undefined && etag !== asked.etag) return this.change(entry.key, ({ tried: _, ...rest }) => ({ ...rest, etag }));
       this.change(entry.key, ({ tried: _, ...rest }) => ({ ...rest, conflict: { by, at } }));
       return this.told.changed();
     }
@@ -225,8 +236,12 @@ export class Outbox<Outcome> {
     if (!entry.takenBack) this.told.recorded(entry, outcome);
   }
 
+  /** The entries, with what a person says of a candidate next based on this state of it. */
   private rebased(actor: string, candidate: string, etag: string): Entry[] {
-    return this.shelf.read().map((each) => (isNext(each, actor, candidate) ? { ...each, etag } : each));
+    return this.shelf.read().map(({ conflict, ...each }) => {
+      const entry = conflict ? { ...each, conflict } : each;
+      return isNext(entry, actor, candidate) ? { ...each, etag } : entry;
+    });
   }
 
   private tryLater(): void {
@@ -247,7 +262,7 @@ export class Outbox<Outcome> {
   }
 }
 
-/** Whether an entry is what a person said of a candidate next: it is not based on what anybody else said. */
-function isNext(entry: Entry, actor: string, candidate: string): boolean {
-  return entry.kind === "review" && entry.candidate === candidate && entry.actor === actor && !entry.conflict;
+/** Whether an entry is what a person said of a candidate next: it is not based on what anybody else said, nor second to it. */
+function isNext({ kind, conflict, ...entry }: Entry, actor: string, candidate: string): boolean {
+  return kind === "review" && entry.candidate === candidate && entry.actor === actor && (conflict?.by ?? actor) === actor;
 }

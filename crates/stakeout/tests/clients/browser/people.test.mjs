@@ -377,7 +377,7 @@ test("what a person says in one tab shows in their other one, and the next word 
   await ann.locator(`#queue [data-candidate="${id}"][data-state="rejected"]`).waitFor();
   for (const page of [ann, other]) {
     await settled(page);
-    assert.equal(await page.locator(".conflict").count(), 0);
+    assert.deepEqual(await page.locator(`[data-conflict="${id}"]`).allInnerTexts(), []);
   }
   const { reviews } = await json("ann", `/api/candidates/${id}/reviews`);
   assert.deepEqual(reviews.filter((review) => review.actor === "ann").map((review) => review.verdict), ["unsure", "reject"]);
