@@ -213,10 +213,12 @@ test("what is sent waits for its turn among the tabs, and takes what lies there 
 
 test("what was recorded in another tab is what the same person's next word is based on, and nobody else's", async () => {
   const box = outbox([], [entry("a", { candidate: "c" }), entry("b", { candidate: "c", actor: "bob" }), entry("d"), entry("e", { candidate: "c", conflict: { by: "bob", at: "14:03" } })]);
+  const before = box.shelf.read();
   box.made.recordedElsewhere({ actor: "ann", candidate: "c" }, '"2"');
   await box.made.idle();
   box.made.stop();
   assert.deepEqual(box.shelf.read().map(({ key, etag }) => [key, etag]), [["a", '"2"'], ["b", '"1"'], ["d", '"1"'], ["e", '"1"']]);
+  for (const at of [1, 2, 3]) assert.equal(box.shelf.read()[at], before[at], "what stays is not written anew");
 });
 
 test("a verdict that was sent before another tab told of the person's own is sent again, whichever came first", async () => {

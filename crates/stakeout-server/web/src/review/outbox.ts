@@ -137,7 +137,7 @@ export class Outbox<Outcome> {
 
   /** Sends an entry again that somebody else was before. */
   insist(key: string, etag: string): void {
-    this.change(key, ({ conflict: _, ...entry }) => ({ ...entry, etag }));
+    this.change(key, (entry) => based(entry, etag));
     this.told.changed();
     void this.send();
   }
@@ -238,10 +238,8 @@ export class Outbox<Outcome> {
 
   /** The entries, with what a person says of a candidate next based on this state of it. */
   private rebased(actor: string, candidate: string, etag: string): Entry[] {
-    return this.shelf.read().map(({ conflict, ...each }) => {
-      const entry = conflict ? { ...each, conflict } : each;
-      return isNext(entry, actor, candidate) ? { ...each, etag } : entry;
-    });
+    // the others stay the same objects: the shelf writes only what is another
+    return this.shelf.read().map((each) => (isNext(each, actor, candidate) ? based(each, etag) : each));
   }
 
   private tryLater(): void {
@@ -260,6 +258,11 @@ export class Outbox<Outcome> {
     this.shelf.write(this.shelf.read().filter((entry) => entry.key !== key));
     this.told.changed();
   }
+}
+
+/** An entry based on another state of its candidate: it is second to nobody any more. */
+function based({ conflict: _, ...entry }: Entry, etag: string): Entry {
+  return { ...entry, etag };
 }
 
 /** Whether an entry is what a person said of a candidate next: it is not based on what anybody else said, nor second to it. */
