@@ -34,11 +34,8 @@ pub(crate) fn run(arguments: &Export, quiet: bool) -> anyhow::Result<()> {
             (folder_of(place), place.file_name().context("a file that can be written has a name")?.to_owned())
         }
     };
-    let is_geopackage = arguments.format == ExportFormat::Table(VectorFormat::GeoPackage);
-    if let Output::File(place) = &out
-        && is_geopackage
-    {
-        must_not_be_open(place)?;
+    if let Output::File(place) = &out {
+        must_be_replaceable(place, arguments.format)?;
     }
     let made = tempfile::Builder::new().prefix(MADE_PREFIX).tempdir_in(&folder)?;
     let _watch = remove_when_stopped(made.path())?;
@@ -49,10 +46,10 @@ pub(crate) fn run(arguments: &Export, quiet: bool) -> anyhow::Result<()> {
     match out {
         Output::StandardOutput => print(&std::fs::read_to_string(file)?)?,
         Output::File(place) => {
-            match arguments.format {
-                ExportFormat::Table(VectorFormat::GeoPackage) => must_not_be_open(&place)?,
-                ExportFormat::Table(VectorFormat::Shapefile) => remove_side_files(&place)?,
-                _ => {}
+            // it may have been opened meanwhile
+            must_be_replaceable(&place, arguments.format)?;
+            if arguments.format == ExportFormat::Table(VectorFormat::Shapefile) {
+                remove_side_files(&place)?;
             }
             move_all(made.path(), &folder)?;
         }
@@ -66,7 +63,10 @@ pub(crate) fn run(arguments: &Export, quiet: bool) -> anyhow::Result<()> {
 
 /// Refuses to replace a GeoPackage that another program has open, or was at when it ended: what waits in the log beside it
 /// would be laid over the new one (SQLite, How To Corrupt An SQLite Database File, 2.4).
-fn must_not_be_open(place: &Path) -> anyhow::Result<()> {
+fn must_be_replaceable(place: &Path, format: ExportFormat) -> anyhow::Result<()> {
+    if format != ExportFormat::Table(VectorFormat::GeoPackage) {
+        return Ok(());
+    }
     for log in LOGS {
         let mut beside = place.as_os_str().to_owned();
         beside.push(log);

@@ -40,21 +40,21 @@ pub(crate) async fn export(
     let file_name = format!("{site}-{}.{}", collection.as_str(), format.extension());
     let place = app.export_place()?;
     let turn = app.export_turn().await;
-    let (tag, mut file) = app
+    let (tag, file, bytes) = app
         .blocking(move |app| {
             let _turn = turn;
             let folder = app.incoming()?;
             let path = folder.path().join("export").with_extension(format.extension());
             export::export(&app.store, actor.reader(), &SiteId(site), collection, format, &path)?;
             // the folder goes, and the file stays until it is sent
-            let mut file = File::open(path).map_err(|error| ApiError::internal(&error))?;
-            let tag = Sha256Hex::of_reader(&mut file).map_err(|error| ApiError::internal(&error))?;
-            Ok((tag, file))
+            let failed = |error: std::io::Error| ApiError::internal(&error);
+            let mut file = File::open(path).map_err(failed)?;
+            let tag = Sha256Hex::of_reader(&mut file).map_err(failed)?;
+            let bytes = file.stream_position().map_err(failed)?;
+            file.rewind().map_err(failed)?;
+            Ok((tag, file, bytes))
         })
         .await?;
-    let failed = |error: std::io::Error| ApiError::internal(&error);
-    file.rewind().map_err(failed)?;
-    let bytes = file.metadata().map_err(failed)?.len();
     let body = Body::from_stream(pieces(tokio::fs::File::from_std(file).take(bytes), place));
     let mut response = etag::answer_tagged(&headers, media_type, tag.as_str(), body);
     if response.status() == StatusCode::OK {
