@@ -22,7 +22,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{BUSY_TIMEOUT, lock};
+use super::lock;
 use crate::error::RecordError;
 
 /// The transaction that a change runs in: a savepoint in that of its batch.
@@ -133,7 +133,11 @@ impl Writer {
         open.commit(Lost::Otherwise("the store was being closed".to_owned()));
         let is_busy: bool =
             open.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if is_busy { Err(RecordError::TooSlow { limit_s: BUSY_TIMEOUT.as_secs() }) } else { Ok(()) }
+        if !is_busy {
+            return Ok(());
+        }
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        Err(RecordError::Database(rusqlite::Error::SqliteFailure(busy, None)))
     }
 }
 
