@@ -2,27 +2,26 @@
 //!
 //! ```text
 //! database is sound -> chain of events holds -> what they left of each thing -> is it what the tables hold, all of it and
-//! nothing else
+//! nothing else -> do columns and counts repeat it
 //! ```
 //!
 //! Not looked at: jobs, the keys under which reviews were sent (`answered`), the structure types before their first change,
-//! the secrets' hashes of tokens, what triggers count of features, and of the columns beside features and documents those of
-//! places, times and who alone has spoken, `revision`, `sha256`, `event`, and `original` and `working` of scenes.
+//! and the secrets' hashes of tokens.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     str::FromStr,
 };
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     blobs::{Blobs, Sha256Hex},
     error::RecordError,
     events::{self, Event},
-    store,
+    store::{self, Collection, columns},
 };
 
 /// What was looked at.
@@ -143,6 +142,12 @@ pub enum VerifyError {
         /// The event that wrote it last.
         seq: u64,
     },
+    /// A table of counts, extents or places that does not hold what the features give.
+    #[error("the table {table} does not hold what the features give")]
+    Miscounted {
+        /// Which.
+        table: &'static str,
+    },
     /// Stored state that no event made.
     #[error("{subject} is there but no event made it")]
     UnknownState {
@@ -204,8 +209,8 @@ impl From<rusqlite::Error> for VerifyError {
     }
 }
 
-/// Walks the event chain, compares every feature and document with the event that wrote it last, and
-/// hashes every blob anew. A server may run meanwhile. Keeps some 200 bytes for each feature and document.
+/// Walks the event chain, compares every feature and document with the event that wrote it last, and what the tables repeat
+/// of it with that, and hashes every blob anew. A server may run meanwhile. Keeps some 200 bytes for each feature and document.
 ///
 /// Changes nothing of the record; SQLite leaves an empty `-wal` and a `-shm` beside the database where none were. A folder
 /// that is write-protected is read as it is.
@@ -227,15 +232,13 @@ pub fn verify_telling(
     noted: Option<&Mark>,
     tell: &dyn Fn(u64, u64),
 ) -> Result<Verified, VerifyError> {
-    let (connection, blobs) = store::open_for_verification(folder)?;
+    let (schema, connection, blobs) = store::open_for_verification(folder)?;
     let snapshot = connection.unchecked_transaction().map_err(RecordError::from)?;
     must_be_sound(&snapshot)?;
     let (last, left) = walk_chain(&snapshot, noted)?;
-    Ok(Verified {
-        last,
-        states: compare_states(&snapshot, left.states)?,
-        blobs: rehash_blobs(&left.blobs, &blobs, tell)?,
-    })
+    let states = compare_states(&snapshot, &left.states)?;
+    compare_what_is_counted(&snapshot, schema, &left.states)?;
+    Ok(Verified { last, states, blobs: rehash_blobs(&left.blobs, &blobs, tell)? })
 }
 
 /// Asks SQLite whether the pages, tables and indexes of the database agree: an index that lacks rows would hide events.
@@ -303,6 +306,8 @@ struct Left {
     state: Sha256Hex,
     /// Whether it is withdrawn, deleted, undone or revoked.
     gone: bool,
+    /// How often it was left: its revision, if it counts them.
+    times: u64,
 }
 
 /// What the events left.
@@ -316,7 +321,7 @@ struct AllLeft {
 
 impl AllLeft {
     fn take(&mut self, event: &Event) {
-        let change = json(&event.change);
+        let change = parsed(&event.change);
         let subject = event.subject.clone();
         match subject.split_once('/').map_or("", |(thing, _)| thing) {
             "job" => {}
@@ -345,7 +350,8 @@ impl AllLeft {
     }
 
     fn leave(&mut self, event: &Event, subject: String, state: &Value, gone: bool) {
-        self.states.insert(subject, Left { seq: event.seq, state: told(state.clone()), gone });
+        let times = self.states.get(&subject).map_or(0, |left| left.times) + 1;
+        self.states.insert(subject, Left { seq: event.seq, state: told(state), gone, times });
     }
 }
 
@@ -354,19 +360,18 @@ fn subject_of(thing: &str, state: &Value) -> String {
 }
 
 /// Every table of things that events tell of: subject, state as JSON, whether it is gone, and columns that repeat what
-/// the state says, by its place there.
+/// the state says.
 const TABLES: [&str; 6] = [
     "SELECT CASE collection WHEN 'sites' THEN 'site/' WHEN 'candidates' THEN 'candidate/' ELSE 'annotation/' END || id,
             feature, hidden,
-            CASE collection
-                WHEN 'sites' THEN json_object('/id', site)
-                WHEN 'candidates' THEN json_object('/properties/site', site, '/properties/comparison', comparison,
-                                                   '/properties/state', state)
-                ELSE json_object('/properties/site', site, '/properties/candidate', candidate,
-                                 '/properties/status', state) END FROM item",
-    "SELECT 'scene/' || id, document, hidden, json_object('/site', site) FROM scene",
-    "SELECT 'comparison/' || id, document, 0, json_object('/site', site) FROM comparison",
-    "SELECT 'review/' || id, document, undone, json_object('/candidate', candidate) FROM review",
+            json_object('site', site, 'comparison', comparison, 'candidate', candidate, 'state', state,
+                        'revision', revision, 'start_ms', start_ms, 'end_ms', end_ms,
+                        'bounds', json_array(minx, miny, maxx, maxy), 'sha256', sha256, 'event', event) FROM item",
+    "SELECT 'scene/' || id, document, hidden,
+            json_object('site', site, 'datetime', datetime, 'original', original, 'working', working, 'revision', revision,
+                        'bounds', json_array(minx, miny, maxx, maxy), 'sha256', sha256, 'event', event) FROM scene",
+    "SELECT 'comparison/' || id, document, 0, json_object('site', site, 'sha256', sha256, 'event', event) FROM comparison",
+    "SELECT 'review/' || id, document, undone, json_object('candidate', candidate) FROM review",
     "SELECT 'token/' || id, json_object('id', id, 'name', name, 'role', role, 'created', created, 'revoked', NULL),
             revoked IS NOT NULL, '{}' FROM token",
     "SELECT subject, json_object('types', json((
@@ -375,45 +380,76 @@ const TABLES: [&str; 6] = [
      FROM event WHERE subject = 'taxonomy/structure-types' LIMIT 1",
 ];
 
-fn compare_states(connection: &Connection, mut left: HashMap<String, Left>) -> Result<u64, VerifyError> {
-    let mut states = 0;
+fn compare_states(connection: &Connection, left: &HashMap<String, Left>) -> Result<u64, VerifyError> {
+    let mut found = HashSet::new();
     for sql in TABLES {
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let subject: String = row.get(0)?;
             let unreadable = |source| VerifyError::UnreadableState { subject: subject.clone(), source };
-            let document = |column| row.get(column).map(|text: String| json(&text)).map_err(unreadable);
-            let (state, columns) = (document(1)?, document(3)?);
-            let is_repeated = repeats(&columns, &state);
-            let (state, gone) = (told(state), row.get(2).map_err(unreadable)?);
-            let Some(wanted) = left.remove(&subject) else {
+            let text: String = row.get(1).map_err(unreadable)?;
+            let columns = parsed(&row.get::<_, String>(3).map_err(unreadable)?);
+            let (state, gone) = (parsed(&text), row.get(2).map_err(unreadable)?);
+            let Some((subject, wanted)) = left.get_key_value(subject.as_str()) else {
                 return Err(VerifyError::UnknownState { subject });
             };
-            if (state, gone) != (wanted.state, wanted.gone) || !is_repeated {
-                return Err(VerifyError::ChangedState { subject, seq: wanted.seq });
+            let is_left = (told(&state), gone) == (wanted.state.clone(), wanted.gone);
+            if !is_left || !columns::agree(&columns, &columns_given(subject, &text, &state, wanted)?) {
+                return Err(VerifyError::ChangedState { subject: subject.clone(), seq: wanted.seq });
             }
-            states += 1;
+            found.insert(subject);
         }
     }
-    match left.into_iter().min_by_key(|(_, left)| left.seq) {
-        Some((subject, Left { seq, .. })) => Err(VerifyError::MissingState { subject, seq }),
-        None => Ok(states),
+    match left.iter().filter(|(subject, _)| !found.contains(subject)).min_by_key(|(_, left)| left.seq) {
+        Some((subject, Left { seq, .. })) => {
+            Err(VerifyError::MissingState { subject: subject.clone(), seq: *seq })
+        }
+        None => Ok(found.len() as u64),
     }
 }
 
-/// Whether columns hold what a document says at their places.
-fn repeats(columns: &Value, document: &Value) -> bool {
-    let mut columns = columns.as_object().into_iter().flatten();
-    columns.all(|(place, column)| document.pointer(place).unwrap_or(&Value::Null) == column)
+/// The columns that should stand beside a text.
+fn columns_given(subject: &str, text: &str, state: &Value, left: &Left) -> Result<Value, RecordError> {
+    let (thing, id) = subject.split_once('/').unwrap_or_default();
+    let collection = Collection::ALL.into_iter().find(|collection| collection.singular() == thing);
+    if let Some(collection) = collection {
+        return columns::of_item(collection, id, text, (left.times, left.seq));
+    }
+    Ok(match thing {
+        "scene" => columns::of_scene(id, text, (left.times, left.seq))?,
+        "comparison" => json!({
+            "site": state["site"], "sha256": Sha256Hex::of(text.as_bytes()), "event": left.seq
+        }),
+        "review" => json!({"candidate": state["candidate"]}),
+        _ => json!({}),
+    })
 }
 
-fn json(text: &str) -> Value {
+/// Asks who alone has spoken of each candidate, and whether all counts, extents and places hold what the features give.
+fn compare_what_is_counted(
+    connection: &Connection,
+    schema: u32,
+    left: &HashMap<String, Left>,
+) -> Result<(), VerifyError> {
+    if let Some((thing, id)) = columns::sole_reviewer_noted_otherwise(connection, schema)? {
+        let subject = format!("{thing}/{id}");
+        let seq = left.get(&subject).map_or(0, |left| left.seq);
+        return Err(VerifyError::ChangedState { subject, seq });
+    }
+    match columns::miscounted(connection, schema)? {
+        Some(table) => Err(VerifyError::Miscounted { table }),
+        None => Ok(()),
+    }
+}
+
+fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
 /// What a document says, in whatever order.
-fn told(mut document: Value) -> Sha256Hex {
+fn told(document: &Value) -> Sha256Hex {
+    let mut document = document.clone();
     document.sort_all_objects();
     Sha256Hex::of(document.to_string().as_bytes())
 }

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod annotations;
+pub(crate) mod columns;
 mod comparisons;
 mod condition;
 mod cql2_sql;
@@ -310,13 +311,13 @@ fn must_be_known(found: u32) -> Result<(), RecordError> {
 }
 
 /// Opens the database of a store for verification.
-pub(crate) fn open_for_verification(folder: &Path) -> Result<(Connection, Blobs), RecordError> {
+pub(crate) fn open_for_verification(folder: &Path) -> Result<(u32, Connection, Blobs), RecordError> {
     let (found, connection) = open_as_it_is(folder)?;
     must_be_known(found)?;
     if found < VERIFIABLE_SCHEMA_MIN {
         return Err(RecordError::OlderSchema { found, least: VERIFIABLE_SCHEMA_MIN, to: "be verified" });
     }
-    Ok((connection, Blobs::at(&folder.join(BLOB_FOLDER))))
+    Ok((found, connection, Blobs::at(&folder.join(BLOB_FOLDER))))
 }
 
 /// Opens the database of a store for reading only, with its schema. SQLite makes its `-wal` and `-shm` beside it where they

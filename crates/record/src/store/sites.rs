@@ -113,7 +113,7 @@ impl Store {
     }
 }
 
-fn written(site: &Site, hidden: bool) -> Written<'_> {
+pub(super) fn written(site: &Site, hidden: bool) -> Written<'_> {
     let created_ms = site.created.as_millisecond();
     Written {
         collection: Collection::Sites,

@@ -47,7 +47,7 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
     assert_eq!((report.events(), report.blobs, report.states), (7, 2, 10));
 
     type Expect = fn(&VerifyError) -> bool;
-    let cases: [(&str, Expect); 22] = [
+    let cases: [(&str, Expect); 34] = [
         ("UPDATE event SET actor = 'nobody' WHERE seq = 3", |error| {
             matches!(error, VerifyError::ChangedEvent { seq: 3, .. })
         }),
@@ -112,6 +112,45 @@ fn verification_finds_a_changed_event_a_missing_one_a_changed_state_and_a_change
         }),
         ("UPDATE review SET candidate = 'another'", |error| {
             matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        // where and when a thing is, its revision, its tag and its event
+        ("UPDATE item SET minx = minx + 1e-6 WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        }),
+        ("UPDATE item SET end_ms = end_ms - 1 WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 6, .. })
+        }),
+        ("UPDATE item SET revision = 3 WHERE collection = 'candidates' AND event = 5", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("UPDATE item SET sha256 = replace(sha256, 'a', 'b') WHERE collection = 'sites'", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 1, .. })
+        }),
+        ("UPDATE item SET event = 4 WHERE collection = 'candidates' AND event = 5", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 5, .. })
+        }),
+        ("UPDATE scene SET datetime = datetime + 1 WHERE event = 2", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 2, .. })
+        }),
+        ("UPDATE scene SET maxy = 0 WHERE event = 3", |error| {
+            matches!(error, VerifyError::ChangedState { seq: 3, .. })
+        }),
+        // who must not see a first verdict
+        ("UPDATE item SET sole_reviewer = NULL WHERE collection = 'annotations'", |error| {
+            matches!(error, VerifyError::ChangedState { subject, seq: 6 } if subject.starts_with("annotation/"))
+        }),
+        // counts and places
+        ("UPDATE item_count SET items = items + 1 WHERE collection = 'candidates'", |error| {
+            matches!(error, VerifyError::Miscounted { table: "item_count" })
+        }),
+        ("DELETE FROM item_pending", |error| {
+            matches!(error, VerifyError::Miscounted { table: "item_pending" })
+        }),
+        ("UPDATE item_box SET minx = minx - 1 WHERE n = 2", |error| {
+            matches!(error, VerifyError::Miscounted { table: "item_box" })
+        }),
+        ("UPDATE item_block SET maxx = maxx + 1 WHERE level = 2", |error| {
+            matches!(error, VerifyError::Miscounted { table: "item_block" })
         }),
         ("PRAGMA user_version = 1000", |error| {
             matches!(error, VerifyError::Record(RecordError::NewerSchema { found: 1000, .. }))
