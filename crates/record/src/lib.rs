@@ -46,7 +46,7 @@ pub use scene::{
 pub use site::Site;
 pub use store::{
     AwaitedLook, Collection, Cursor, DATABASE_FILE, Drawing, Extent, IfMatch, Item, NewComparison,
-    NewPlacement, Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, ScenePage,
+    NewPlacement, Page, PageStart, PageText, Query, Queue, QueueEntry, QueuedAnnotation, READERS, ScenePage,
     SceneQuery, SeenReviews, SiteSummary, SortKey, Standing, Store, Versions, make_folder,
 };
 pub use taxonomy::{StructureType, Taxonomy};

@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, path::PathBuf, sync::Arc};
 
 use raster_io::IngestWorker;
-use record::{Actor, RecordError, Store};
+use record::{Actor, READERS, RecordError, Store};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     outgoing::{self, Outgoing},
     preparation,
     rate::Rates,
+    shares::{Share, Shares},
     tile_cache::TileCache,
     uploads::Uploads,
 };
@@ -23,7 +24,9 @@ const NOTICES_KEPT: usize = 256;
 /// Exports made at once: each holds all features of a site.
 const EXPORTS_PARALLEL: usize = 2;
 /// Exports that are being sent, from a file on the disk of the data folder each.
-const EXPORTS_SENT_MAX: usize = 16;
+const EXPORTS_SENT_MAX: u64 = 16;
+/// Questions with a filter that are answered at once: each may read all features, and others are answered meanwhile.
+const FILTERS_PARALLEL: usize = READERS - 1;
 
 /// The running service: cheap to clone.
 #[derive(Clone)]
@@ -47,8 +50,9 @@ pub struct Inner {
     exports: Arc<Semaphore>,
     /// Large answers that are being sent.
     pub(crate) outgoing: Arc<Outgoing>,
-    /// Exports that are being sent.
-    exports_sent: Arc<Semaphore>,
+    /// Exports that are being made and sent, by whom.
+    exports_sent: Arc<Shares<String>>,
+    filters: Arc<Semaphore>,
     pub(crate) uploads: Uploads,
     pub(crate) rates: Rates,
     pub(crate) ingest_worker: IngestWorker,
@@ -92,7 +96,8 @@ impl App {
             blocking: Arc::new(Semaphore::new(config.blocking_max)),
             exports: Arc::new(Semaphore::new(EXPORTS_PARALLEL)),
             outgoing: outgoing::room(),
-            exports_sent: Arc::new(Semaphore::new(EXPORTS_SENT_MAX)),
+            exports_sent: Shares::halves_of(EXPORTS_SENT_MAX),
+            filters: Arc::new(Semaphore::new(FILTERS_PARALLEL)),
             rates: Rates::new(&config),
             uploads: Uploads::new(data, config.uploads.clone()),
             ingest_worker: IngestWorker::new(ingest_program.0, ingest_program.1, config.ingest.clone()),
@@ -174,14 +179,23 @@ impl App {
         turn(&self.exports).await
     }
 
-    /// A place among the exports that are being sent, which belongs into the body that is.
+    /// Waits until a question with a filter may be asked. The permit belongs into the work that asks it.
+    pub(crate) async fn filter_turn(&self) -> OwnedSemaphorePermit {
+        turn(&self.filters).await
+    }
+
+    /// A place among the exports that are being sent, which belongs into the body that is. Each has half of them at most.
     ///
     /// # Errors
     /// 503 where there is none.
-    pub(crate) fn export_place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        let place = Arc::clone(&self.exports_sent).try_acquire_owned();
-        place
-            .map_err(|_| ApiError::busy(format!("{EXPORTS_SENT_MAX} exports are being sent, as many as may")))
+    pub(crate) fn export_place(&self, actor: &Actor) -> Result<Share<String>, ApiError> {
+        let busy = || {
+            let own = EXPORTS_SENT_MAX / 2;
+            ApiError::busy(format!(
+                "{own} exports of yours, or {EXPORTS_SENT_MAX} of all, are being made or sent"
+            ))
+        };
+        self.exports_sent.take(actor.name.clone(), 1).ok_or_else(busy)
     }
 
     pub(crate) fn notify(&self, kind: &'static str, data: serde_json::Value) {

@@ -117,7 +117,16 @@ pub(crate) fn if_match_tag(
 ) -> Result<IfMatch, ApiError> {
     must_say(headers, id)?;
     if given(headers, header::IF_MATCH).any(|given| given == "*" || stands_for(given, tag)) {
-        return Ok(IfMatch::Revision(revision));
+        return match known(headers, tag) {
+            None => Ok(IfMatch::Revision(revision)),
+            Some(_) => Err(ApiError::new(
+                StatusCode::PRECONDITION_FAILED,
+                "not-another",
+                "The write was only to be done on another state",
+                format!("If-None-Match names the state of {id}, or any by *"),
+            )
+            .at("If-None-Match")),
+        };
     }
     let detail = format!("{id} was changed meanwhile; it is at revision {revision} now");
     Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "stale", "Somebody changed it in between", detail)
@@ -213,6 +222,16 @@ mod tests {
     #[test]
     fn a_list_of_very_many_tags_is_read() {
         assert!(are_tags("\"a\",".repeat(200_000).as_bytes().strip_suffix(b",").unwrap()));
+    }
+
+    #[test]
+    fn a_write_that_wants_another_state_than_there_is_is_not_done() {
+        for (condition, is_met) in [("*", false), ("\"abc\"", false), ("W/\"abc\"", false), ("\"x\"", true)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, HeaderValue::from_static("\"abc\""));
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(condition));
+            assert_eq!(if_match_tag(&headers, "a", "abc", 1).is_ok(), is_met, "{condition}");
+        }
     }
 
     #[test]

@@ -6,13 +6,13 @@ use raster_io::{
     Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table, write_whole,
 };
 use record::{
-    Collection, Query, RecordError, SiteId, Store, Timestamp,
+    Collection, Comparison, Item, Query, RecordError, SiteId, Store, Timestamp,
     geojson::{parts, stored_outline},
     schema::{Kind, Property, properties},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Most features in one file: they are gathered in memory.
+/// Most features in one file: their texts, or the rows of a table, are gathered in memory.
 pub const EXPORT_FEATURES_MAX: u32 = 1_000_000;
 
 /// Most bytes that its features have as GeoJSON.
@@ -102,22 +102,42 @@ pub fn export(
 ) -> Result<usize, ExportError> {
     store.site(site)?;
     let features = features(store, reader, site, collection)?;
+    let count = features.len();
     match format {
         ExportFormat::GeoJson => {
-            let mut document = json!({"type": "FeatureCollection", "features": features});
-            if collection == Collection::Candidates {
-                // read after its candidates, so that none is without it
-                let comparisons =
-                    store.comparisons(reader, site)?.into_iter().map(|(comparison, _)| comparison);
-                document["comparisons"] = json!(comparisons.collect::<Vec<_>>());
-            }
-            write_whole(path, document.to_string().as_bytes())?;
+            // read after its candidates, so that none is without it
+            let comparisons = match collection {
+                Collection::Candidates => Some(store.comparisons(reader, site)?),
+                _ => None,
+            };
+            write_whole(path, document(features, comparisons).as_bytes())?;
         }
         ExportFormat::Table(format) => {
-            write_table(path, format, &table(collection, &features)?, placemarks(collection))?;
+            write_table(path, format, &table(collection, features)?, placemarks(collection))?;
         }
     }
-    Ok(features.len())
+    Ok(count)
+}
+
+/// The features as one GeoJSON text, put together from theirs, with the comparisons that found them.
+fn document(features: Vec<Item>, comparisons: Option<Vec<(Comparison, u64)>>) -> String {
+    let mut document = String::from("{");
+    if let Some(comparisons) = comparisons {
+        let comparisons: Vec<Comparison> =
+            comparisons.into_iter().map(|(comparison, _)| comparison).collect();
+        let told = serde_json::to_string(&comparisons).expect("comparisons are plain data");
+        document.push_str(&format!("\"comparisons\":{told},"));
+    }
+    document.push_str("\"features\":[");
+    document.reserve(features.iter().map(|item| item.feature.len() + 1).sum());
+    for (number, item) in features.into_iter().enumerate() {
+        if number > 0 {
+            document.push(',');
+        }
+        document.push_str(&item.feature);
+    }
+    document.push_str("],\"type\":\"FeatureCollection\"}");
+    document
 }
 
 fn features(
@@ -125,7 +145,7 @@ fn features(
     reader: Option<&str>,
     site: &SiteId,
     collection: Collection,
-) -> Result<Vec<Value>, ExportError> {
+) -> Result<Vec<Item>, ExportError> {
     let reader = reader.map(str::to_owned);
     let query = Query {
         site: Some(site.to_string()),
@@ -141,17 +161,19 @@ fn features(
     if page.next.is_some() {
         return Err(ExportError::TooLong);
     }
-    Ok(page.items.into_iter().map(|item| item.value()).collect())
+    Ok(page.items)
 }
 
-fn table(collection: Collection, features: &[Value]) -> Result<Table, RecordError> {
+/// The features as rows; each text is given up when its row is there.
+fn table(collection: Collection, features: Vec<Item>) -> Result<Table, RecordError> {
     let properties = properties(collection);
     let mut columns = vec![Column { name: "id", short_name: "id", kind: ColumnKind::Text }];
     columns.extend(properties.iter().map(column));
     let rows = features
-        .iter()
-        .map(|feature| {
-            let outline = parts(&stored_outline(feature)?);
+        .into_iter()
+        .map(|item| {
+            let feature = item.value();
+            let outline = parts(&stored_outline(&feature)?);
             let own = |property: &Property| cell(property.kind, &feature["properties"][property.name]);
             let cells = std::iter::once(cell(Kind::Text, &feature["id"])).chain(properties.iter().map(own));
             Ok((outline, cells.collect()))
@@ -223,6 +245,8 @@ fn placemarks(collection: Collection) -> PlacemarkColumns {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -232,7 +256,7 @@ mod tests {
             "type": "Feature", "id": "a", "properties": {},
             "geometry": {"type": "Polygon", "coordinates": bow_tie},
         });
-        let table = table(Collection::Candidates, &[feature]).unwrap();
+        let table = table(Collection::Candidates, vec![Item::of("a", 1, &feature)]).unwrap();
         assert_eq!(table.rows[0].0.0[0].exterior().0.len(), 5);
     }
 

@@ -24,7 +24,7 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
         Ok(text.and_then(|text| text.parse::<Timestamp>().ok()).map(|time| time.as_millisecond()))
     })?;
     connection.create_scalar_function(c"casei", 1, flags, |context| {
-        Ok(context.get::<Option<String>>(0)?.map(|text| text.to_lowercase()))
+        Ok(context.get::<Option<String>>(0)?.map(|text| folded(&text)))
     })?;
     connection.create_scalar_function(c"accenti", 1, flags, |context| {
         Ok(context.get::<Option<String>>(0)?.map(unaccent::unaccent))
@@ -48,6 +48,21 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
 fn numbers(context: &Context<'_>, of: impl Fn(f64, f64) -> f64) -> rusqlite::Result<Option<f64>> {
     let (a, b): (Option<f64>, Option<f64>) = (context.get(0)?, context.get(1)?);
     Ok(a.zip(b).map(|(a, b)| of(a, b)).filter(|value| value.is_finite()))
+}
+
+/// A text without its case: letter by letter, so that a pattern and the text that it stands for fold alike, and by way of
+/// capitals, so that `ß` is `ss` and both forms of the small sigma are one, as in Unicode's full case folding. The dotless i
+/// stays what it is.
+fn folded(text: &str) -> String {
+    let fold = |letter: char| letter.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            'ı' => folded.push(letter),
+            _ => folded.extend(fold(letter)),
+        }
+    }
+    folded
 }
 
 /// Whether a text is short enough for a pattern: the longest texts take some milliseconds then.
@@ -215,5 +230,21 @@ mod tests {
         ] {
             assert_eq!(is_like(text, pattern), is, "{text:?} like {pattern:?}");
         }
+    }
+
+    #[test]
+    fn letters_without_case_are_one_whichever_form_they_were_written_in() {
+        for (one, other) in [
+            ("ΟΔΟΣ", "οδος"),
+            ("οδοσ", "οδος"),
+            ("STRASSE", "straße"),
+            ("STRAẞE", "Straße"),
+            ("K\u{212a}", "kk"),
+            ("Гараж", "ГАРАЖ"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        assert!(is_like(&folded("ΟΔΟΣΑ"), &folded("ΟΔΟΣ%")));
+        assert_ne!(folded("ı"), folded("i"));
     }
 }

@@ -108,26 +108,7 @@ fn entries(
     which: &Sql,
 ) -> Result<Vec<QueueEntry>, RecordError> {
     let seen = sight::items_seen_by(connection, reader)?;
-    let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
-    let sql = Sql::of(
-        "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
-                item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
-                annotation.id, annotation.state,
-                NULLIF(annotation.feature -> '$.geometry', item.feature -> '$.geometry'),
-                json_extract(item.feature, '$.properties.score') AS score
-         FROM {} AS item LEFT JOIN {} AS annotation
-             ON annotation.candidate = item.id AND annotation.collection = 'annotations' AND annotation.hidden = 0
-         WHERE {}
-         ORDER BY waits DESC, score DESC NULLS FIRST, item.id LIMIT {})
-         ORDER BY score DESC NULLS FIRST, id",
-        &[
-            &name,
-            &seen,
-            &seen,
-            which,
-            &Sql::bound(i64::from(QUEUE_CANDIDATES_MAX)),
-        ],
-    );
+    let sql = question(&seen, reader, which);
     let mut statement = connection.prepare_cached(&sql.text)?;
     let found = statement.query_map(params_from_iter(&sql.values), |row| {
         let item = Item { id: row.get(0)?, revision: row.get(1)?, sha256: row.get(2)?, feature: row.get(3)? };
@@ -137,6 +118,33 @@ fn entries(
         Ok(QueueEntry { item, look, annotation, outline: row.get(9)? })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Asks for candidates with their annotations.
+///
+/// The plus signs keep the database from looking for annotations by their collection, among all that there are, instead of
+/// by their candidate.
+fn question(seen: &Sql, reader: Option<&str>, which: &Sql) -> Sql {
+    let name = reader.map_or_else(|| Sql::plain("NULL"), |name| Sql::bound(name.to_owned()));
+    Sql::of(
+        "SELECT * FROM (SELECT item.id, item.revision, item.sha256, item.feature,
+                item.sole_reviewer IS NOT NULL, item.sole_reviewer <> {}, item.state = 'pending' AS waits,
+                annotation.id, annotation.state,
+                NULLIF(annotation.feature -> '$.geometry', item.feature -> '$.geometry'),
+                json_extract(item.feature, '$.properties.score') AS score
+         FROM {} AS item LEFT JOIN {} AS annotation
+             ON annotation.candidate = item.id AND +annotation.collection = 'annotations' AND +annotation.hidden = 0
+         WHERE {}
+         ORDER BY waits DESC, score DESC NULLS FIRST, item.id LIMIT {})
+         ORDER BY score DESC NULLS FIRST, id",
+        &[
+            &name,
+            seen,
+            seen,
+            which,
+            &Sql::bound(i64::from(QUEUE_CANDIDATES_MAX)),
+        ],
+    )
 }
 
 fn look(one_spoke: bool, another_spoke: bool, pending: bool) -> AwaitedLook {
@@ -172,4 +180,34 @@ fn standing(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_are_looked_for_by_their_candidate() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let connection = store.read().unwrap();
+        let of_comparison =
+            Sql::of("item.comparison = {} AND item.hidden = 0", &[&Sql::bound("a".to_owned())]);
+        let of_one =
+            Sql::of("item.collection = 'candidates' AND item.id = {}", &[&Sql::bound("a".to_owned())]);
+        for seen in [sight::everything(), sight::blindly("bob")] {
+            for (which, by) in [(&of_comparison, "item_comparison"), (&of_one, "sqlite_autoindex_item_1")] {
+                let sql = question(&seen, Some("bob"), which);
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text)).unwrap();
+                let steps = plan
+                    .query_map(params_from_iter(&sql.values), |row| row.get::<_, String>(3))
+                    .unwrap()
+                    .collect::<Result<Vec<_>, _>>()
+                    .unwrap();
+                for index in [by, "item_candidate"] {
+                    assert!(steps.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{steps:?}");
+                }
+            }
+        }
+    }
 }

@@ -34,8 +34,13 @@ pub(super) fn items_seen_by(connection: &Connection, reader: Option<&str>) -> Re
     if !something_waits {
         return Ok(everything());
     }
+    Ok(blindly(reader))
+}
+
+/// The rows as a reader may see them from whom something is hidden.
+pub(super) fn blindly(reader: &str) -> Sql {
     let name = Sql::bound(reader.to_owned());
-    Ok(Sql::of(SEEN, &[&name, &name, &name, &name]))
+    Sql::of(SEEN, &[&name, &name, &name, &name])
 }
 
 /// Notes who alone has spoken of a candidate, on it and on its annotation.

@@ -38,7 +38,7 @@ pub(crate) async fn export(
         Some(other) => return Err(ApiError::parameter("collection", other, "annotations or candidates")),
     };
     let file_name = format!("{site}-{}.{}", collection.as_str(), format.extension());
-    let place = app.export_place()?;
+    let place = app.export_place(&actor)?;
     let turn = app.export_turn().await;
     let (tag, file, bytes) = app
         .blocking(move |app| {

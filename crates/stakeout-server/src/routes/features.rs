@@ -51,6 +51,7 @@ pub(crate) async fn items(
     let path = format!("/ogc/collections/{name}/items");
     let own = Own { base, path, parameters };
     let conditional = headers.contains_key(header::IF_NONE_MATCH);
+    let is_filtered = own.parameters.get("filter").is_some();
     let read = move |app: &App| {
         let reader = actor.reader().map(str::to_owned);
         let query = Query { reader, ..query(app, collection, &own.parameters)? };
@@ -69,7 +70,12 @@ pub(crate) async fn items(
         }
         Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &tag, text.into_bytes()), crs))
     };
-    app.blocking(read).await
+    let turn = if is_filtered { Some(app.filter_turn().await) } else { None };
+    app.blocking(move |app| {
+        let _turn = turn;
+        read(app)
+    })
+    .await
 }
 
 /// A page with its geometries in a CRS.

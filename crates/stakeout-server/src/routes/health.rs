@@ -15,7 +15,9 @@ pub(crate) async fn live(_: NoParameters) -> &'static str {
 }
 
 pub(crate) async fn ready(State(app): State<App>, _: NoParameters) -> Result<&'static str, ApiError> {
-    app.blocking(|app| Ok(app.store.ping()?)).await?;
+    // beside all other work: a service that is busy is ready all the same
+    let asked = tokio::task::spawn_blocking(move || app.store.ping()).await;
+    asked.map_err(|panic| ApiError::internal(&panic))??;
     Ok("ready")
 }
 
