@@ -111,9 +111,9 @@ export function whose(): Record<string, string> {
 }
 
 /** Asks for a change: all that this page writes goes through here. */
-export function write(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  if (body === undefined) return fetch(path, { method, headers: { ...whose(), ...headers } });
-  return fetch(path, { method, headers: { "content-type": "application/json", ...whose(), ...headers }, body: JSON.stringify(body) });
+export function write(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown, headers: Record<string, string> = {}, signal: AbortSignal | null = null): Promise<Response> {
+  if (body === undefined) return fetch(path, { method, signal, headers: { ...whose(), ...headers } });
+  return fetch(path, { method, signal, headers: { "content-type": "application/json", ...whose(), ...headers }, body: JSON.stringify(body) });
 }
 
 export async function get<T>(path: string): Promise<T> {

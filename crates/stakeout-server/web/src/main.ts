@@ -20,7 +20,7 @@ import { restWhileHidden } from "./shell/events";
 import { listenForKeys } from "./shell/keys";
 import { layOut } from "./shell/layout";
 import { signedIn } from "./shell/sign-in";
-import { attempt } from "./shell/tell";
+import { attempt, persistently } from "./shell/tell";
 import { mountAreas } from "./sites/areas";
 import { mountNewSite } from "./sites/new-site";
 import { mountSites } from "./sites/panel";
@@ -52,11 +52,14 @@ mountReadout(stage);
 mountImages(workspace, stage, settings);
 
 void attempt(async () => {
-  const session = await signedIn();
+  const session = await persistently(signedIn);
   workspace.set({ role: session.role });
   review.signedIn(session);
   watchJobs(workspace, stage);
   const { site, comparison } = asked();
-  await workspace.loadSites(site, comparison);
+  await persistently(async () => {
+    // somebody may have opened one meanwhile
+    if (workspace.state.site === null) await workspace.loadSites(site, comparison);
+  });
   followAddress(workspace);
 });

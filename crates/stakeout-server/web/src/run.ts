@@ -190,10 +190,13 @@ async function lookForJobs(workspace: Workspace, stage: Stage): Promise<void> {
 /** Says how well the shown images fit, and loudly where they do not; and what else must be known of the comparison. */
 export function mountFit(workspace: Workspace): void {
   const line = make("p", { id: "fit-words" });
-  const cautions = make("ul", { id: "cautions", ariaLabel: "Cautions" });
+  const cautions = make("ul", { id: "cautions", "aria-label": "Cautions" });
   element("comparison-panel").append(line, cautions);
+  let shown: string | undefined;
   workspace.watch(["comparison", "before", "after"], ({ comparison, before, after }) => {
     const isBad = comparison !== null && !comparison.fit.registrable;
+    const isOther = comparison?.id !== shown;
+    shown = comparison?.id;
     const alarm = element("fit");
     alarm.hidden = !isBad;
     element("stage").classList.toggle("bad-fit", isBad);
@@ -203,7 +206,8 @@ export function mountFit(workspace: Workspace): void {
     line.title = line.textContent ?? "";
     cautions.replaceChildren(...(comparison?.cautions ?? []).map((caution) => make("li", {}, icon("warning"), caution)));
     cautions.hidden = !comparison?.cautions.length;
-    if (!comparison || !isBad) return;
+    // what was understood of one does not come up again with every look for news
+    if (!comparison || !isBad || !isOther) return;
     // it can be made smaller, never put away
     const smaller = make("button", { type: "button", onclick: () => alarm.classList.add("small") }, "Understood");
     alarm.classList.remove("small");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isCombined } from "../src/shell/keys";
+import { isCombined, letter } from "../src/shell/keys";
 
 const pressed = (...held: ("ctrlKey" | "altKey" | "metaKey" | "AltGraph")[]) => ({
   ctrlKey: held.includes("ctrlKey"),
@@ -15,4 +15,13 @@ test("a bracket that takes AltGr is a key of the page, and Ctrl, Alt and Meta ar
   assert.equal(isCombined(pressed("AltGraph")), false);
   for (const held of ["ctrlKey", "altKey", "metaKey"] as const) assert.equal(isCombined(pressed(held)), true, held);
   assert.equal(isCombined(pressed("metaKey", "AltGraph")), true);
+});
+
+test("a key has the letter of its Latin layout where another script is on, and its own where that has it", () => {
+  assert.equal(letter({ key: "с", code: "KeyC" }), "c");
+  assert.equal(letter({ key: "C", code: "KeyC" }), "c");
+  // on a keyboard on which Z and Y are exchanged
+  assert.equal(letter({ key: "z", code: "KeyY" }), "z");
+  assert.equal(letter({ key: "ö", code: "Semicolon" }), "ö");
+  assert.equal(letter({ key: "ArrowLeft", code: "ArrowLeft" }), "ArrowLeft");
 });

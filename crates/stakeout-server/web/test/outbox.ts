@@ -145,14 +145,19 @@ test("what a person says of a candidate next is based on what they said before, 
 });
 
 test("an answer says what becomes of a verdict", () => {
-  assert.equal(fate(201, {}).type, "recorded");
-  assert.deepEqual(fate(412, { by: "bob", at: "14:03" }), { type: "conflict", by: "bob", at: "14:03" });
-  for (const status of [401, 429, 500, 503]) assert.equal(fate(status, {}).type, "later", String(status));
-  assert.deepEqual(fate(400, { detail: "no such type" }), { type: "refused", why: "no such type" });
+  const isOurs = (body: unknown): body is string => body === "ok";
+  const meant = (status: number, body: unknown) => fate(status, body, isOurs);
+  assert.deepEqual(meant(201, "ok"), fine);
+  // a sign-in page of a proxy is no answer of the server
+  assert.equal(meant(200, {}).type, "later");
+  assert.deepEqual(meant(507, { detail: "the disk is full" }), { type: "later", why: "the disk is full" });
+  assert.deepEqual(meant(412, { by: "bob", at: "14:03" }), { type: "conflict", by: "bob", at: "14:03" });
+  for (const status of [401, 429, 500, 503]) assert.equal(meant(status, {}).type, "later", String(status));
+  assert.deepEqual(meant(400, { detail: "no such type" }), { type: "refused", why: "no such type" });
 });
 
 test("a verdict that waits for a sign-in is not told to wait for a connection", async () => {
-  const box = outbox([fate(401, { type: "/problems/other-person" }), { type: "later" }, fine]);
+  const box = outbox([fate(401, { type: "/problems/other-person" }, (_): _ is string => true), { type: "later" }, fine]);
   box.made.put(entry("a"));
   const told: unknown[] = [];
   await box.made.idle();

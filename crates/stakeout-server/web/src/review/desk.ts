@@ -309,7 +309,7 @@ export class ReviewDesk {
   }
 
   /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
-  private newestBatch(): string | undefined {
+  newestBatch(): string | undefined {
     const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.refused === undefined && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
     return newest?.kind === "drawn" ? newest.batch : lastBatch(this.review)[0]?.batch;
   }

@@ -32,7 +32,7 @@ export type Fate<Outcome> =
   | { readonly type: "recorded"; readonly outcome: Outcome }
   | { readonly type: "conflict"; readonly by: string; readonly at: string }
   | { readonly type: "refused"; readonly why: string }
-  | { readonly type: "later"; readonly signedOut?: string };
+  | { readonly type: "later"; readonly signedOut?: string; readonly why?: string };
 
 export interface Shelf {
   read(): readonly Entry[];
@@ -45,11 +45,11 @@ export interface Shelf {
 export const isHeld = ({ conflict, refused }: Entry) => conflict !== undefined || refused !== undefined;
 
 /** What an answer means for the entry that asked. */
-export function fate<Outcome>(status: number, body: unknown): Fate<Outcome> {
-  const problem = body as { type?: string; detail?: string; by?: string; at?: string };
-  if (status >= 200 && status < 300) return { type: "recorded", outcome: body as Outcome };
+export function fate<Outcome>(status: number, body: unknown, isOutcome: (body: unknown) => body is Outcome): Fate<Outcome> {
+  const problem = (body ?? {}) as { type?: string; detail?: string; by?: string; at?: string };
+  if (status >= 200 && status < 300) return isOutcome(body) ? { type: "recorded", outcome: body } : { type: "later", why: "something else than the server has answered" };
   if (status === 401) return { type: "later", signedOut: problem.type?.split("/").pop() ?? "" };
-  if (isForLater(status)) return { type: "later" };
+  if (isForLater(status)) return { type: "later", why: problem.detail ?? `the server answered ${status}` };
   if (status === 412) return { type: "conflict", by: problem.by ?? "somebody", at: problem.at ?? "" };
   return { type: "refused", why: problem.detail ?? `the server answered ${status}` };
 }
@@ -81,6 +81,8 @@ export class Outbox<Outcome> {
   private readonly unnoted = new Set<string>();
   /** The kind of the server's refusal, where the person is not signed in as who they were; null where there is none. */
   signedOut: string | null = null;
+  /** Why an answer did not take what was sent, in the server's words; null where there was no answer. */
+  delayed: string | null = null;
 
   constructor(
     private readonly shelf: Shelf,
@@ -182,6 +184,7 @@ export class Outbox<Outcome> {
         const answer = await this.ask(next).catch((): Fate<Outcome> => ({ type: "later" }));
         this.asking = null;
         this.signedOut = answer.type === "later" ? (answer.signedOut ?? null) : null;
+        this.delayed = answer.type === "later" ? (answer.why ?? null) : null;
         if (answer.type === "later") return this.tryLater();
         this.tries = 0;
         this.settle(next, answer);

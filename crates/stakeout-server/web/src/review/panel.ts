@@ -11,7 +11,7 @@ import type { Session } from "../shell/sign-in";
 import { attempt, tell } from "../shell/tell";
 import type { Workspace } from "../workspace";
 import { mountAgreement } from "./agreement";
-import { type Filters, type Order, type Review, type Show, type Verdict, lastBatch, queue, selectable, upcoming, waits } from "./decide";
+import { type Filters, type Order, type Review, type Show, type Verdict, queue, selectable, upcoming, waits } from "./decide";
 import { ReviewDesk, type Said } from "./desk";
 import { DrawnElsewhere } from "./drawn";
 import { EditPanel } from "./edit-panel";
@@ -51,7 +51,7 @@ export class ReviewPanel {
     this.registerKeys();
     this.desk.watch(() => this.render());
     workspace.watch(["comparison"], ({ comparison }) => void attempt(() => this.desk.show(comparison)));
-    workspace.watch(["role", "site", "scenes", "before", "after"], () => this.renderEmpty(queue(this.desk.review).length));
+    workspace.watch(["role", "sites", "isLoaded", "site", "scenes", "before", "after"], () => this.renderEmpty(queue(this.desk.review).length));
     workspace.watch(["site"], ({ site }) => {
       if (site && site !== this.site && this.desk.actor) void attempt(() => this.drawn.show(site));
       this.site = site;
@@ -221,11 +221,12 @@ export class ReviewPanel {
     element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
     if (beyond > 0) element("tally").textContent += `; ${beyond} more come when these are done and the page is loaded anew`;
     // what is on its way may still be refused
-    element("finished").hidden = review.candidates.length === 0 || beyond > 0 || review.candidates.some(waits) || this.desk.outbox.entries().length > 0;
+    const own = this.desk.outbox.entries().filter((entry) => entry.actor === this.desk.actor);
+    element("finished").hidden = review.candidates.length === 0 || beyond > 0 || review.candidates.some(waits) || own.length > 0;
     this.renderSelection(review);
     this.renderEmpty(shown.length);
     element("score-value").textContent = String(review.scoreMin);
-    const onTheirWay = new Set(this.desk.outbox.entries().filter((entry) => !entry.conflict).map((entry) => entry.candidate));
+    const onTheirWay = new Set(own.filter((entry) => !entry.conflict).map((entry) => entry.candidate));
     renderList(element("queue"), review, shown, onTheirWay, {
       select: (id) => this.desk.act({ type: "select", id }),
       toggle: (id) => this.desk.act({ type: "toggle", id }),
@@ -278,7 +279,8 @@ export class ReviewPanel {
 
   /** What a comparison waits for. */
   private firstStep(): string {
-    const { sites, site, role, scenes, before, after } = this.workspace.state;
+    const { sites, isLoaded, site, role, scenes, before, after } = this.workspace.state;
+    if (!isLoaded) return "the sites are being loaded";
     if (site === null) return sites.length === 0 ? "there is no site yet" : "no site is open";
     const why = whyNot(role, "compare scenes");
     if (why) return `nothing was compared. ${why}`;
@@ -296,9 +298,8 @@ export class ReviewPanel {
     const drawNew = element<HTMLButtonElement>("draw-new");
     drawNew.disabled = whyNot !== "" || !this.desk.comparison;
     drawNew.title = whyNot ? whyNot : this.desk.comparison ? "Draw a structure that was not found (A)" : "Compare two scenes first";
-    const batch = lastBatch(this.desk.review);
     const undo = element<HTMLButtonElement>("undo");
-    undo.disabled = batch.length === 0;
-    undo.title = batch.length === 0 ? "There is no verdict of yours to take back" : "";
+    undo.disabled = this.desk.newestBatch() === undefined;
+    undo.title = undo.disabled ? "There is nothing of yours to take back" : "";
   }
 }

@@ -73,19 +73,29 @@ export function undoable(answer: QueueAnswer): Done[] {
   return answer.standing.map(({ review, candidate, batch, created }) => ({ batch: batch ?? review, key: review, candidate, review, before: "pending" as State, at: created }));
 }
 
+/** Whether an answer is the server's: a sign-in page of something in between may stand in its place. */
+const isOutcome = (body: unknown): body is Outcome => {
+  const { candidate, review } = (body ?? {}) as Partial<Outcome>;
+  return typeof candidate?.etag === "string" && typeof review?.id === "string";
+};
+
 const PATHS: Record<Entry["kind"], (entry: Entry) => string> = {
   review: ({ candidate }) => `/api/candidates/${candidate}/reviews`,
   undo: ({ review }) => `/api/reviews/${review}/undo`,
   drawn: ({ comparison }) => `/api/comparisons/${comparison}/candidates`,
 };
 
+/** How long an answer may take, milliseconds: a connection that broke without a word would keep all that comes after it waiting. */
+const ANSWER_MS_MAX = 30_000;
+
 /** Sends an entry of the outbox and says what became of it. */
 export async function ask(entry: Entry): Promise<Fate<Outcome>> {
   // what is not in the queue any more has changed: no tag is like the empty one, so the answer says who was first
   const headers = { "if-match": entry.etag || '""', "idempotency-key": entry.key };
-  const answer = await (entry.kind === "undo" ? write("POST", PATHS.undo(entry)) : write("POST", PATHS[entry.kind](entry), entry.body, headers));
+  const isUndo = entry.kind === "undo";
+  const answer = await write("POST", PATHS[entry.kind](entry), isUndo ? undefined : entry.body, isUndo ? {} : headers, AbortSignal.timeout(ANSWER_MS_MAX));
   const body: unknown = await answer.json().catch(() => ({}));
   // what was undone before the answer was lost is undone
-  if (entry.kind === "undo" && answer.status === 409) return { type: "refused", why: "it was taken back already" };
-  return fate(answer.status, body);
+  if (isUndo && answer.status === 409) return { type: "refused", why: "it was taken back already" };
+  return fate(answer.status, body, isOutcome);
 }

@@ -24,7 +24,7 @@ export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
     const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
     const unsent = own.filter((entry) => !isHeld(entry));
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
-    line.textContent = line.hidden ? "" : whyWaiting(desk.outbox.signedOut, waitingWords(unsent));
+    line.textContent = line.hidden ? "" : whyWaiting(desk.outbox, waitingWords(unsent));
     const undecided = own.filter(isHeld);
     // what is written anew is read out anew, and its buttons lose the focus
     if (JSON.stringify(undecided) === shown) return;
@@ -34,9 +34,10 @@ export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
   return make("div", {}, line, held);
 }
 
-function whyWaiting(signedOut: string | null, what: string): string {
-  if (signedOut === null) return `no connection: ${what} as soon as there is one`;
-  return `${signedOutWords({ kind: signedOut })}; ${what} once you are`;
+function whyWaiting({ signedOut, delayed }: Pick<ReviewDesk["outbox"], "signedOut" | "delayed">, what: string): string {
+  if (signedOut !== null) return `${signedOutWords({ kind: signedOut })}; ${what} once you are`;
+  if (delayed !== null) return `${delayed}: ${what} again by itself`;
+  return `no connection: ${what} as soon as there is one`;
 }
 
 function waitingWords(unsent: readonly Entry[]): string {
@@ -63,9 +64,18 @@ function conflict(desk: ReviewDesk, entry: Entry, { open }: Ways): HTMLElement {
       { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => void insist() }, "Give it as a second opinion"),
       make("button", { type: "button", onclick: () => void show() }, "Look again"),
-      make("button", { type: "button", onclick: () => desk.drop(entry) }, "Drop it"),
+      dropping(desk, entry),
     ),
   );
+}
+
+/** The button is gone with what it drops, and the keys belong to the images again. */
+function dropping(desk: ReviewDesk, entry: Entry): HTMLElement {
+  const drop = () => {
+    desk.drop(entry);
+    element("map").focus();
+  };
+  return make("button", { type: "button", onclick: drop }, "Drop it");
 }
 
 function refusal(desk: ReviewDesk, entry: Entry, { redraw }: Ways): HTMLElement {
@@ -78,7 +88,7 @@ function refusal(desk: ReviewDesk, entry: Entry, { redraw }: Ways): HTMLElement 
       "div",
       { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => void attempt(() => redraw(entry)) }, "Change it"),
-      make("button", { type: "button", onclick: () => desk.drop(entry) }, "Drop it"),
+      dropping(desk, entry),
     ),
   );
 }

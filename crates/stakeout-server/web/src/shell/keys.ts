@@ -28,8 +28,14 @@ export function register(...keys: Key[]): void {
   registered.push(...keys);
 }
 
+/** The letters of the keyboard are those of its Latin layout where another script is on. */
+export function letter({ key, code }: Pick<KeyboardEvent, "key" | "code">): string {
+  const isOfAnotherScript = key.length === 1 && key > "\u007f" && /^Key[A-Z]$/.test(code);
+  return isOfAnotherScript ? code.slice(3).toLowerCase() : key.length === 1 ? key.toLowerCase() : key;
+}
+
 function name(event: KeyboardEvent): string {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = letter(event);
   // shifted punctuation such as ? is a key of its own; shifted letters and arrows are not
   return event.shiftKey && /^([a-z]|[A-Z].+)$/.test(key) ? `Shift+${key}` : key;
 }

@@ -5,7 +5,7 @@ import { attempt } from "./tell";
 import type { Workspace } from "../workspace";
 
 export function mountPlace(workspace: Workspace): void {
-  const words = make("span", { id: "place-words" });
+  const words = make("span", { id: "place-words", dir: "auto" });
   const choice = make("select", { id: "comparison", "aria-label": "Comparison" });
   choice.addEventListener("change", () => workspace.showComparison(choice.value));
   element("place").append(words, choice);

@@ -12,7 +12,12 @@ let known: Promise<Session> | null = null;
 
 /** Who is there, once a token was given where one is needed: what the page asks of its own accord waits for it. */
 export function signedIn(): Promise<Session> {
-  return (known ??= greeted());
+  known ??= greeted().catch((error) => {
+    // it is asked anew next time
+    known = null;
+    throw error;
+  });
+  return known;
 }
 
 async function greeted(): Promise<Session> {

@@ -1,6 +1,6 @@
 // What the page says of what happened: one line that screen readers read out too.
 
-import { Problem } from "../api";
+import { Problem, isForLater } from "../api";
 import { element } from "../dom";
 
 /** How long a line stays, milliseconds. */
@@ -34,5 +34,22 @@ export async function attempt(work: () => Promise<void> | void): Promise<void> {
     // who is being asked for a token need not be told that one is missing
     if (isSignedOut && document.querySelector("dialog[open] #token")) return;
     tell(isSignedOut ? signedOutWords(error) : faultWords(error));
+  }
+}
+
+/** How long after work that could not be done it is tried again, milliseconds. */
+const RETRY_MS = 5_000;
+
+/** Does `work`, again and again where the server cannot be reached or may do it later, and says so each time. */
+export async function persistently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isPassing = error instanceof Problem ? error.status !== 401 && isForLater(error.status) : error instanceof TypeError;
+      if (!isPassing) throw error;
+      tell(`${faultWords(error)}; this is tried again`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 }

@@ -53,7 +53,7 @@ function row({ site, parts }: Tree, open: string | null, summaries: ReadonlyMap<
   const button = make(
     "button",
     { type: "button", class: "site", "data-site": site.id, "aria-current": site.id === open, onclick: () => choose(site) },
-    make("span", { class: "site-name" }, site.properties.name, pending),
+    make("span", { class: "site-name", dir: "auto" }, site.properties.name, pending),
     summary && make("span", { class: "site-state" }, ...words(summary, parts.length).map((part) => make("span", {}, part))),
   );
   return make("li", { "data-item": site.id }, button, parts.length > 0 && make("ul", {}, ...parts.map((part) => row(part, open, summaries, choose))));
