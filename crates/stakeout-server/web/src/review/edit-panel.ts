@@ -391,9 +391,9 @@ export class EditPanel {
     this.sketch("polygon", DRAWING, (ring: Ring) => {
       const wrong = fault([ring]);
       this.end();
+      if (wrong) return tell(`not recorded: ${wrong}`);
       const body = { geometry: toGeoJson([ring]), ...words(), seen: this.seen(comparison) };
       const { current } = this.desk.review;
-      if (wrong) return this.takeUp({ body, entry: null, comparison, wordsOf: current, why: `not recorded yet: ${wrong}; move its corners and keep it` });
       if (this.desk.give([], [body], newKey(), comparison)) return forgetWords([current]);
       this.takeUp({ body, entry: null, comparison, wordsOf: current, why: "This drawing is not recorded: the browser has no room for it. Keep it once more when some verdicts are sent." });
     });
