@@ -103,17 +103,6 @@ impl Parameters {
             .join("&")
     }
 
-    /// `limit`: a whole number from 1 on. What is more than anybody may ask for is no fault, and cut to that (OGC 17-069r4,
-    /// `/req/core/fc-limit-response-1`).
-    pub(crate) fn limit(&self) -> Result<Option<u64>, ApiError> {
-        let most = u64::from(u32::MAX);
-        let is_huge = |text: &str| text.len() > 10 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if self.get("limit").is_some_and(|text| is_huge(text.trim_start_matches('0'))) {
-            return Ok(Some(most));
-        }
-        Ok(self.number("limit", 1, u64::MAX)?.map(|limit| limit.min(most)))
-    }
-
     /// A whole number within a range.
     pub(crate) fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };

@@ -30,7 +30,8 @@ pub(super) fn query(app: &App, collection: Collection, parameters: &Parameters) 
     let names = schema::queryables(collection).map(|property| property.name);
     let known: Vec<&str> = PARAMETERS.into_iter().chain(names).collect();
     parameters.only(&known)?;
-    let limit = parameters.limit()?.unwrap_or(u64::from(app.config.limit_default));
+    let limit =
+        parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(u64::from(app.config.limit_default));
     let start = match (parameters.get("cursor"), parameters.number("offset", 0, u64::from(u32::MAX))?) {
         (Some(_), Some(_)) => {
             return Err(ApiError::parameter("offset", "given with cursor", "given without"));

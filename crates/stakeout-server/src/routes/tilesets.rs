@@ -27,7 +27,7 @@ pub(crate) async fn all(
     base: Base,
 ) -> Result<Response, ApiError> {
     parameters.only(&["f", "limit", "offset", "cursor"])?;
-    let limit = parameters.limit()?.unwrap_or(SCENES_DEFAULT).min(SCENES_MAX);
+    let limit = parameters.number("limit", 1, u64::from(u32::MAX))?.unwrap_or(SCENES_DEFAULT).min(SCENES_MAX);
     let offset = parameters.number("offset", 0, u64::from(u32::MAX))?.unwrap_or(0);
     let cursor = parameters.get("cursor").map(|id| SceneId(id.to_owned()));
     if cursor.is_some() && parameters.get("offset").is_some() {

@@ -83,7 +83,7 @@ fn within(parameters: &Parameters, sites: Vec<String>) -> Result<Search, ApiErro
         filter: filter.transpose().map_err(RecordError::from)?,
         filter_crs: parameters.get("filter-crs").map(str::to_owned),
         order: parameters.get("sortby").map(order_of).transpose()?.unwrap_or_default(),
-        limit: parameters.limit()?,
+        limit: parameters.number("limit", 1, LIMIT_GIVEN_MAX)?,
         token: parameters.get("token").map(str::to_owned),
         fields: parameters.get("fields").map(Fields::from_text).transpose()?.unwrap_or_default(),
     };
