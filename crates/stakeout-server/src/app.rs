@@ -179,9 +179,18 @@ impl App {
         turn(&self.exports).await
     }
 
-    /// Waits until a question with a filter may be asked. The permit belongs into the work that asks it.
-    pub(crate) async fn filter_turn(&self) -> OwnedSemaphorePermit {
-        turn(&self.filters).await
+    /// Runs blocking work that asks for features; where a filter chooses them, once it has its turn among those that do.
+    pub(crate) async fn asking<T: Send + 'static>(
+        &self,
+        is_filtered: bool,
+        work: impl FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = if is_filtered { Some(turn(&self.filters).await) } else { None };
+        self.blocking(move |app| {
+            let _turn = turn;
+            work(app)
+        })
+        .await
     }
 
     /// A place among the exports that are being sent, which belongs into the body that is. Each has half of them at most.

@@ -6,11 +6,11 @@ use raster_io::{
     Cell, Column, ColumnKind, PlacemarkColumns, RasterError, Table, VectorFormat, write_table, write_whole,
 };
 use record::{
-    Collection, Comparison, Item, Query, RecordError, SiteId, Store, Timestamp,
+    Collection, Item, Query, RecordError, SiteId, Store, Timestamp,
     geojson::{parts, stored_outline},
     schema::{Kind, Property, properties},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Most features in one file: their texts, or the rows of a table, are gathered in memory.
 pub const EXPORT_FEATURES_MAX: u32 = 1_000_000;
@@ -101,67 +101,51 @@ pub fn export(
     path: &Path,
 ) -> Result<usize, ExportError> {
     store.site(site)?;
-    let features = features(store, reader, site, collection)?;
-    let count = features.len();
-    match format {
-        ExportFormat::GeoJson => {
-            // read after its candidates, so that none is without it
-            let comparisons = match collection {
-                Collection::Candidates => Some(store.comparisons(reader, site)?),
-                _ => None,
-            };
-            write_whole(path, document(features, comparisons).as_bytes())?;
-        }
-        ExportFormat::Table(format) => {
-            write_table(path, format, &table(collection, features)?, placemarks(collection))?;
-        }
-    }
-    Ok(count)
-}
-
-/// The features as one GeoJSON text, put together from theirs, with the comparisons that found them.
-fn document(features: Vec<Item>, comparisons: Option<Vec<(Comparison, u64)>>) -> String {
-    let mut document = String::from("{");
-    if let Some(comparisons) = comparisons {
-        let comparisons: Vec<Comparison> =
-            comparisons.into_iter().map(|(comparison, _)| comparison).collect();
-        let told = serde_json::to_string(&comparisons).expect("comparisons are plain data");
-        document.push_str(&format!("\"comparisons\":{told},"));
-    }
-    document.push_str("\"features\":[");
-    document.reserve(features.iter().map(|item| item.feature.len() + 1).sum());
-    for (number, item) in features.into_iter().enumerate() {
-        if number > 0 {
-            document.push(',');
-        }
-        document.push_str(&item.feature);
-    }
-    document.push_str("],\"type\":\"FeatureCollection\"}");
-    document
-}
-
-fn features(
-    store: &Store,
-    reader: Option<&str>,
-    site: &SiteId,
-    collection: Collection,
-) -> Result<Vec<Item>, ExportError> {
-    let reader = reader.map(str::to_owned);
+    // one page: what is written meanwhile is in the file as a whole or not at all
     let query = Query {
         site: Some(site.to_string()),
-        reader,
+        reader: reader.map(str::to_owned),
         bytes_max: EXPORT_BYTES_MAX,
         ..Query::first(collection, EXPORT_FEATURES_MAX)
     };
-    // one page: what is written meanwhile is in the file as a whole or not at all
-    let page = store.items(&query)?;
-    if page.number_matched > u64::from(EXPORT_FEATURES_MAX) {
-        return Err(ExportError::TooMany { got: page.number_matched });
+    match format {
+        ExportFormat::GeoJson => {
+            let page = store.page_text(&query)?;
+            must_be_whole(page.number_matched, page.next.is_some())?;
+            // read after its candidates, so that none is without it
+            let comparisons = match collection {
+                Collection::Candidates => comparisons_member(store, reader, site)?,
+                _ => String::new(),
+            };
+            let features = page.features;
+            let document =
+                format!("{{{comparisons}\"features\":[{features}],\"type\":\"FeatureCollection\"}}");
+            write_whole(path, document.as_bytes())?;
+            Ok(page.number_returned as usize)
+        }
+        ExportFormat::Table(format) => {
+            let page = store.items(&query)?;
+            must_be_whole(page.number_matched, page.next.is_some())?;
+            let table = table(collection, page.items)?;
+            write_table(path, format, &table, placemarks(collection))?;
+            Ok(table.rows.len())
+        }
     }
-    if page.next.is_some() {
-        return Err(ExportError::TooLong);
+}
+
+/// Refuses a page that does not hold all that there is.
+fn must_be_whole(number_matched: u64, is_cut: bool) -> Result<(), ExportError> {
+    if number_matched > u64::from(EXPORT_FEATURES_MAX) {
+        return Err(ExportError::TooMany { got: number_matched });
     }
-    Ok(page.items)
+    if is_cut { Err(ExportError::TooLong) } else { Ok(()) }
+}
+
+/// The comparisons of a site as the member of a GeoJSON document that comes before its others.
+fn comparisons_member(store: &Store, reader: Option<&str>, site: &SiteId) -> Result<String, RecordError> {
+    let comparisons = store.comparisons(reader, site)?.into_iter().map(|(comparison, _)| comparison);
+    let told = json!(comparisons.collect::<Vec<_>>());
+    Ok(format!("\"comparisons\":{told},"))
 }
 
 /// The features as rows; each text is given up when its row is there.
@@ -245,8 +229,6 @@ fn placemarks(collection: Collection) -> PlacemarkColumns {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

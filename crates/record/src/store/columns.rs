@@ -127,7 +127,7 @@ struct Counted {
     given: &'static str,
 }
 
-const COUNTED: [Counted; 7] = [
+const COUNTED: [Counted; 6] = [
     Counted {
         table: "item_count",
         since: 1,
@@ -147,20 +147,12 @@ const COUNTED: [Counted; 7] = [
     Counted {
         table: "item_block",
         since: 5,
-        held: "SELECT collection, block, items, minx, miny, maxx, maxy, start_ms, end_ms FROM item_block
-               WHERE level = 1 AND items <> 0",
-        given:
-            "SELECT collection, n >> 8, count(*), min(minx), min(miny), max(maxx), max(maxy), min(start_ms),
-                       max(end_ms) FROM item WHERE hidden = 0 GROUP BY 1, 2",
-    },
-    Counted {
-        table: "item_block",
-        since: 5,
-        held: "SELECT collection, block, items, minx, miny, maxx, maxy, start_ms, end_ms FROM item_block
-               WHERE level = 2 AND items <> 0",
-        given:
-            "SELECT collection, n >> 16, count(*), min(minx), min(miny), max(maxx), max(maxy), min(start_ms),
-                       max(end_ms) FROM item WHERE hidden = 0 GROUP BY 1, 2",
+        held: "SELECT level, collection, block, items, minx, miny, maxx, maxy, start_ms, end_ms FROM item_block
+               WHERE items <> 0",
+        given: "SELECT level, collection, n >> shift AS block, count(*), min(minx), min(miny), max(maxx), max(maxy),
+                       min(start_ms), max(end_ms)
+                FROM item, (SELECT 1 AS level, 8 AS shift UNION ALL SELECT 2, 16)
+                WHERE hidden = 0 GROUP BY level, collection, block",
     },
     Counted {
         table: "item_pending",

@@ -70,12 +70,7 @@ pub(crate) async fn items(
         }
         Ok(in_crs(etag::answer_tagged(&headers, GEOJSON, &tag, text.into_bytes()), crs))
     };
-    let turn = if is_filtered { Some(app.filter_turn().await) } else { None };
-    app.blocking(move |app| {
-        let _turn = turn;
-        read(app)
-    })
-    .await
+    app.asking(is_filtered, read).await
 }
 
 /// A page with its geometries in a CRS.

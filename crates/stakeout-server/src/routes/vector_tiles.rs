@@ -48,8 +48,9 @@ pub(crate) async fn tile(
     let tile = number.and_then(|col| TileAddress::new(zoom, row, col)).ok_or_else(|| {
         ApiError::not_found(format!("there is no tile {zoom}/{row}/{col}: zoom is 0 to {ZOOM_MAX}"))
     })?;
+    let is_filtered = parameters.get("filter").is_some();
     let (page, bytes) = app
-        .blocking(move |app| {
+        .asking(is_filtered, move |app| {
             let reader = actor.reader().map(str::to_owned);
             let page = app.store.items(&Query { reader, ..query(collection, tile, &parameters)? })?;
             let features = page.items.iter().map(record::Item::value);

@@ -190,8 +190,8 @@ export class ReviewDesk {
   /** Verdicts that an earlier visit left in the outbox show as given. */
   private layOnTheirWay(): void {
     const known = new Set(this.review.done.map((done) => done.key));
-    for (const entry of this.outbox.entries()) {
-      const isMine = entry.kind === "review" && entry.actor === this.actor && entry.comparison === this.comparison?.id;
+    for (const entry of this.ownEntries) {
+      const isMine = entry.kind === "review" && entry.comparison === this.comparison?.id;
       if (!isMine || entry.conflict || entry.takenBack || known.has(entry.key)) continue;
       const { current } = this.review;
       this.review = decide(this.review, { type: "given", verdict: (entry.body as ReviewBody).verdict, batch: entry.batch, keys: new Map([[entry.candidate, entry.key]]) });
@@ -308,9 +308,14 @@ export class ReviewDesk {
     return { key: newKey(), kind: "undo", actor, comparison, batch, candidate, review };
   }
 
+  /** What of the person lies on the shelf: in one browser it may be that of several. */
+  get ownEntries(): readonly Entry[] {
+    return this.outbox.entries().filter((entry) => entry.actor === this.actor);
+  }
+
   /** What was done last: a structure that was drawn and not yet sent, or else the last of the verdicts and changes. */
   newestBatch(): string | undefined {
-    const newest = this.outbox.entries().filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.refused === undefined && entry.actor === this.actor && entry.comparison === this.comparison?.id).at(-1);
+    const newest = this.ownEntries.filter((entry) => entry.kind !== "undo" && !entry.takenBack && entry.refused === undefined && entry.comparison === this.comparison?.id).at(-1);
     return newest?.kind === "drawn" ? newest.batch : lastBatch(this.review)[0]?.batch;
   }
 

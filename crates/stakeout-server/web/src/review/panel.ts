@@ -221,7 +221,7 @@ export class ReviewPanel {
     element("tally").textContent = shown.length === 0 ? "" : waiting === 0 ? shown.length === 1 ? "reviewed" : `all ${shown.length} reviewed` : `${waiting} of ${shown.length} to review`;
     if (beyond > 0) element("tally").textContent += `; ${beyond} more come when these are done and the page is loaded anew`;
     // what is on its way may still be refused
-    const own = this.desk.outbox.entries().filter((entry) => entry.actor === this.desk.actor);
+    const own = this.desk.ownEntries;
     element("finished").hidden = review.candidates.length === 0 || beyond > 0 || review.candidates.some(waits) || own.length > 0;
     this.renderSelection(review);
     this.renderEmpty(shown.length);

@@ -21,7 +21,7 @@ export function mountWaiting(desk: ReviewDesk, ways: Ways): HTMLElement {
   const held = make("div", { id: "held", role: "alert" });
   let shown = "[]";
   desk.watch(() => {
-    const own = desk.outbox.entries().filter((entry) => entry.actor === desk.actor);
+    const own = desk.ownEntries;
     const unsent = own.filter((entry) => !isHeld(entry));
     line.hidden = unsent.length === 0 || !desk.outbox.isWaiting;
     line.textContent = line.hidden ? "" : whyWaiting(desk.outbox, waitingWords(unsent));
